@@ -1,0 +1,104 @@
+/**
+ * Close codes of RFC 6455 §7.4 and of the IANA registry, with the three of 3000-3999 that this
+ * field has agreed on (3000 and 3003 mirror HTTP 401 and 403, 3008 mirrors 408).
+ */
+export const CloseCode: Readonly<{
+  NormalClosure: 1000
+  GoingAway: 1001
+  ProtocolError: 1002
+  UnsupportedData: 1003
+  NoStatusReceived: 1005
+  AbnormalClosure: 1006
+  InvalidFramePayloadData: 1007
+  PolicyViolation: 1008
+  MessageTooBig: 1009
+  MandatoryExtension: 1010
+  InternalError: 1011
+  ServiceRestart: 1012
+  TryAgainLater: 1013
+  BadGateway: 1014
+  TlsHandshake: 1015
+  Unauthorized: 3000
+  Forbidden: 3003
+  Timeout: 3008
+}> = Object.freeze({
+  NormalClosure: 1000,
+  GoingAway: 1001,
+  ProtocolError: 1002,
+  UnsupportedData: 1003,
+  NoStatusReceived: 1005,
+  AbnormalClosure: 1006,
+  InvalidFramePayloadData: 1007,
+  PolicyViolation: 1008,
+  MessageTooBig: 1009,
+  MandatoryExtension: 1010,
+  InternalError: 1011,
+  ServiceRestart: 1012,
+  TryAgainLater: 1013,
+  BadGateway: 1014,
+  TlsHandshake: 1015,
+  Unauthorized: 3000,
+  Forbidden: 3003,
+  Timeout: 3008,
+})
+
+/** A control frame's payload is at most 125 bytes (RFC 6455 §5.5); two of them hold the code. */
+const MAX_REASON_BYTES = 123
+
+const RETRYABLE: ReadonlySet<number> = new Set([
+  CloseCode.GoingAway,
+  CloseCode.NoStatusReceived,
+  CloseCode.AbnormalClosure,
+  CloseCode.InternalError,
+  CloseCode.ServiceRestart,
+  CloseCode.TryAgainLater,
+  CloseCode.BadGateway,
+  CloseCode.Timeout,
+])
+
+/**
+ * Whether `close.code` is one of `codes`. gorilla/websocket's `IsCloseError`, with one difference:
+ * here every end is a close, also a reset or a lost heartbeat (1006).
+ */
+export function isCloseCode(close: { readonly code: number }, ...codes: number[]): boolean {
+  return codes.includes(close.code)
+}
+
+/**
+ * Whether `close.code` is none of the `expected` codes; without any, every close is unexpected.
+ * gorilla/websocket's `IsUnexpectedCloseError`, with the difference told at {@link isCloseCode}.
+ */
+export function isUnexpectedClose(
+  close: { readonly code: number },
+  ...expected: number[]
+): boolean {
+  return !expected.includes(close.code)
+}
+
+/**
+ * Whether a client that was closed with `code` does well to connect again: 1001, 1005, 1006, 1011,
+ * 1012, 1013, 1014 and 3008. Every other code says that the same attempt would end the same way.
+ */
+export function isRetryable(code: number): boolean {
+  return RETRYABLE.has(code)
+}
+
+/** Whether `code` may stand in a close frame that an endpoint sends (RFC 6455 §7.4). */
+export function isSendableCode(code: unknown): code is number {
+  if (typeof code !== 'number' || !Number.isInteger(code)) return false
+  if (code >= 3000 && code <= 4999) return true
+  return code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006
+}
+
+/**
+ * `reason` cut to the 123 bytes of UTF-8 that a close frame has room for, at a character's border.
+ * Lone surrogates, which UTF-8 cannot carry, become U+FFFD.
+ */
+export function truncateReason(reason: string): string {
+  const bytes = Buffer.from(reason)
+  if (bytes.length <= MAX_REASON_BYTES) return bytes.toString()
+  let end = MAX_REASON_BYTES
+  // A byte of the form 10xxxxxx continues a character that began before it.
+  while ((bytes.readUInt8(end) & 0xc0) === 0x80) end--
+  return bytes.toString('utf8', 0, end)
+}

@@ -1,0 +1,133 @@
+/** A resolved `keepalive` option. */
+export interface HeartbeatPolicy {
+  readonly interval: number
+  readonly timeout: number | false
+}
+
+/** What the sweep sees when it looks at a connection. Times are of the forgiving clock. */
+export interface Pulse {
+  now: number
+  /** Counts what the peer sent; any change is a sign of life. */
+  received: number
+  /** Bytes that the kernel took from us; any change means that a proxy saw traffic. */
+  taken: number
+  /** Whether we hold bytes that the kernel did not take yet. */
+  backlogged: boolean
+  /** Whether we do not read at present. */
+  paused: boolean
+  /** Where the last ping is: with ws (it compresses first), in our process, or gone. */
+  ping: 'queued' | 'unwritten' | 'gone'
+}
+
+/** `suspect`: overdue, so far as this look tells; a verdict needs another look after a poll. */
+export type HeartbeatAdvice = 'rest' | 'ping' | 'suspect'
+
+/** The slowest line on which a peer that answers must not be declared dead, in bytes per ms. */
+const SLOWEST_LINE = 65_536 / 1000
+
+/** No kernel holds more of ours than this: it bounds what a slow line can excuse. */
+const KERNEL_HOLDS = 8 * 1024 * 1024
+
+/** Pings while idle, and the verdict that a peer is dead: numbers in, advice out. */
+export class Heartbeat {
+  readonly #policy: HeartbeatPolicy
+  #seenAt: number
+  #received: number
+  #taken: number
+  #backlogged = false
+  /** No later than the last byte of either direction: the look before the one that noticed it. */
+  #lastInAt: number
+  #lastOutAt: number
+  /** The pause before the next ping: the interval with its jitter. */
+  #patience: number
+  #pingedAt: number
+  #takenAtPing = 0
+  /** The first unanswered ping: on its way out of our process, or with the kernel. */
+  #unanswered: 'none' | 'leaving' | 'left' = 'none'
+  /** Since when the peer has had no excuse for not answering it; may lie ahead. */
+  #silentSince = 0
+  /** When the slowest line would have carried all that the kernel took. */
+  #lineClearAt: number
+
+  /** @param phase 0 to 1: spreads the first pings of connections that opened together */
+  constructor(policy: HeartbeatPolicy, pulse: Pulse, phase: number) {
+    this.#policy = policy
+    this.#seenAt = pulse.now
+    this.#received = pulse.received
+    this.#taken = pulse.taken
+    this.#lastInAt = pulse.now
+    this.#lastOutAt = pulse.now
+    this.#pingedAt = pulse.now
+    this.#lineClearAt = pulse.now
+    this.#patience = policy.interval * (0.5 + phase / 2)
+  }
+
+  /** Notes what the sweep saw and says what to do about it. */
+  look(pulse: Pulse): HeartbeatAdvice {
+    const { now } = pulse
+    const progressed = pulse.taken !== this.#taken
+    if (pulse.received !== this.#received) {
+      this.#received = pulse.received
+      this.#lastInAt = this.#seenAt
+      this.#silentSince = now
+      // A ping that is still here was not answered by it.
+      if (pulse.ping === 'gone') this.#unanswered = 'none'
+      else if (this.#unanswered === 'left') this.#unanswered = 'leaving'
+    }
+    if (progressed) {
+      const carriedAt =
+        Math.max(this.#lineClearAt, this.#seenAt) + (pulse.taken - this.#taken) / SLOWEST_LINE
+      this.#lineClearAt = Math.min(carriedAt, now + KERNEL_HOLDS / SLOWEST_LINE)
+      this.#taken = pulse.taken
+      this.#lastOutAt = this.#seenAt
+    }
+    // What excuses silence: we do not read, or the peer takes what waits for it.
+    if (pulse.paused || (this.#backlogged && progressed)) this.#excuse(now)
+    if (this.#unanswered === 'leaving') {
+      // Also that ws keeps the ping, and what stands before it on the line; but not what we write
+      // later, or a peer that is dead would live for as long as we talk to it.
+      if (pulse.ping === 'queued') this.#excuse(now)
+      this.#excuse(this.#lineClearAt)
+      if (pulse.ping === 'gone') this.#unanswered = 'left'
+    }
+    this.#backlogged = pulse.backlogged
+    this.#seenAt = now
+    if (now >= this.#verdictAt()) return 'suspect'
+    return pulse.ping === 'gone' && now >= this.#pingDueAt() ? 'ping' : 'rest'
+  }
+
+  /** A ping was handed to ws. @param jitter 0 to 1 */
+  pinged(now: number, jitter: number): void {
+    this.#pingedAt = now
+    this.#takenAtPing = this.#taken
+    this.#patience = this.#policy.interval * (0.9 + 0.2 * jitter)
+    if (this.#unanswered === 'left') return
+    this.#unanswered = 'leaving'
+    this.#silentSince = Math.max(now, this.#lineClearAt)
+  }
+
+  /** The last ping was answered: all that stood before it on the line has arrived. */
+  ponged(now: number): void {
+    const behindPing = (this.#taken - this.#takenAtPing) / SLOWEST_LINE
+    this.#lineClearAt = Math.min(this.#lineClearAt, now + behindPing)
+  }
+
+  /** When a look can first lead to something, if nothing moves until then. */
+  nextDueAt(): number {
+    return Math.min(this.#pingDueAt(), this.#verdictAt())
+  }
+
+  #excuse(until: number): void {
+    this.#silentSince = Math.max(this.#silentSince, until)
+  }
+
+  #verdictAt(): number {
+    const { timeout } = this.#policy
+    return timeout === false || this.#unanswered === 'none' ? Infinity : this.#silentSince + timeout
+  }
+
+  #pingDueAt(): number {
+    const quietSince = Math.min(this.#lastInAt, this.#lastOutAt)
+    return Math.max(quietSince, this.#pingedAt) + this.#patience
+  }
+}

@@ -1,0 +1,62 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Release, ReleaseScope } from './core/scope.js'
+import type { Shell } from './shell.js'
+import type { StepOutcome } from './steps.js'
+
+/** Whose end it is. */
+export interface Mortal {
+  readonly id: string
+  readonly shell: Shell
+  readonly log: FastifyBaseLogger
+  readonly routeUrl: string
+  /** How long each step may take, in ms. */
+  readonly cleanupTimeout: number
+  /** A step threw or rejected. */
+  fail(error: unknown, step: string): void
+}
+
+/**
+ * Runs one step of an end: isolated from the others, and left behind when it overruns.
+ * @returns what to await, `undefined` if the step was synchronous
+ */
+export function runStep(
+  mortal: Mortal,
+  name: string,
+  step: () => unknown,
+  limit: number = mortal.cleanupTimeout,
+): Promise<void> | undefined {
+  const outcome = mortal.shell.steps.run(step, limit)
+  if (outcome instanceof Promise) return outcome.then((settled) => noteStep(mortal, name, settled))
+  noteStep(mortal, name, outcome)
+  return undefined
+}
+
+/** Runs one release of a scope, or one that came too late for it. */
+export function runRelease(mortal: Mortal, release: Release): Promise<void> | undefined {
+  return runStep(mortal, release.name === '' ? 'release' : `release ${release.name}`, release)
+}
+
+/** Runs what a scope holds, last in first out, one at a time. */
+export async function runReleases(mortal: Mortal, scope: ReleaseScope): Promise<void> {
+  for (let release = scope.next(); release !== undefined; release = scope.next()) {
+    const waiting = runRelease(mortal, release)
+    if (waiting !== undefined) await waiting
+  }
+}
+
+function noteStep(mortal: Mortal, step: string, outcome: StepOutcome): void {
+  if (outcome.status === 'failed') mortal.fail(outcome.error, step)
+  if (outcome.status !== 'overran') return
+  const abandoned = { id: mortal.id, route: mortal.routeUrl, step }
+  mortal.shell.registry.abandon(abandoned)
+  mortal.log.warn(
+    abandoned,
+    'a step of the end of a WebSocket connection overran and was left behind',
+  )
+  // What it does from now on touches nothing: a failure is told to the log alone.
+  void outcome.late.then((late) => {
+    if (late.status === 'failed') {
+      mortal.log.error({ ...abandoned, err: late.error }, 'a step that was left behind has failed')
+    }
+  })
+}

@@ -1,0 +1,14 @@
+import type { Clock } from './clock.js'
+import type { Registry } from './registry.js'
+import type { Steps } from './steps.js'
+import type { Sweep } from './sweep.js'
+
+/** What all connections of one server share. */
+export interface Shell {
+  readonly clock: Clock
+  readonly sweep: Sweep
+  readonly steps: Steps
+  readonly registry: Registry
+  /** Whether the peers' pings are ours to answer; not with `websocket: { autoPong: false }`. */
+  readonly answersPings: boolean
+}

@@ -1,0 +1,87 @@
+import type { Clock, Timer } from './clock.js'
+
+/** What the sweep looks after. */
+export interface Swept {
+  /** When it wants to be looked at, by `clock.now()`. */
+  readonly dueAt: number
+  /** @param alive the forgiving time, for keepalive: it stood still while our loop did */
+  onSweep(now: number, alive: number): void
+}
+
+const SHORTEST_TICK = 10
+const LONGEST_TICK = 1_000
+/** So many pings leave in one turn of the loop: about a millisecond of work. */
+const TASKS_PER_TURN = 64
+
+/**
+ * The one recurring timer. Between ticks a connection costs nothing, at a tick one comparison.
+ */
+export class Sweep {
+  readonly #clock: Clock
+  readonly #members = new Set<Swept>()
+  #tick = LONGEST_TICK
+  #timer: Timer | undefined
+  #tickedAt = 0
+  #alive = 0
+  #tasks: Array<() => void> = []
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The forgiving time now. */
+  get alive(): number {
+    if (this.#timer === undefined) return this.#alive
+    return this.#alive + Math.min(this.#clock.now() - this.#tickedAt, this.#tick)
+  }
+
+  /** Makes the ticks fine enough for a timeout: a tenth of the shortest that is served. */
+  serve(timeout: number): void {
+    this.#tick = Math.min(this.#tick, Math.max(SHORTEST_TICK, timeout / 10))
+  }
+
+  add(member: Swept): void {
+    this.#members.add(member)
+    if (this.#timer !== undefined) return
+    this.#tickedAt = this.#clock.now()
+    this.#timer = this.#clock.setInterval(() => this.#onTick(), this.#tick)
+    this.#timer.unref()
+  }
+
+  delete(member: Swept): void {
+    this.#members.delete(member)
+    if (this.#members.size > 0 || this.#timer === undefined) return
+    this.#alive = this.alive
+    this.#clock.clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  /** Runs `task` in one of the next turns of the loop, so that no tick stalls it. */
+  spread(task: () => void): void {
+    this.#tasks.push(task)
+    if (this.#tasks.length === 1) setImmediate(() => this.#runTasks())
+  }
+
+  #onTick(): void {
+    const now = this.#clock.now()
+    const elapsed = now - this.#tickedAt
+    this.#tickedAt = now
+    // A tick that comes late by more than a tick says that our loop stood still: peers could not
+    // be heard in that time, so it does not count against them.
+    this.#alive += elapsed > 2 * this.#tick ? this.#tick : elapsed
+    for (const member of this.#members) {
+      if (member.dueAt <= now) member.onSweep(now, this.#alive)
+    }
+  }
+
+  #runTasks(): void {
+    for (const task of this.#tasks.splice(0, TASKS_PER_TURN)) task()
+    if (this.#tasks.length > 0) setImmediate(() => this.#runTasks())
+  }
+}
+
+/** Calls back when the loop has polled its sockets at least once more. */
+export function afterNextPoll(callback: () => void): void {
+  // From within the poll phase the first check phase comes before the next poll.
+  setImmediate(() => setImmediate(callback))
+}

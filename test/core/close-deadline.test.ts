@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as fc from 'fast-check'
+import { CloseDeadline } from '../../lib/core/close-deadline.js'
+
+test('a peer that takes nothing has the timeout, from when it was told to go', () => {
+  const deadline = new CloseDeadline(3_000, 100, 7)
+  assert.equal(deadline.look(100, 7), 3_000)
+  assert.equal(deadline.look(3_099, 7), 1)
+  assert.equal(deadline.look(3_100, 7), 0)
+})
+
+test('progress starts the timeout anew', () => {
+  const deadline = new CloseDeadline(3_000, 0, 0)
+  assert.equal(deadline.look(2_000, 1), 3_000)
+  assert.equal(deadline.look(4_000, 1), 1_000)
+  assert.equal(deadline.look(5_000, 1), 0)
+})
+
+test('where node does not tell what was taken, nothing is progress', () => {
+  const deadline = new CloseDeadline(3_000, 0, undefined)
+  assert.equal(deadline.look(2_000, undefined), 1_000)
+})
+
+test('however steady the progress, ten timeouts are enough', () => {
+  const pauses = fc.array(fc.integer({ min: 0, max: 999 }), { minLength: 30 })
+  fc.assert(
+    fc.property(pauses, (gaps) => {
+      const deadline = new CloseDeadline(1_000, 0, 0)
+      let now = 0
+      for (const [index, gap] of gaps.entries()) {
+        now += gap
+        assert.equal(deadline.look(now, index + 1), Math.min(1_000, 10_000 - now))
+      }
+    }),
+  )
+})
