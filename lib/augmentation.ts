@@ -1,0 +1,228 @@
+// For its own `declare module 'fastify'`. An `import type {}` would not reach the declaration file.
+export type {} from '@fastify/websocket'
+import type {
+  ContextConfigDefault,
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyRequest,
+  FastifySchema,
+  FastifyTypeProvider,
+  FastifyTypeProviderDefault,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerBase,
+  RawServerDefault,
+  RequestGenericInterface,
+  RouteGenericInterface,
+} from 'fastify'
+import type {
+  ConnectionScope,
+  LifecycleOptions,
+  LifecycleSocket,
+  WebsocketLifecycle,
+} from './api.js'
+
+/**
+ * The handler of a `websocket: true` route, and a `wsHandler`: that of `@fastify/websocket`, with a
+ * {@link LifecycleSocket} and the route's own instance as `this`. Called once for each connection,
+ * after the 101. What it throws or rejects with goes to `onHandlerError`.
+ */
+export type WebsocketHandler<
+  RawServer extends RawServerBase = RawServerDefault,
+  RawRequest extends RawRequestDefaultExpression<RawServer> =
+    RawRequestDefaultExpression<RawServer>,
+  RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
+  ContextConfig = ContextConfigDefault,
+  SchemaCompiler extends FastifySchema = FastifySchema,
+  TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+  Logger extends FastifyBaseLogger = FastifyBaseLogger,
+  RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+> = (
+  this: FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>,
+  socket: LifecycleSocket,
+  request: FastifyRequest<
+    RequestGeneric,
+    RawServer,
+    RawRequest,
+    SchemaCompiler,
+    TypeProvider,
+    ContextConfig,
+    Logger
+  >,
+) => unknown
+
+// Overloads of a later augmentation are tried first. This one comes after that of
+// `@fastify/websocket`, whichever a user imports first, because it imports it: so a handler without
+// annotations gets a LifecycleSocket. `NoInfer` keeps hooks and handlers from being taken for a
+// source of the schema's type.
+declare module 'fastify' {
+  interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
+    /** The live connections, their drain and their counters. */
+    websocketLifecycle: WebsocketLifecycle
+
+    /** A WebSocket route: `handler` is given the socket. */
+    route<
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
+    >(
+      opts: Omit<
+        RouteOptions<
+          RawServer,
+          RawRequest,
+          RawReply,
+          RouteGeneric,
+          ContextConfig,
+          SchemaCompiler,
+          TypeProvider,
+          Logger
+        >,
+        'handler' | 'websocket' | 'wsHandler'
+      > & {
+        websocket: true
+        handler: WebsocketHandler<
+          RawServer,
+          RawRequest,
+          RouteGeneric,
+          ContextConfig,
+          SchemaCompiler,
+          TypeProvider,
+          Logger,
+          RawReply
+        >
+      },
+    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
+
+    /** An HTTP route that is a WebSocket route too: `wsHandler` is given the socket. */
+    route<
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
+    >(
+      opts: Omit<
+        RouteOptions<
+          RawServer,
+          RawRequest,
+          RawReply,
+          RouteGeneric,
+          ContextConfig,
+          SchemaCompiler,
+          TypeProvider,
+          Logger
+        >,
+        'wsHandler'
+      > & {
+        wsHandler: WebsocketHandler<
+          RawServer,
+          RawRequest,
+          RouteGeneric,
+          ContextConfig,
+          SchemaCompiler,
+          TypeProvider,
+          Logger,
+          RawReply
+        >
+      },
+    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
+  }
+
+  interface FastifyRequest {
+    /**
+     * What holds the resources of the connection that this upgrade request is to become;
+     * `undefined` on every other request.
+     */
+    wsScope: ConnectionScope | undefined
+  }
+
+  interface RouteShorthandOptions<
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> =
+      RawRequestDefaultExpression<RawServer>,
+    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+    RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+    ContextConfig = ContextConfigDefault,
+    SchemaCompiler extends FastifySchema = FastifySchema,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger,
+  > extends LifecycleOptions<
+    FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>,
+    FastifyRequest<
+      RouteGeneric,
+      RawServer,
+      RawRequest,
+      NoInfer<SchemaCompiler>,
+      TypeProvider,
+      ContextConfig,
+      Logger
+    >
+  > {}
+
+  interface RouteShorthandMethod<
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> =
+      RawRequestDefaultExpression<RawServer>,
+    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger,
+  > {
+    /** A WebSocket route: `handler` is given the socket. */
+    <
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
+    >(
+      path: string,
+      opts: RouteShorthandOptions<
+        RawServer,
+        RawRequest,
+        RawReply,
+        RouteGeneric,
+        ContextConfig,
+        SchemaCompiler,
+        TypeProvider,
+        Logger
+      > & { websocket: true },
+      handler: WebsocketHandler<
+        RawServer,
+        RawRequest,
+        RouteGeneric,
+        ContextConfig,
+        SchemaCompiler,
+        TypeProvider,
+        Logger,
+        RawReply
+      >,
+    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
+
+    /** A WebSocket route whose handler, which is given the socket, stands in the options. */
+    <
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
+    >(
+      path: string,
+      opts: RouteShorthandOptions<
+        RawServer,
+        RawRequest,
+        RawReply,
+        RouteGeneric,
+        ContextConfig,
+        SchemaCompiler,
+        TypeProvider,
+        Logger
+      > & {
+        websocket: true
+        handler: WebsocketHandler<
+          RawServer,
+          RawRequest,
+          RouteGeneric,
+          ContextConfig,
+          NoInfer<SchemaCompiler>,
+          TypeProvider,
+          Logger,
+          RawReply
+        >
+      },
+    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
+  }
+}

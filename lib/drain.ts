@@ -1,0 +1,130 @@
+import { setImmediate } from 'node:timers/promises'
+import type { FastifyBaseLogger } from 'fastify'
+import type { DrainOptions, DrainReport } from './api.js'
+import type { Timer } from './clock.js'
+import { departureDelay, DRAIN_GRACE } from './core/drain-plan.js'
+import { draining, type LifecycleError } from './errors.js'
+import { type DrainSettings, resolveDrainOptions } from './options.js'
+import type { LiveConnection, PendingUpgrade } from './registry.js'
+import type { Shell } from './shell.js'
+
+/** So many goodbyes begin in one turn of the loop. */
+const DEPARTURES_PER_TURN = 64
+
+/** The end of all connections at shutdown; there is one for each server, and it happens once. */
+export class Drain {
+  readonly #shell: Shell
+  /** The plugin's. */
+  readonly #settings: DrainSettings
+  /** Those of the drain that is under way. */
+  #current: DrainSettings
+  readonly #log: FastifyBaseLogger
+  #report: Promise<DrainReport> | undefined
+  #connections: readonly LiveConnection[] = []
+  #upgrades: readonly PendingUpgrade[] = []
+  #endsAt = Infinity
+  #deadline: Timer | undefined
+  #pause: Timer | undefined
+
+  constructor(shell: Shell, settings: DrainSettings, log: FastifyBaseLogger) {
+    this.#shell = shell
+    this.#settings = settings
+    this.#current = settings
+    this.#log = log
+  }
+
+  /** Begins the drain, or joins the one that has begun. */
+  async begin(options?: DrainOptions): Promise<DrainReport> {
+    const settings = resolveDrainOptions(options, this.#settings, 'the options of drain()')
+    return (this.#report ??= this.#run(settings))
+  }
+
+  /** The app closes: it begins, or has no longer than the plugin's `drain.timeout` from now. */
+  async close(): Promise<DrainReport> {
+    const endsAt = this.#shell.clock.now() + this.#settings.timeout
+    if (this.#deadline !== undefined && endsAt < this.#endsAt) this.#endAt(endsAt)
+    return this.begin()
+  }
+
+  /** What an upgrade gets from now on. */
+  get refusal(): LifecycleError {
+    return Object.assign(draining(), {
+      headers: { 'retry-after': String(this.#current.retryAfter) },
+    })
+  }
+
+  async #run(settings: DrainSettings): Promise<DrainReport> {
+    const { clock, registry } = this.#shell
+    const startedAt = clock.now()
+    this.#current = settings
+    registry.draining = true
+    this.#connections = [...registry.connections]
+    this.#upgrades = [...registry.upgrades]
+    this.#endAt(startedAt + settings.timeout)
+    for (const upgrade of this.#upgrades) upgrade.refuseNow('draining', this.refusal)
+    void this.#sendAway()
+    await Promise.all([
+      ...this.#connections.map((connection) => connection.closed),
+      ...this.#upgrades.map((upgrade) => upgrade.released),
+    ])
+    this.#stopTimers()
+    const terminated = this.#connections.filter((connection) => connection.wasForced).length
+    const report = Object.freeze({
+      closed: this.#connections.length - terminated,
+      terminated,
+      abandoned: Object.freeze([...registry.abandoned]),
+      duration: clock.now() - startedAt,
+    })
+    this.#log.info(report, 'all WebSocket connections have ended')
+    return report
+  }
+
+  /** Asks one connection after the other to leave, at the time that the plan gives it. */
+  async #sendAway(): Promise<void> {
+    const { clock } = this.#shell
+    const startedAt = clock.now()
+    const count = this.#connections.length
+    const { spread } = this.#current
+    for (const [index, connection] of this.#connections.entries()) {
+      const delay = departureDelay(index, count, spread, Math.random())
+      const wait = startedAt + delay - clock.now()
+      if (wait > 0) await this.#wait(wait)
+      else if (index % DEPARTURES_PER_TURN === DEPARTURES_PER_TURN - 1) await setImmediate()
+      void this.#ask(connection)
+    }
+  }
+
+  async #ask(connection: LiveConnection): Promise<void> {
+    await connection.sayGoodbye(this.#endsAt - this.#shell.clock.now())
+    connection.end('shutdown', this.#current.code, this.#current.reason)
+  }
+
+  #wait(delay: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#pause = this.#shell.clock.setTimeout(resolve, delay)
+    })
+  }
+
+  /** Arms the deadline. Its timer is the only one that keeps the process up while it drains. */
+  #endAt(endsAt: number): void {
+    const { clock } = this.#shell
+    if (this.#deadline !== undefined) clock.clearTimeout(this.#deadline)
+    this.#endsAt = endsAt
+    this.#deadline = clock.setTimeout(() => this.#cut(), endsAt - clock.now())
+  }
+
+  /** Time is up: every socket ends now, and the steps that still run share what grace is left. */
+  #cut(): void {
+    const { clock, steps } = this.#shell
+    for (const connection of this.#connections) connection.cut()
+    for (const upgrade of this.#upgrades) upgrade.cut()
+    this.#deadline = clock.setTimeout(() => steps.hurry(), DRAIN_GRACE)
+  }
+
+  #stopTimers(): void {
+    const { clock } = this.#shell
+    if (this.#deadline !== undefined) clock.clearTimeout(this.#deadline)
+    if (this.#pause !== undefined) clock.clearTimeout(this.#pause)
+    this.#deadline = undefined
+  }
+}

@@ -1,0 +1,80 @@
+import createError from '@fastify/error'
+import type { CloseCause } from './core/close-info.js'
+
+/** The `code` of every error that this package makes. */
+export type LifecycleErrorCode =
+  | 'FST_ERR_WSL_INVALID_OPTION'
+  | 'FST_ERR_WSL_ALREADY_REGISTERED'
+  | 'FST_ERR_WSL_DRAINING'
+  | 'FST_ERR_WSL_HANDSHAKE_TIMEOUT'
+  | 'FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE'
+  | 'FST_ERR_WSL_ROUTE_BEFORE_PLUGIN'
+  | 'FST_ERR_WSL_CONNECTION_CLOSED'
+
+/** An error of this package as Fastify answers it: its `headers` are sent with it. */
+export interface LifecycleError extends Error {
+  readonly code: string
+  readonly statusCode?: number
+  headers?: Record<string, string>
+}
+
+type ErrorFactory = (...details: string[]) => LifecycleError
+
+export const invalidOption: ErrorFactory = define('FST_ERR_WSL_INVALID_OPTION', '%s', 500)
+
+export const alreadyRegistered: ErrorFactory = define('FST_ERR_WSL_ALREADY_REGISTERED', '%s', 500)
+
+export const draining: ErrorFactory = define(
+  'FST_ERR_WSL_DRAINING',
+  'The server is shutting down and takes no more WebSocket connections',
+  503,
+)
+
+export const handshakeTimeout: ErrorFactory = define(
+  'FST_ERR_WSL_HANDSHAKE_TIMEOUT',
+  'The WebSocket handshake took longer than its handshakeTimeout of %s ms',
+  503,
+)
+
+export const notAWebsocketRoute: ErrorFactory = define(
+  'FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE',
+  'Route %s takes no WebSocket connections',
+  404,
+)
+
+export const routeBeforePlugin: ErrorFactory = define(
+  'FST_ERR_WSL_ROUTE_BEFORE_PLUGIN',
+  'Route %s was declared before fastify-websocket-lifecycle had loaded: await the registration, or declare the route in a plugin that is registered after it',
+  500,
+)
+
+/**
+ * Why a scope's signal aborted, and what the callbacks of sends get that came too late.
+ */
+export class ConnectionClosedError extends Error {
+  readonly code = 'FST_ERR_WSL_CONNECTION_CLOSED'
+  /** Why the connection ended; `undefined` if it never opened. */
+  readonly closeCause: CloseCause | undefined
+
+  constructor(closeCause: CloseCause | undefined) {
+    super(
+      closeCause === undefined
+        ? 'The WebSocket connection never opened'
+        : `The WebSocket connection is over: ${closeCause}`,
+    )
+    this.name = 'ConnectionClosedError'
+    this.closeCause = closeCause
+  }
+}
+
+/** What was thrown, as an Error: JavaScript lets people throw anything. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error
+    ? thrown
+    : new Error(`A value that is no Error was thrown: ${typeof thrown}`, { cause: thrown })
+}
+
+function define(code: LifecycleErrorCode, message: string, statusCode: number): ErrorFactory {
+  const Factory = createError<string[]>(code, message, statusCode)
+  return (...details) => new Factory(...details)
+}

@@ -1,0 +1,61 @@
+/**
+ * What ws and node keep private, and nothing public tells. Each is read here and nowhere else, and
+ * pinned by test/internals.test.ts: if one of them moves, that test fails, and the code below
+ * answers as if nothing were known.
+ */
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+
+interface WsInternals {
+  readonly _closeFrameReceived?: boolean
+  readonly _receiver?: { readonly writableLength: number }
+  readonly _sender?: { readonly _queue?: ReadonlyArray<readonly unknown[]> }
+}
+
+interface Transport {
+  readonly bytesWritten: number
+  readonly writeQueueSize: number
+}
+
+interface NodeInternals {
+  readonly _handle?: (Transport & { readonly _parent?: Transport }) | null
+}
+
+/** ws answers a close frame by calling `close()` itself: this tells that call from the app's. */
+export function isCloseFrameReceived(socket: WebSocket): boolean {
+  return (socket as WsInternals)._closeFrameReceived === true
+}
+
+/** Whether received bytes are not parsed yet: a close frame may stand among them. */
+export function isParsing(socket: WebSocket): boolean {
+  return ((socket as WsInternals)._receiver?.writableLength ?? 0) > 0
+}
+
+/** How many frames ws holds back because it compresses an earlier one. */
+export function queuedFrames(socket: WebSocket): number {
+  return (socket as WsInternals)._sender?._queue?.length ?? 0
+}
+
+/** Whether the frame with this payload waits in that queue. */
+export function isQueued(socket: WebSocket, payload: Buffer): boolean {
+  return (socket as WsInternals)._sender?._queue?.some((entry) => entry.includes(payload)) ?? false
+}
+
+/**
+ * How many bytes the kernel took from us, `undefined` where node does not tell. `bytesWritten`
+ * counts what was handed to libuv, `writeQueueSize` what libuv still holds of it. Over TLS only
+ * those of the TCP handle below move when the peer reads.
+ */
+export function bytesTaken(raw: Duplex): number | undefined {
+  const handle = (raw as NodeInternals)._handle
+  const transport = handle?._parent ?? handle
+  if (transport?.bytesWritten === undefined || transport.writeQueueSize === undefined)
+    return undefined
+  return transport.bytesWritten - transport.writeQueueSize
+}
+
+/** How many bytes libuv holds because the kernel takes no more. */
+export function bytesHeld(raw: Duplex): number {
+  const handle = (raw as NodeInternals)._handle
+  return (handle?._parent ?? handle)?.writeQueueSize ?? 0
+}

@@ -1,0 +1,264 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import fastifyWebsocket from '@fastify/websocket'
+import type {
+  FastifyContextConfig,
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchema,
+  RouteOptions,
+} from 'fastify'
+import fp from 'fastify-plugin'
+import type { WebSocket } from 'ws'
+import { scopeOf, Upgrade, upgradeOf } from './admission.js'
+import type { LifecycleOptions, WebsocketLifecycle, WebsocketLifecycleOptions } from './api.js'
+import type { Handler, Route } from './callbacks.js'
+import { type Clock, systemClock } from './clock.js'
+import { Drain } from './drain.js'
+import { alreadyRegistered, notAWebsocketRoute, routeBeforePlugin } from './errors.js'
+import {
+  checkPluginTimeout,
+  type PluginSettings,
+  resolvePluginOptions,
+  resolveRouteOptions,
+  type RouteSettings,
+} from './options.js'
+import { Registry } from './registry.js'
+import type { Shell } from './shell.js'
+import { ConnectionSocket } from './socket.js'
+import { Steps } from './steps.js'
+import { Sweep } from './sweep.js'
+
+type UpgradeListener = (message: IncomingMessage, raw: Duplex, head: Buffer) => void
+
+/** On the `config` of each route that was declared after us: its route, `null` for other routes. */
+const kRoute = Symbol('fastify-websocket-lifecycle.route')
+
+/** avvio's own way to add an onClose function; `addHook` refuses once the app has started. */
+interface AvvioInstance {
+  onClose(callback: () => Promise<void>): unknown
+}
+
+interface MarkedConfig {
+  [kRoute]?: Route | null
+}
+
+/** Servers that have a plugin of ours: there may be one, at the root or in a child. */
+const taken = new WeakSet<object>()
+
+/** ws's own close timer must never be the first: our sweep ends what does not end. */
+const NEVER = 2 ** 31 - 1
+
+/** What ws gets from us; @types/ws asks of a subclass what only ws itself exports. */
+const OURS = { WebSocket: ConnectionSocket as never, autoPong: false, closeTimeout: NEVER }
+
+/** @param clock where time comes from; tests move one of their own */
+export function createPlugin(
+  clock: Clock = systemClock,
+): FastifyPluginAsync<WebsocketLifecycleOptions> {
+  async function fastifyWebsocketLifecycle(
+    app: FastifyInstance,
+    options: WebsocketLifecycleOptions,
+  ): Promise<void> {
+    refuseSecond(app)
+    const settings = resolvePluginOptions(options)
+    taken.add(app.server)
+    const shell: Shell = {
+      clock,
+      sweep: new Sweep(clock),
+      steps: new Steps(clock),
+      registry: new Registry(),
+      answersPings: settings.websocket.autoPong !== false,
+    }
+    const drain = new Drain(shell, settings.drain, app.log)
+    serve(shell, settings.route)
+    app.decorate('websocketLifecycle', publicFace(shell, drain))
+    app.decorateRequest('wsScope', {
+      getter() {
+        return scopeOf(this.raw)
+      },
+    })
+    // One hook before those of @fastify/websocket, which take the handler, and one after them.
+    app.addHook('onRoute', function (route) {
+      prepareRoute(this, shell, settings.route, route)
+    })
+    const upgradeToFastify = await registerWebsocket(app, settings, drain)
+    app.addHook('onRoute', guardHandshake)
+    app.addHook('onRequest', admit)
+    app.addHook('onResponse', release)
+
+    const onUpgrade: UpgradeListener = (message, raw, head) => {
+      const upgrade = new Upgrade(shell, message, raw, head, settings.route, app.log)
+      if (shell.registry.draining) upgrade.refuseNow('draining', drain.refusal)
+      else upgradeToFastify.call(app.server, message, raw, head)
+    }
+    app.server.prependListener('upgrade', onUpgrade)
+
+    // The first sign that the app closes: avvio runs onClose functions last in first out, before the
+    // preClose hooks. A hook of someone else that fails or hangs would keep ours from beginning, so
+    // it is added as late as can be: when the app is ready, and again when it listens.
+    const beginDrain = async (): Promise<void> => void drain.close()
+    app.addHook('onReady', async () => {
+      checkPluginTimeout(settings.drain, Number(app.initialConfig.pluginTimeout))
+      refuseSibling(app, upgradeToFastify)
+      app.addHook('onClose', beginDrain)
+    })
+    app.addHook('onListen', async () => {
+      ;(app as FastifyInstance & AvvioInstance).onClose(beginDrain)
+    })
+    app.addHook('onClose', async () => {
+      app.server.removeListener('upgrade', onUpgrade)
+      app.websocketServer.close()
+      taken.delete(app.server)
+    })
+  }
+  return fp(fastifyWebsocketLifecycle, { name: 'fastify-websocket-lifecycle', fastify: '5.x' })
+}
+
+/**
+ * Registers @fastify/websocket with our socket, and takes its listener off the server.
+ * @returns that listener, which hands an upgrade to Fastify
+ */
+async function registerWebsocket(
+  app: FastifyInstance,
+  { websocket }: PluginSettings,
+  drain: Drain,
+): Promise<UpgradeListener> {
+  const before: ReadonlySet<unknown> = new Set(app.server.listeners('upgrade'))
+  await app.register(fastifyWebsocket, {
+    options: { ...websocket, ...OURS },
+    preClose: async () => void (await drain.close()),
+    // Each error is recorded where it is emitted; thrown ones never get as far as this.
+    errorHandler: () => {},
+  })
+  const isTheirs = (listener: unknown): boolean => !before.has(listener)
+  // Without one, this throws node's own error about a listener that is no function.
+  const theirs = app.server.listeners('upgrade').find(isTheirs) as UpgradeListener
+  app.server.removeListener('upgrade', theirs)
+  app.websocketServer.on('connection', (socket: WebSocket, message: IncomingMessage) => {
+    if (socket instanceof ConnectionSocket) upgradeOf(message)?.open(socket)
+  })
+  return theirs
+}
+
+function refuseSecond(app: FastifyInstance): void {
+  if (taken.has(app.server)) {
+    throw alreadyRegistered(
+      'fastify-websocket-lifecycle was registered on this server before: register it once, at the root or in the one child that holds all WebSocket routes',
+    )
+  }
+  if (app.hasDecorator('websocketServer')) {
+    throw alreadyRegistered(
+      '@fastify/websocket was registered before fastify-websocket-lifecycle, which registers it itself: remove that registration, and pass its ws options as `websocket`',
+    )
+  }
+}
+
+/** A bare @fastify/websocket that we could not see when we were registered: in a sibling. */
+function refuseSibling(app: FastifyInstance, ours: UpgradeListener): void {
+  // Each registration has a listener of its own, made from the same source.
+  if (!app.server.listeners('upgrade').some((listener) => String(listener) === String(ours))) return
+  throw alreadyRegistered(
+    '@fastify/websocket was registered in another plugin of this server, beside fastify-websocket-lifecycle, which registers it itself: remove that registration, and register this plugin where its routes see it too',
+  )
+}
+
+/** Makes the sweep's ticks fine enough for these options. */
+function serve({ sweep }: Shell, settings: RouteSettings): void {
+  const { keepalive, closeTimeout, handshakeTimeout } = settings
+  sweep.serve(closeTimeout)
+  if (handshakeTimeout !== false) sweep.serve(handshakeTimeout)
+  if (keepalive === false) return
+  sweep.serve(keepalive.interval)
+  if (keepalive.timeout !== false) sweep.serve(keepalive.timeout)
+}
+
+function publicFace(shell: Shell, drain: Drain): WebsocketLifecycle {
+  const { registry } = shell
+  return Object.freeze({
+    get connections() {
+      return registry.sockets
+    },
+    get draining() {
+      return registry.draining
+    },
+    drain: async (options) => drain.begin(options),
+    stats: () => registry.stats(),
+  } satisfies WebsocketLifecycle)
+}
+
+/** Resolves a route's options and puts its connection between ws and its handler. */
+function prepareRoute(
+  instance: FastifyInstance,
+  shell: Shell,
+  defaults: RouteSettings,
+  options: RouteOptions & LifecycleOptions,
+): void {
+  const isWebsocket = options.websocket === true || options.wsHandler !== undefined
+  // @fastify/websocket hides such a route from documentation, on the user's own schema object.
+  if (options.websocket === true)
+    options.schema = { ...options.schema, hide: true } as FastifySchema
+  // Fastify announces its automatic HEAD twin too, which no upgrade can reach.
+  if (!isWebsocket || [options.method].flat().every((method) => method === 'HEAD')) {
+    options.config = { ...options.config, [kRoute]: null }
+    return
+  }
+  const settings = resolveRouteOptions(options, defaults, `GET ${options.url}`)
+  serve(shell, settings)
+  const route: Route = { url: options.url, settings, instance }
+  options.config = { ...options.config, [kRoute]: route }
+  if (options.websocket === true) {
+    options.handler = bridge(options.handler as unknown as Handler) as never
+  } else if (typeof options.wsHandler === 'function') {
+    options.wsHandler = bridge(options.wsHandler) as never
+  }
+}
+
+function bridge(handler: Handler): (socket: ConnectionSocket) => void {
+  return (socket) => ConnectionSocket.ownerOf(socket)?.callbacks.run(handler)
+}
+
+/** The last look before the 101: whatever was decided while the hooks ran holds. */
+function guardHandshake(options: RouteOptions): void {
+  const config: (FastifyContextConfig & MarkedConfig) | undefined = options.config
+  if (!config?.[kRoute]) return
+  const handshake = options.handler
+  options.handler = function (request, reply) {
+    if (upgradeOf(request.raw)?.isLost === true) return reply.hijack()
+    return handshake.call(this, request, reply)
+  }
+}
+
+/** An upgrade that got another answer than 101 is over, also one that `admit` has never seen. */
+function release(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  upgradeOf(request.raw)?.cut()
+  done()
+}
+
+/** What is decided of an upgrade before the route's own hooks see it. */
+function admit(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+  const upgrade = upgradeOf(request.raw)
+  if (upgrade === undefined) {
+    done()
+    return
+  }
+  if (upgrade.isLost) {
+    // It was answered, or its peer has gone, during a hook that was added before this one.
+    reply.hijack()
+    return
+  }
+  const config: FastifyContextConfig & MarkedConfig = request.routeOptions.config
+  const route = config[kRoute]
+  upgrade.enter(request, reply, route ?? undefined)
+  if (route) {
+    done()
+    return
+  }
+  upgrade.refuse('route')
+  const name = `${request.method} ${request.routeOptions.url ?? request.url}`
+  // Without a route Fastify's own 404 follows, or that of the app.
+  if (request.is404) done()
+  else done(route === null ? notAWebsocketRoute(name) : routeBeforePlugin(name))
+}

@@ -1,0 +1,46 @@
+import type { Duplex } from 'node:stream'
+
+/** Who is told of what happens to a raw stream; the stream itself knows its watcher. */
+export interface RawWatcher {
+  /** The peer sent a FIN. */
+  rawEnded(): void
+  /** The stream takes data again. */
+  rawDrained?(): void
+  /** The stream is gone. Told until the 101 only: from then on ws's own 'close' tells. */
+  rawClosed?(): void
+}
+
+const kWatcher = Symbol('fastify-websocket-lifecycle.watcher')
+
+interface Watched extends Duplex {
+  [kWatcher]?: RawWatcher
+}
+
+/** Hoisted listeners and a property: no closure for each connection. */
+export function watchRaw(raw: Duplex, watcher: RawWatcher): void {
+  ;(raw as Watched)[kWatcher] = watcher
+  raw.on('end', rawOnEnd)
+  raw.on('close', rawOnClose)
+}
+
+/** The connection is open: its watcher takes over. */
+export function rewatchRaw(raw: Duplex, watcher: RawWatcher): void {
+  ;(raw as Watched)[kWatcher] = watcher
+  raw.removeListener('close', rawOnClose)
+}
+
+export function watchDrain(raw: Duplex): void {
+  raw.once('drain', rawOnDrain)
+}
+
+function rawOnEnd(this: Watched): void {
+  this[kWatcher]?.rawEnded()
+}
+
+function rawOnClose(this: Watched): void {
+  this[kWatcher]?.rawClosed?.()
+}
+
+function rawOnDrain(this: Watched): void {
+  this[kWatcher]?.rawDrained?.()
+}

@@ -1,0 +1,216 @@
+import { captureRejectionSymbol, EventEmitter } from 'node:events'
+import type { FastifyRequest } from 'fastify'
+import { WebSocket } from 'ws'
+import type { ConnectionScope, LifecycleSocket } from './api.js'
+import type { Callbacks } from './callbacks.js'
+import type { CloseCause, CloseInfo } from './core/close-info.js'
+import {
+  defineHandlerAttributes,
+  type EventHandler,
+  type Watching,
+  wrapHandler,
+} from './event-target.js'
+
+type Callback = (error?: Error) => void
+/** @types/ws says that these always get an error; ws calls them without one where all went well. */
+type ControlCallback = (error: Error) => void
+type SendData = Parameters<WebSocket['send']>[0]
+type SendOptions = { mask?: boolean; binary?: boolean; compress?: boolean; fin?: boolean }
+type EventMap = WebSocket.WebSocketEventMap
+
+/** The connection, as its socket sees it. */
+export interface SocketOwner {
+  readonly id: string
+  readonly request: FastifyRequest
+  readonly scope: ConnectionScope
+  readonly closed: Promise<CloseInfo>
+  readonly latency: number | undefined
+  readonly callbacks: Callbacks
+  /** Messages sent. */
+  sent: number
+  /**
+   * Takes note of an event of ws, before its listeners run.
+   * @returns whether they are to run
+   */
+  admits(event: string | symbol, first: unknown, second: unknown): boolean
+  /** Called by the app, and by ws to answer a close frame or a protocol error. */
+  close(code: number | undefined, reason: string | Buffer | undefined): void
+  terminate(cause: CloseCause): void
+  /** What callbacks get that come too late. */
+  abortReason(): Error
+}
+
+/**
+ * ws's socket, with every door through which something can happen to it led past its connection.
+ * It decides nothing.
+ */
+export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watching {
+  #attached: SocketOwner | undefined
+  #isEmittingError = false
+
+  constructor(address: null, protocols?: undefined, options?: object) {
+    // ws hands its server options on as the third argument; @types/ws knows the client's form only.
+    super(address as unknown as string, protocols, options)
+    // Rejections of async listeners come to socketOnRejection, not to the process.
+    EventEmitter.call(this, { captureRejections: true })
+  }
+
+  /**
+   * Ties a new socket to its connection. One that no route of ours has opened (an app can call
+   * `websocketServer.handleUpgrade` itself) is never tied, and remains a plain ws socket.
+   */
+  static attach(socket: ConnectionSocket, owner: SocketOwner): void {
+    socket.#attached = owner
+  }
+
+  static ownerOf(socket: ConnectionSocket): SocketOwner | undefined {
+    return socket.#attached
+  }
+
+  get id(): string {
+    return this.#owner.id
+  }
+
+  get request(): FastifyRequest {
+    return this.#owner.request
+  }
+
+  get scope(): ConnectionScope {
+    return this.#owner.scope
+  }
+
+  get closed(): Promise<CloseInfo> {
+    return this.#owner.closed
+  }
+
+  get latency(): number | undefined {
+    return this.#owner.latency
+  }
+
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    const connection = this.#attached
+    if (connection === undefined) return super.emit(event, ...args)
+    if (event === 'error') return this.#emitError(connection, args[0])
+    try {
+      return connection.admits(event, args[0], args[1]) && super.emit(event, ...args)
+    } catch (error) {
+      connection.callbacks.fail(error, 'listener')
+      return true
+    }
+  }
+
+  /**
+   * node emits an 'error' itself where it cannot watch what a listener returned. Where that is a
+   * listener of 'error', it would go round in circles.
+   */
+  #emitError(connection: SocketOwner, error: unknown): boolean {
+    if (this.#isEmittingError) {
+      connection.callbacks.fail(error, 'listener')
+      return true
+    }
+    this.#isEmittingError = true
+    try {
+      return connection.admits('error', error, undefined) && super.emit('error', error)
+    } catch (thrown) {
+      connection.callbacks.fail(thrown, 'listener')
+      return true
+    } finally {
+      this.#isEmittingError = false
+    }
+  }
+
+  /** Looks after what a handler returned. */
+  watch(result: unknown, step: string): void {
+    this.#attached?.callbacks.watch(result, step)
+  }
+
+  override close(code?: number, reason?: string | Buffer): void {
+    if (this.#attached === undefined) super.close(code, reason)
+    else this.#attached.close(code, reason)
+  }
+
+  override terminate(): void {
+    if (this.#attached === undefined) super.terminate()
+    else this.#attached.terminate('server-terminate')
+  }
+
+  override send(data: SendData, callback?: Callback): boolean
+  override send(data: SendData, options: SendOptions, callback?: Callback): boolean
+  override send(data: SendData, options?: SendOptions | Callback, callback?: Callback): boolean {
+    if (typeof options === 'function') return this.send(data, {}, options)
+    const owner = this.#attached
+    const isOpen = this.readyState === WebSocket.OPEN
+    if (owner === undefined) {
+      super.send(data, options ?? {}, callback)
+      return isOpen
+    }
+    const done = callback && owner.callbacks.guard(callback)
+    if (!isOpen) {
+      tellLate(owner, done)
+      return false
+    }
+    super.send(data, options ?? {}, done)
+    if (options?.fin !== false) owner.sent++
+    return true
+  }
+
+  override ping(data?: unknown, mask?: boolean, callback?: ControlCallback): void {
+    this.#sendControl('ping', data, mask, callback as Callback | undefined)
+  }
+
+  override pong(data?: unknown, mask?: boolean, callback?: ControlCallback): void {
+    this.#sendControl('pong', data, mask, callback as Callback | undefined)
+  }
+
+  override addEventListener<K extends keyof EventMap>(
+    type: K,
+    handler: EventHandler<EventMap[K]>,
+    options?: WebSocket.EventListenerOptions,
+  ): void {
+    super.addEventListener(type, wrapHandler(handler), options)
+  }
+
+  override removeEventListener<K extends keyof EventMap>(
+    type: K,
+    handler: EventHandler<EventMap[K]>,
+  ): void {
+    super.removeEventListener(type, wrapHandler(handler))
+  }
+
+  /** As in ws, `data` and `mask` may be left out before a callback. */
+  #sendControl(
+    kind: 'ping' | 'pong',
+    data: unknown,
+    mask: boolean | Callback | undefined,
+    callback: Callback | undefined,
+  ): void {
+    if (typeof data === 'function')
+      return this.#sendControl(kind, undefined, undefined, data as Callback)
+    if (typeof mask === 'function') return this.#sendControl(kind, data, undefined, mask)
+    const owner = this.#attached
+    const done = callback && owner ? owner.callbacks.guard(callback) : callback
+    if (owner !== undefined && this.readyState !== WebSocket.OPEN) tellLate(owner, done)
+    else WebSocket.prototype[kind].call(this, data, mask, done)
+  }
+
+  get #owner(): SocketOwner {
+    if (this.#attached === undefined) {
+      throw new TypeError('This WebSocket was not opened by a route of fastify-websocket-lifecycle')
+    }
+    return this.#attached
+  }
+}
+
+/** What comes too late is told so in a later tick, as in ws. */
+function tellLate(owner: SocketOwner, done: Callback | undefined): void {
+  if (done !== undefined) process.nextTick(done, owner.abortReason())
+}
+
+function socketOnRejection(this: ConnectionSocket, error: unknown): void {
+  ConnectionSocket.ownerOf(this)?.callbacks.fail(error, 'listener')
+}
+
+Object.defineProperty(ConnectionSocket.prototype, captureRejectionSymbol, {
+  value: socketOnRejection,
+})
+defineHandlerAttributes(ConnectionSocket.prototype)

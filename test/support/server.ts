@@ -1,0 +1,127 @@
+import type { AddressInfo, Socket } from 'node:net'
+import type { TestContext } from 'node:test'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { CloseInfo, LifecycleOptions, LifecycleSocket } from '../../lib/index.js'
+import type { WebsocketLifecycleOptions } from '../../lib/index.js'
+import { type Clock, systemClock } from '../../lib/clock.js'
+import { createPlugin } from '../../lib/plugin.js'
+import { FakeClock } from './fake-clock.js'
+import { RawPeer } from './raw-peer.js'
+
+export interface Setup {
+  readonly options?: WebsocketLifecycleOptions
+  readonly fastify?: FastifyServerOptions
+  readonly clock?: Clock
+  /** Adds whatever is to come before the plugin. */
+  readonly before?: (app: FastifyInstance) => unknown
+  /** Adds routes, and whatever else, after the plugin. */
+  readonly routes?: (app: FastifyInstance) => void
+}
+
+/** An app that listens on loopback, with the plugin; closed when the test is over. */
+export async function serve(t: TestContext, setup: Setup): Promise<FastifyInstance> {
+  const app = Fastify(setup.fastify)
+  endWith(t, app, setup.clock)
+  await setup.before?.(app)
+  await app.register(createPlugin(setup.clock ?? systemClock), setup.options ?? {})
+  setup.routes?.(app)
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  return app
+}
+
+/** Closes an app when the test is over, whatever the test left behind. */
+export function endWith(t: TestContext, app: FastifyInstance, clock?: Clock): void {
+  const sockets = new Set<Socket>()
+  app.server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  t.after(async () => {
+    for (const socket of sockets) socket.destroy()
+    const closing = app.close()
+    // A step that hangs waits for a clock that nobody else moves any more.
+    if (clock instanceof FakeClock) await clock.advance(60_000)
+    await closing
+  })
+}
+
+export function portOf(app: FastifyInstance): number {
+  return (app.server.address() as AddressInfo).port
+}
+
+export interface OneRoute extends Setup {
+  readonly route?: LifecycleOptions
+  readonly handler?: (socket: LifecycleSocket) => unknown
+}
+
+/** What one connection of {@link serveOne} showed. */
+export interface Observed {
+  readonly app: FastifyInstance
+  readonly port: number
+  /** Resolves with the next socket that a handler gets. */
+  readonly nextSocket: () => Promise<LifecycleSocket>
+  /** What happened, in order: `abort`, `unexpected`, `close`, `release`. */
+  readonly events: string[]
+  /** The record that `onClose` got. */
+  readonly closes: CloseInfo[]
+}
+
+/** An app with one route, `/`, that notes all that happens at the end of its connections. */
+export async function serveOne(t: TestContext, setup: OneRoute = {}): Promise<Observed> {
+  const events: string[] = []
+  const closes: CloseInfo[] = []
+  const waiting: Array<(socket: LifecycleSocket) => void> = []
+  const arrived: LifecycleSocket[] = []
+  const app = await serve(t, {
+    ...setup,
+    routes: (instance) => {
+      instance.get(
+        '/',
+        {
+          websocket: true,
+          onUnexpectedClose: () => {
+            events.push('unexpected')
+          },
+          onClose: (_socket, _request, close) => {
+            events.push('close')
+            closes.push(close)
+          },
+          ...setup.route,
+        },
+        (socket) => {
+          socket.scope.signal.addEventListener('abort', () => events.push('abort'))
+          socket.scope.defer(() => events.push('release'))
+          const wanted = waiting.shift()
+          if (wanted === undefined) arrived.push(socket)
+          else wanted(socket)
+          return setup.handler?.(socket)
+        },
+      )
+      setup.routes?.(instance)
+    },
+  })
+  return {
+    app,
+    port: portOf(app),
+    events,
+    closes,
+    nextSocket: async () => arrived.shift() ?? new Promise((resolve) => waiting.push(resolve)),
+  }
+}
+
+/** One connection of an app of one route, from both sides. */
+export interface Connected extends Observed {
+  readonly peer: RawPeer
+  readonly socket: LifecycleSocket
+}
+
+/** Serves one route, and opens one connection to it. */
+export async function connectOne(
+  t: TestContext,
+  setup: OneRoute = {},
+  headers: Record<string, string> = {},
+): Promise<Connected> {
+  const observed = await serveOne(t, setup)
+  const peer = await RawPeer.open(observed.port, '/', headers)
+  return { ...observed, peer, socket: await observed.nextSocket() }
+}

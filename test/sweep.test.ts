@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterNextPoll, Sweep, type Swept } from '../lib/sweep.js'
+import { FakeClock } from './support/fake-clock.js'
+
+/** A member that is always due, and notes when it was looked at. */
+class Member implements Swept {
+  dueAt = 0
+  readonly looks: Array<{ now: number; alive: number }> = []
+
+  onSweep(now: number, alive: number): void {
+    this.looks.push({ now, alive })
+  }
+}
+
+interface OneMember {
+  readonly clock: FakeClock
+  readonly sweep: Sweep
+  readonly member: Member
+  /** The forgiving time of each look. */
+  readonly alive: () => number[]
+}
+
+/** A sweep with one member, and ticks of 100 ms. */
+function sweepOne(): OneMember {
+  const clock = new FakeClock()
+  const sweep = new Sweep(clock)
+  sweep.serve(1_000)
+  const member = new Member()
+  sweep.add(member)
+  return { clock, sweep, member, alive: () => member.looks.map(({ alive }) => alive) }
+}
+
+for (const [served, tick] of [
+  [[], 1_000],
+  [[60_000], 1_000],
+  [[3_000], 300],
+  [[3_000, 500, 25_000], 50],
+  [[50], 10],
+] as const) {
+  test(`a tick is ${tick} ms where timeouts of ${served.join(', ') || 'nothing'} ms are served`, async () => {
+    const clock = new FakeClock()
+    const sweep = new Sweep(clock)
+    for (const timeout of served) sweep.serve(timeout)
+    const member = new Member()
+    sweep.add(member)
+    const start = clock.now()
+    await clock.advance(tick * 2)
+    assert.deepEqual(
+      member.looks.map(({ now }) => now - start),
+      [tick, tick * 2],
+    )
+  })
+}
+
+test('a member is looked at when it is due, at the next tick', async () => {
+  const { clock, sweep } = sweepOne()
+  const late = new Member()
+  const start = clock.now()
+  late.dueAt = start + 150
+  sweep.add(late)
+  await clock.advance(250)
+  assert.deepEqual(
+    late.looks.map(({ now }) => now - start),
+    [200],
+  )
+})
+
+test('there is a timer as long as there is a member, it is one, and it does not hold the loop', async () => {
+  const clock = new FakeClock()
+  let unrefs = 0
+  const setInterval = clock.setInterval.bind(clock)
+  clock.setInterval = (callback, delay) =>
+    Object.assign(setInterval(callback, delay), { unref: () => unrefs++ })
+  const sweep = new Sweep(clock)
+  const [one, other] = [new Member(), new Member()]
+  sweep.delete(one)
+  assert.equal(clock.pending, 0)
+  sweep.add(one)
+  sweep.add(other)
+  assert.deepEqual([clock.pending, unrefs], [1, 1])
+  sweep.delete(one)
+  assert.equal(clock.pending, 1)
+  sweep.delete(other)
+  assert.equal(clock.pending, 0)
+  sweep.add(one)
+  assert.deepEqual([clock.pending, unrefs], [1, 2])
+  await clock.advance(1_000)
+  assert.deepEqual([one.looks.length, other.looks.length], [1, 0])
+})
+
+test('a member that leaves while it is looked at is looked at no more', async () => {
+  const clock = new FakeClock()
+  const sweep = new Sweep(clock)
+  let looks = 0
+  const leaving: Swept = {
+    dueAt: 0,
+    onSweep: () => {
+      looks++
+      sweep.delete(leaving)
+    },
+  }
+  sweep.add(leaving)
+  await clock.advance(5_000)
+  assert.deepEqual([looks, clock.pending], [1, 0])
+})
+
+test('the forgiving time goes on with the ticks', async () => {
+  const { clock, sweep, alive } = sweepOne()
+  await clock.advance(350)
+  assert.deepEqual(alive(), [100, 200, 300])
+  assert.equal(sweep.alive, 350)
+})
+
+test('a tick that comes late by a little counts', async () => {
+  const { clock, alive } = sweepOne()
+  clock.stall(180)
+  await clock.advance(0)
+  assert.deepEqual(alive(), [180])
+})
+
+test('a loop that stood still for longer counts as one tick', async () => {
+  const { clock, sweep, alive } = sweepOne()
+  clock.stall(60_000)
+  assert.equal(sweep.alive, 100)
+  await clock.advance(0)
+  assert.deepEqual(alive(), [100])
+  await clock.advance(100)
+  assert.deepEqual(alive(), [100, 200])
+})
+
+test('the forgiving time never runs back, and never ahead of time', async () => {
+  const { clock, sweep } = sweepOne()
+  const start = clock.now()
+  let before = sweep.alive
+  for (const delay of [30, 90, 250, 10, 199, 201, 5_000, 1, 100, 350]) {
+    clock.stall(delay)
+    const between = sweep.alive
+    await clock.advance(0)
+    const after = sweep.alive
+    assert.ok(before <= between && between <= after && after <= clock.now() - start)
+    before = after
+  }
+})
+
+test('the forgiving time stands still while there is nobody to look at', async () => {
+  const { clock, sweep, member } = sweepOne()
+  await clock.advance(200)
+  sweep.delete(member)
+  await clock.advance(60_000)
+  sweep.add(member)
+  assert.equal(sweep.alive, 200)
+})
+
+test('spread tasks run in order, at most 64 in a turn of the loop, and none in the same', async () => {
+  const sweep = new Sweep(new FakeClock())
+  const ran: number[] = []
+  const counts: number[] = []
+  for (let task = 0; task < 150; task++) sweep.spread(() => ran.push(task))
+  for (let i = 0; i < 4; i++) {
+    counts.push(ran.length)
+    await turn()
+  }
+  assert.deepEqual(counts, [0, 64, 128, 150])
+  assert.deepEqual(
+    ran,
+    Array.from({ length: 150 }, (_, task) => task),
+  )
+})
+
+test('a task that is added by one has its turn in the next', async () => {
+  const sweep = new Sweep(new FakeClock())
+  const ran: string[] = []
+  sweep.spread(() => {
+    ran.push('first')
+    sweep.spread(() => ran.push('added'))
+  })
+  await turn()
+  assert.deepEqual(ran, ['first'])
+  await turn()
+  assert.deepEqual(ran, ['first', 'added'])
+})
+
+/** Two ends of one TCP connection. */
+async function connected(t: TestContext): Promise<{ near: Socket; far: Socket }> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const accepted = once(server, 'connection') as Promise<[Socket]>
+  const near = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const [far] = await accepted
+  t.after(() => {
+    near.destroy()
+    far.destroy()
+    server.close()
+  })
+  return { near, far }
+}
+
+/** Keeps the loop from turning until what was written to loopback has certainly arrived. */
+function standStill(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+}
+
+test('what is in the kernel already is read before afterNextPoll calls back', async (t) => {
+  const { near, far } = await connected(t)
+  // From each phase of the loop: after a timer, in the poll phase (where data is read), in the check phase.
+  const phases: Record<string, () => Promise<unknown>> = {
+    timers: () => new Promise((resolve) => setTimeout(resolve, 1)),
+    poll: () => {
+      near.write('wake')
+      return once(far, 'data')
+    },
+    check: () => turn(),
+  }
+  far.resume()
+  for (const [phase, enter] of Object.entries(phases)) {
+    await enter()
+    const before = far.bytesRead
+    near.write('x')
+    standStill()
+    assert.equal(far.bytesRead, before, 'not yet')
+    const after = await new Promise<number>((resolve) =>
+      afterNextPoll(() => resolve(far.bytesRead)),
+    )
+    assert.equal(after - before, 1, `from the ${phase} phase`)
+  }
+})
+
+test('afterNextPoll calls back after two turns at most', async () => {
+  const order: string[] = []
+  afterNextPoll(() => order.push('called'))
+  await turn()
+  order.push('one turn')
+  await turn()
+  order.push('two turns')
+  assert.deepEqual(order, ['one turn', 'called', 'two turns'])
+})
+
+test('the forgiving time goes on where it was', async () => {
+  const { clock, sweep, member } = sweepOne()
+  await clock.advance(150)
+  sweep.delete(member)
+  clock.stall(5_000)
+  assert.equal(sweep.alive, 150)
+  sweep.add(member)
+  assert.equal(sweep.alive, 150)
+})

@@ -1,0 +1,81 @@
+// The package's names, and the types of what they hold.
+import websocketLifecycle, {
+  CloseCode,
+  ConnectionClosedError,
+  fastifyWebsocketLifecycle,
+  isCloseCode,
+  isRetryable,
+  isUnexpectedClose,
+  truncateReason,
+  type CloseCause,
+  type CloseFrame,
+  type CloseInfo,
+  type CloseInitiator,
+  type ConnectionScope,
+  type LifecycleErrorCode,
+  type LifecycleSocket,
+  type RefusalReason,
+  type WebsocketLifecycleOptions,
+} from 'fastify-websocket-lifecycle'
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import { exactly } from './exactly.js'
+
+export const plugin: FastifyPluginAsync<WebsocketLifecycleOptions> = websocketLifecycle
+export const byName: typeof plugin = fastifyWebsocketLifecycle
+
+declare const close: CloseInfo
+exactly<CloseCause>()(close.cause)
+exactly<CloseInitiator>()(close.initiator)
+exactly<CloseFrame | undefined>()(close.received)
+exactly<boolean>()(isCloseCode(close, CloseCode.GoingAway, 4000))
+exactly<boolean>()(isUnexpectedClose(close, 1000))
+exactly<boolean>()(isRetryable(close.code))
+exactly<string>()(truncateReason('bye'))
+exactly<1012>()(CloseCode.ServiceRestart)
+// @ts-expect-error
+close.code = 1000
+// @ts-expect-error
+CloseCode.GoingAway = 1001
+
+declare const error: unknown
+if (error instanceof ConnectionClosedError) {
+  exactly<'FST_ERR_WSL_CONNECTION_CLOSED'>()(error.code)
+  exactly<CloseCause | undefined>()(error.closeCause)
+}
+export const reasons: Record<RefusalReason, true> = { draining: true, route: true, handshake: true }
+export const codes: Record<LifecycleErrorCode, true> = {
+  FST_ERR_WSL_INVALID_OPTION: true,
+  FST_ERR_WSL_ALREADY_REGISTERED: true,
+  FST_ERR_WSL_DRAINING: true,
+  FST_ERR_WSL_HANDSHAKE_TIMEOUT: true,
+  FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE: true,
+  FST_ERR_WSL_ROUTE_BEFORE_PLUGIN: true,
+  FST_ERR_WSL_CONNECTION_CLOSED: true,
+}
+
+declare const socket: LifecycleSocket
+export const asWs: WebSocket = socket
+exactly<string>()(socket.id)
+exactly<FastifyRequest>()(socket.request)
+exactly<ConnectionScope>()(socket.scope)
+exactly<Promise<CloseInfo>>()(socket.closed)
+exactly<number | undefined>()(socket.latency)
+exactly<boolean>()(socket.send('text'))
+exactly<boolean>()(socket.send(Buffer.of(1), { compress: false }, () => {}))
+exactly<void>()(socket.close(4000, 'bye'))
+// From @types/ws, which must therefore come with the package.
+socket.on('message', (data, isBinary) => {
+  exactly<import('ws').RawData>()(data)
+  exactly<boolean>()(isBinary)
+})
+exactly<AbortSignal>()(socket.scope.signal)
+socket.scope.defer(async () => {})
+const resource = { [Symbol.asyncDispose]: async () => {}, name: 'feed' }
+exactly<typeof resource>()(socket.scope.use(resource))
+// @ts-expect-error
+socket.scope.use({ close() {} })
+// @ts-expect-error
+socket.scope.defer(1_000)
+// @ts-expect-error
+socket.id = 'x'

@@ -1,0 +1,7 @@
+import 'fastify-websocket-lifecycle'
+import '@fastify/websocket'
+import './names.js'
+import './options.js'
+import './providers.js'
+import './routes.js'
+import './servers.js'

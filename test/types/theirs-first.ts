@@ -1,0 +1,7 @@
+import '@fastify/websocket'
+import 'fastify-websocket-lifecycle'
+import './names.js'
+import './options.js'
+import './providers.js'
+import './routes.js'
+import './servers.js'

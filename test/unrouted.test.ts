@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import Fastify from 'fastify'
+import { WebSocket } from 'ws'
+import { createPlugin } from '../lib/plugin.js'
+import { FakeClock } from './support/fake-clock.js'
+import { portOf } from './support/server.js'
+
+test('a socket that the app opens itself, past our routes, remains a plain ws socket', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!request.url.startsWith('/own')) return done()
+    reply.hijack()
+    const { websocketServer } = app
+    websocketServer.handleUpgrade(request.raw, request.raw.socket, Buffer.alloc(0), (socket) => {
+      websocketServer.emit('connection', socket, request.raw)
+    })
+  })
+  const clock = new FakeClock()
+  await app.register(createPlugin(clock))
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const open = async (): Promise<{ client: WebSocket; socket: WebSocket }> => {
+    const opened = once(app.websocketServer, 'connection')
+    const client = new WebSocket(`ws://127.0.0.1:${portOf(app)}/own`)
+    const [[socket]] = (await Promise.all([opened, once(client, 'open')])) as [[WebSocket], unknown]
+    return { client, socket }
+  }
+
+  const { client, socket } = await open()
+  await clock.advance(60_000) // no handshake is waited for any more
+  const message = once(client, 'message')
+  const written = new Promise((resolve) => socket.send('hello', resolve))
+  assert.equal(String((await message)[0]), 'hello')
+  assert.ok(!(await written))
+  const another = once(client, 'message')
+  assert.equal(socket.send('again'), true)
+  assert.equal(String((await another)[0]), 'again')
+  const ping = once(client, 'ping')
+  const pinged = new Promise((resolve) => socket.ping('are you there', false, resolve))
+  assert.equal(String((await ping)[0]), 'are you there')
+  assert.ok(!(await pinged))
+  const closed = once(client, 'close')
+  socket.close(4000, 'bye')
+  assert.equal((await closed)[0], 4000)
+  assert.ok((await new Promise((resolve) => socket.send('late', resolve))) instanceof Error)
+  assert.throws(() => Reflect.get(socket, 'id') as unknown, /not opened by a route/)
+  assert.equal(app.websocketLifecycle.connections.size, 0)
+
+  const other = await open()
+  const gone = once(other.client, 'close')
+  other.socket.terminate()
+  assert.equal((await gone)[0], 1006)
+})
