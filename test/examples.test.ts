@@ -1,0 +1,159 @@
+// The examples, each started as its reader would start it.
+import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { Client } from './support/client.js'
+import { addressIn, type Program, start } from './support/program.js'
+import { root } from './support/tarball.js'
+
+interface Running {
+  readonly program: Program
+  readonly http: string
+  readonly ws: string
+}
+
+async function run(t: TestContext, name: string): Promise<Running> {
+  const program = start(t, `examples/${name}.ts`, { PORT: '0' })
+  const { host } = addressIn(await program.line('Server listening at http://127.0.0.1'))
+  return { program, http: `http://${host}`, ws: `ws://${host}` }
+}
+
+/** What an example logged in a line with `text`. */
+async function logged(program: Program, text: string): Promise<Record<string, unknown>> {
+  return JSON.parse(await program.line(text)) as Record<string, unknown>
+}
+
+describe('the examples', () => {
+  it('are these, each under 60 lines', async () => {
+    const files = await readdir(join(root, 'examples'), { withFileTypes: true })
+    const names = files.filter((file) => file.name.endsWith('.ts')).map(({ name }) => name)
+    assert.deepEqual(names.toSorted(), [
+      'cleanup.ts',
+      'graceful-shutdown.ts',
+      'migration.ts',
+      'minimal.ts',
+    ])
+    for (const name of names) {
+      const text = await readFile(join(root, 'examples', name), 'utf8')
+      assert.ok(text.split('\n').length <= 60, `${name} is longer than that`)
+    }
+  })
+
+  it('start nothing when they are imported', async () => {
+    const { build } = await import('../examples/minimal.js')
+    const app = await build()
+    assert.equal(app.server.listening, false)
+    app.log.level = 'silent'
+    await app.close()
+  })
+})
+
+describe('examples/minimal.ts', () => {
+  it('echoes, and learns how each client left', async (t) => {
+    const { program, ws } = await run(t, 'minimal')
+
+    const polite = await Client.open(`${ws}/echo`)
+    polite.ws.send('hello')
+    assert.equal(await polite.next(), 'hello')
+    polite.ws.close(4001)
+    const first = await logged(program, 'a client has left')
+    assert.deepEqual([first['cause'], first['code']], ['client-close', 4001])
+
+    const rude = await Client.open(`${ws}/echo`)
+    rude.ws.terminate()
+    const second = await logged(program, 'a client has left')
+    assert.equal(second['code'], 1006)
+    assert.match(String(second['cause']), /^connection-(lost|reset)$/)
+  })
+})
+
+describe('examples/cleanup.ts', () => {
+  it('subscribes, and gives back what it held when the client vanishes', async (t) => {
+    const { program, http, ws } = await run(t, 'cleanup')
+    const subscribers = async (): Promise<unknown> => (await fetch(`${http}/subscribers`)).json()
+
+    const client = await Client.open(`${ws}/ticks`)
+    assert.match(await client.next(), /^\d{4}-\d\d-\d\dT/)
+    assert.deepEqual(await subscribers(), { count: 1 })
+
+    client.ws.send('everything')
+    await client.roundTrip()
+    client.ws.terminate()
+    await program.line('stopped pondering')
+    await program.line('unsubscribed')
+    assert.deepEqual(await subscribers(), { count: 0 })
+  })
+
+  it('answers those who wait', async (t) => {
+    const { ws } = await run(t, 'cleanup')
+    const client = await Client.open(`${ws}/ticks`)
+    client.ws.send('six times seven')
+    while ((await client.next()) !== 'six times seven: 42');
+  })
+})
+
+describe('examples/graceful-shutdown.ts', () => {
+  it('says goodbye, closes with 1012, then cleans up, then ends by itself', async (t) => {
+    const { program, ws } = await run(t, 'graceful-shutdown')
+    const clients = [await Client.open(ws), await Client.open(ws)]
+    for (const client of clients) assert.equal(await client.next(), 'welcome')
+
+    program.kill('SIGTERM')
+    for (const client of clients) {
+      assert.equal(await client.next(), 'see you in a moment')
+      assert.deepEqual(await client.closed, { code: 1012, reason: 'a new version is coming' })
+    }
+
+    const { code, stdout, stderr } = await program.exited
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+    const told = stdout.map((line) => JSON.parse(line) as Record<string, unknown>)
+    const ends = told.filter(({ msg }) => msg === 'presence saved' || msg === 'database closed')
+    assert.deepEqual(
+      ends.map(({ msg, cause, clean }) => ({ msg, cause, clean })),
+      [
+        { msg: 'presence saved', cause: 'shutdown', clean: true },
+        { msg: 'presence saved', cause: 'shutdown', clean: true },
+        { msg: 'database closed', cause: undefined, clean: undefined },
+      ],
+    )
+  })
+})
+
+describe('examples/migration.ts', () => {
+  it('serves handlers that were written for @fastify/websocket', async (t) => {
+    const { program, http, ws } = await run(t, 'migration')
+
+    const alice = await Client.open(`${ws}/chat/tea`)
+    const bob = await Client.open(`${ws}/chat/tea`)
+    assert.equal(await alice.next(), 'you talk about tea')
+    assert.equal(await bob.next(), 'you talk about tea')
+    alice.ws.send('more milk?')
+    assert.equal(await bob.next(), 'more milk?')
+    bob.ws.close(1000)
+    assert.equal((await logged(program, 'left the chat'))['code'], 1000)
+
+    const { time } = (await (await fetch(`${http}/time`)).json()) as { time: string }
+    const clock = await Client.open(`${ws}/time`)
+    assert.ok((await clock.next()) >= time)
+    assert.equal((await clock.closed).code, 1005)
+  })
+
+  it('shows the lines that change', async () => {
+    const text = await readFile(join(root, 'examples/migration.ts'), 'utf8')
+    const changes = /^ *\/\/ - (.*)\n(.*)$/gm
+    assert.deepEqual(
+      Array.from(text.matchAll(changes), ([, before = '', after = '']) => [before, after.trim()]),
+      [
+        [
+          "import websocket from '@fastify/websocket'",
+          "import websocketLifecycle from 'fastify-websocket-lifecycle'",
+        ],
+        [
+          'await app.register(websocket, { options: { maxPayload: 65_536 } })',
+          'await app.register(websocketLifecycle, { websocket: { maxPayload: 65_536 } })',
+        ],
+      ],
+    )
+  })
+})
