@@ -358,7 +358,7 @@ test('an answer that is in the kernel when the timeout is over counts', async (t
 })
 
 test('a real loop that stands still again and again, longer than the timeout, kills no healthy peer, and a frozen one all the same', async (t) => {
-  const story = await tell(t, 'stalling-server')
+  const story = tell(t, 'stalling-server')
   const port = Number(await story.next())
   const frozen = await RawPeer.open(port)
   frozen.freeze()

@@ -240,7 +240,7 @@ describe('@fastify/websocket beside us', () => {
   for (const place of ['the same scope', 'a child']) {
     // @fastify/websocket throws in a plugin with a callback, which Fastify lets reach the process.
     test(`registered after, in ${place}, ends the start with Fastify's own error`, async (t) => {
-      const story = await tell(t, 'registered-after', place)
+      const story = tell(t, 'registered-after', place)
       const { code, stderr } = await story.exited
       assert.equal(code, 1)
       assert.match(stderr, /FST_ERR_DEC_ALREADY_PRESENT/)

@@ -5,10 +5,11 @@ import { test } from 'node:test'
 import { within } from './support/bound.js'
 import { Client } from './support/client.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
-import { tell, type Exit, type Story } from './support/story.js'
+import type { Outcome } from './support/program.js'
+import { tell, type Story } from './support/story.js'
 
 /** Waits for a process that ends by itself, well before anything that it might wrongly wait for. */
-async function assertExits(story: Story, limit = 8_000): Promise<Exit> {
+async function assertExits(story: Story, limit = 8_000): Promise<Outcome> {
   const exit = await within(story.exited, 'the end of the process', limit)
   assert.deepEqual(
     { code: exit.code, signal: exit.signal, stderr: exit.stderr },
@@ -18,7 +19,7 @@ async function assertExits(story: Story, limit = 8_000): Promise<Exit> {
 }
 
 test('SIGTERM with close-with-grace: goodbye, 1012, cleanups, then the database; exit code 0', async (t) => {
-  const story = await tell(t, 'sigterm')
+  const story = tell(t, 'sigterm')
   const url = `ws://127.0.0.1:${await story.next()}/`
   const clients = [await Client.open(url), await Client.open(url)]
   story.kill('SIGTERM')
@@ -26,7 +27,7 @@ test('SIGTERM with close-with-grace: goodbye, 1012, cleanups, then the database;
     assert.equal((await client.closed).code, 1012)
     assert.deepEqual(client.events, ['goodbye', 'close 1012 service restart'])
   }
-  const { lines } = await assertExits(story)
+  const { stdout: lines } = await assertExits(story)
   assert.deepEqual(lines.slice(1), [
     'cleaned up, the database is open',
     'cleaned up, the database is open',
@@ -35,7 +36,7 @@ test('SIGTERM with close-with-grace: goodbye, 1012, cleanups, then the database;
 })
 
 test('one frozen peer makes app.close() take about closeTimeout, not 30 s', async (t) => {
-  const story = await tell(t, 'frozen-peer')
+  const story = tell(t, 'frozen-peer')
   const port = Number(await story.next())
   const peer = await RawPeer.open(port)
   const other = await Client.open(`ws://127.0.0.1:${port}/`)
@@ -43,14 +44,14 @@ test('one frozen peer makes app.close() take about closeTimeout, not 30 s', asyn
   t.after(() => peer.destroy())
   story.kill('SIGTERM')
   assert.equal((await other.closed).code, 1012)
-  const { lines } = await assertExits(story)
+  const { stdout: lines } = await assertExits(story)
   const took = Number(/^closed in (\d+)$/.exec(lines[1] ?? '')?.[1])
   assert.ok(took >= 100 && took < 3_000, `took ${took} ms`)
   assert.equal(lines[2], 'shutdown 2')
 })
 
 test('a reset while an asynchronous hook runs does not end the process, but the scope', async (t) => {
-  const story = await tell(t, 'reset-in-hook')
+  const story = tell(t, 'reset-in-hook')
   const port = Number(await story.next())
   const peer = await RawPeer.dial(port, '/slow')
   assert.equal(await story.next(), 'in the hook')
@@ -59,12 +60,12 @@ test('a reset while an asynchronous hook runs does not end the process, but the 
   const client = await Client.open(`ws://127.0.0.1:${port}/`)
   assert.equal(await client.next(), 'still here')
   client.ws.close()
-  const { lines } = await assertExits(story)
+  const { stdout: lines } = await assertExits(story)
   assert.deepEqual(lines.slice(1), ['in the hook', 'released'])
 })
 
 test('a process ends by itself after app.close(), whatever its connections were doing', async (t) => {
-  const story = await tell(t, 'nothing-left')
+  const story = tell(t, 'nothing-left')
   const port = Number(await story.next())
   const pending = await RawPeer.dial(port, '/slow')
   const hanging = await Client.open(`ws://127.0.0.1:${port}/`)
@@ -75,22 +76,22 @@ test('a process ends by itself after app.close(), whatever its connections were 
   assert.equal((await last.closed).code, 1012)
   assert.equal((await hanging.closed).code, 1012)
   assert.match(await pending.answer(), /^HTTP\/1\.1 503 /)
-  const { lines } = await assertExits(story)
+  const { stdout: lines } = await assertExits(story)
   assert.deepEqual(lines.slice(1), ['closed'])
 })
 
 test('neither an open connection nor a hanging cleanup holds a process: our timers do not', async (t) => {
-  const { lines } = await assertExits(await tell(t, 'holds-nothing'))
+  const { stdout: lines } = await assertExits(tell(t, 'holds-nothing'))
   assert.deepEqual(lines, ['opened', 'cleaning up'])
 })
 
 test('a drain holds its process until it is over', async (t) => {
-  const { lines } = await assertExits(await tell(t, 'holds-drain'))
+  const { stdout: lines } = await assertExits(tell(t, 'holds-drain'))
   assert.deepEqual(lines, ['1 closed, left behind: onShutdown, release feed'])
 })
 
 test('nothing that a connection throws ends the process, or another connection', async (t) => {
-  const story = await tell(t, 'errors')
+  const story = tell(t, 'errors')
   const url = `ws://127.0.0.1:${await story.next()}`
   const bystander = await Client.open(`${url}/echo`)
   const codes: Record<string, number> = {}
@@ -135,7 +136,7 @@ test('nothing that a connection throws ends the process, or another connection',
   assert.equal(frame?.payload.readUInt16BE(0), 1011)
   goodbye.destroy()
   assert.equal((await bystander.closed).code, 1012)
-  const { lines } = await assertExits(story)
+  const { stdout: lines } = await assertExits(story)
   assert.deepEqual(lines.slice(1), [
     'async handler',
     'async listener',

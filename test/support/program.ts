@@ -6,6 +6,8 @@ import { env, root } from './tarball.js'
 
 export interface Outcome {
   readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** All that it said, line by line. */
   readonly stdout: readonly string[]
   readonly stderr: string
 }
@@ -22,8 +24,9 @@ export function start(
   t: TestContext,
   script: string,
   variables: Record<string, string> = {},
+  args: readonly string[] = [],
 ): Program {
-  const child = spawn(process.execPath, ['--import', 'tsx', script], {
+  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
     cwd: root,
     env: { ...env, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -38,10 +41,10 @@ export function start(
     stdout.push(line)
     wake?.()
   })
-  const exited = once(child, 'close').then(([code]): Outcome => {
+  const exited = once(child, 'close').then(([code, signal]: unknown[]): Outcome => {
     isOver = true
     wake?.()
-    return { code: code as number | null, stdout, stderr }
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null, stdout, stderr }
   })
   t.after(async () => {
     child.kill('SIGKILL')
