@@ -7,8 +7,9 @@ import type { RefusalReason } from './api.js'
 import type { Route } from './callbacks.js'
 import { Connection } from './connection.js'
 import { type Release, ReleaseScope, type ScopeOwner } from './core/scope.js'
+import { makeController } from './controller.js'
 import { Deferred } from './deferred.js'
-import { type Mortal, runRelease, runReleases } from './ending.js'
+import { type Mortal, runRelease, runReleases, tell } from './ending.js'
 import { ConnectionClosedError, handshakeTimeout, type LifecycleError, toError } from './errors.js'
 import type { RouteSettings } from './options.js'
 import { type RawWatcher, rewatchRaw, watchRaw } from './raw.js'
@@ -158,7 +159,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     this.#isRefused = true
     this.dueAt = this.shell.clock.now() + this.#settings.closeTimeout
     this.shell.registry.refused(reason)
-    this.#log.info({ reason, route: this.routeUrl }, 'WebSocket upgrade refused')
+    tell(this.#log, 'info', { reason, route: this.routeUrl }, 'WebSocket upgrade refused')
   }
 
   /** Refuses, and answers from outside of Fastify's hooks: one of them may never settle. */
@@ -171,8 +172,10 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
       return
     }
     this.refuse(reason)
-    if (this.#reply !== undefined && !this.#reply.sent) this.#reply.send(error)
-    else answerRaw(this.#raw, error)
+    // From here on no hook begins. `reply.send` would not do: an answer may be on its way already,
+    // behind an onSend or onError hook, and Fastify would mix the two.
+    this.#reply?.hijack()
+    answerRaw(this.#raw, error)
   }
 
   /** The handshake took too long, or a refused peer does not go. */
@@ -196,6 +199,10 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     this.#end()
   }
 
+  makeController(): AbortController {
+    return makeController()
+  }
+
   abortReason(): Error {
     return new ConnectionClosedError(undefined)
   }
@@ -205,10 +212,9 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   }
 
   fail(error: unknown, step: string): void {
-    this.#log.error(
-      { err: toError(error), id: this.id, route: this.routeUrl, step },
-      'a release of a WebSocket upgrade failed',
-    )
+    const { id, routeUrl: route } = this
+    const fields = { err: toError(error), id, route, step }
+    tell(this.#log, 'error', fields, 'a release of a WebSocket upgrade failed')
   }
 
   #isUnanswered(): boolean {

@@ -27,7 +27,7 @@ export interface LifecycleSocket extends WebSocket {
   readonly latency: number | undefined
   /**
    * Starts the closing handshake (RFC 6455 §7.1.2), cause `server-close`; the peer has
-   * `closeTimeout` ms to answer. Never throws: a code that may not be sent becomes 1000 and is
+   * `closeTimeout` ms to answer, from the last progress of what was sent before it on. Never throws: a code that may not be sent becomes 1000 and is
    * warned about, a reason is cut to 123 bytes of UTF-8. Does nothing once the socket left OPEN.
    */
   close(code?: number, reason?: string | Buffer): void
@@ -61,8 +61,8 @@ export interface KeepaliveOptions {
 /** How all connections end at shutdown. */
 export interface DrainOptions {
   /**
-   * All connections and their cleanups are over after so long, in ms. At most Fastify's
-   * `pluginTimeout` − 1500, unless that is 0.
+   * All connections are over after so long, in ms; what still cleans up then has 500 ms more. At
+   * most Fastify's `pluginTimeout` − 1500, unless that is 0.
    * @default 8_000
    */
   timeout?: number

@@ -3,7 +3,7 @@ import type { LifecycleSocket } from './api.js'
 import type { CloseInfo } from './core/close-info.js'
 import { goodbyeBudget } from './core/drain-plan.js'
 import type { ReleaseScope } from './core/scope.js'
-import { type Mortal, runStep } from './ending.js'
+import { type Mortal, runStep, tell } from './ending.js'
 import { toError } from './errors.js'
 import type { Hook, RouteSettings } from './options.js'
 import { isThenable } from './steps.js'
@@ -88,8 +88,8 @@ export class Callbacks {
     const host = this.#host
     if (host.scope.isAnswer(thrown)) return
     const err = toError(thrown)
-    const { id, routeUrl: route } = host
-    host.log.error({ err, id, route, step }, 'a callback of a WebSocket connection failed')
+    const { id, log, routeUrl: route } = host
+    tell(log, 'error', { err, id, route, step }, 'a callback of a WebSocket connection failed')
     if (host.isReleased || step === ERROR_HOOK) return
     host.noteHandlerError(err)
     this.#tellError(err)

@@ -10,11 +10,12 @@ import { type CloseCause, type CloseInfo, closeLogLevel } from './core/close-inf
 import { CloseRecord } from './core/close-record.js'
 import { type Release, ReleaseScope, type ScopeOwner } from './core/scope.js'
 import { Deferred } from './deferred.js'
-import { runRelease, runReleases } from './ending.js'
+import { makeController } from './controller.js'
+import { runRelease, runReleases, tell } from './ending.js'
 import { ConnectionClosedError, toError } from './errors.js'
 import { bytesTaken, isCloseFrameReceived, isParsing, queuedFrames } from './internals.js'
 import { Keepalive, type Peer } from './keepalive.js'
-import { type RawWatcher, watchDrain } from './raw.js'
+import type { RawWatcher } from './raw.js'
 import type { LiveConnection } from './registry.js'
 import type { Shell } from './shell.js'
 import type { ConnectionSocket, SocketOwner } from './socket.js'
@@ -75,6 +76,7 @@ export class Connection
   #id: string | undefined
   #scope: ReleaseScope | undefined
   #messagesReceived = 0
+  #isPongHeld = false
   #owedPong: Buffer | undefined
 
   constructor(shell: Shell, socket: ConnectionSocket, handover: Handover) {
@@ -134,14 +136,15 @@ export class Connection
   // What the app does, through its socket.
 
   close(code: number | undefined, reason: string | Buffer | undefined): void {
+    const text = truncateReason(toText(reason))
     if (!this.isOpen) {
       this.#record.trustOwnClose()
       WebSocket.prototype.close.call(this.socket)
     } else if (isCloseFrameReceived(this.socket)) {
-      this.end('client-close', code, toText(reason))
+      this.end('client-close', code, text)
     } else {
       this.#record.noteOwnClose()
-      this.#sendClose(this.#sendableCode(code), truncateReason(toText(reason)))
+      this.#sendClose(this.#sendableCode(code), text)
     }
   }
 
@@ -187,12 +190,6 @@ export class Connection
     if (!(this.raw instanceof Socket)) setImmediate(() => this.raw.destroy())
   }
 
-  rawDrained(): void {
-    const data = this.#owedPong
-    this.#owedPong = undefined
-    if (this.isOpen) WebSocket.prototype.pong.call(this.socket, data)
-  }
-
   // What the plugin does.
 
   /** Ends the connection, for a reason of our own or with the peer's own code. */
@@ -229,6 +226,10 @@ export class Connection
     else if (this.#keepalive !== undefined) this.dueAt = now + this.#keepalive.watch(alive)
   }
 
+  makeController(): AbortController {
+    return makeController()
+  }
+
   abortReason(): Error {
     return new ConnectionClosedError(this.#record.cause)
   }
@@ -255,7 +256,12 @@ export class Connection
   #sendableCode(code: unknown): number | undefined {
     if (code === undefined || isSendableCode(code)) return code
     const { id, routeUrl: route } = this
-    this.log.warn({ id, route, code }, 'close() got a code that may not be sent; 1000 was sent')
+    tell(
+      this.log,
+      'warn',
+      { id, route, code },
+      'close() got a code that may not be sent; 1000 was sent',
+    )
     return 1000
   }
 
@@ -287,15 +293,24 @@ export class Connection
     this.raw.destroy()
   }
 
-  /** Behind a backlog only the latest ping is owed an answer (RFC 6455 §5.5.3). */
+  /** Behind a backlog only the latest ping is owed an answer, one at a time (RFC 6455 §5.5.3). */
   #answerPing(data: Buffer): void {
     if (!this.shell.answersPings || !this.isOpen) return
-    if (this.raw.writableNeedDrain) {
-      if (this.#owedPong === undefined) watchDrain(this.raw)
+    if (this.#isPongHeld) {
       this.#owedPong = data
+    } else if (this.raw.writableNeedDrain || queuedFrames(this.socket) > 0) {
+      this.#isPongHeld = true
+      WebSocket.prototype.pong.call(this.socket, data, false, () => this.#pongLeft())
     } else {
       WebSocket.prototype.pong.call(this.socket, data)
     }
+  }
+
+  #pongLeft(): void {
+    const data = this.#owedPong
+    this.#owedPong = undefined
+    this.#isPongHeld = false
+    if (data !== undefined) this.#answerPing(data)
   }
 
   #sawError(error: Error): void {
@@ -333,7 +348,9 @@ export class Connection
     this.shell.registry.closed(close.cause)
     const { cause, initiator, clean, expected, duration } = close
     const { id, routeUrl: route } = this
-    this.log[closeLogLevel(close)](
+    tell(
+      this.log,
+      closeLogLevel(close),
       { id, route, cause, code: close.code, initiator, clean, expected, duration },
       'WebSocket connection ended',
     )

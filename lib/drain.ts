@@ -2,7 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { DrainOptions, DrainReport } from './api.js'
 import type { Timer } from './clock.js'
-import { departureDelay, DRAIN_GRACE } from './core/drain-plan.js'
+import { departureDelay, DRAIN_GRACE, goodbyeBudget } from './core/drain-plan.js'
+import { tell } from './ending.js'
 import { draining, type LifecycleError } from './errors.js'
 import { type DrainSettings, resolveDrainOptions } from './options.js'
 import type { LiveConnection, PendingUpgrade } from './registry.js'
@@ -18,6 +19,7 @@ export class Drain {
   readonly #settings: DrainSettings
   /** Those of the drain that is under way. */
   #current: DrainSettings
+  readonly #closeTimeout: number
   readonly #log: FastifyBaseLogger
   #report: Promise<DrainReport> | undefined
   #connections: readonly LiveConnection[] = []
@@ -25,11 +27,14 @@ export class Drain {
   #endsAt = Infinity
   #deadline: Timer | undefined
   #pause: Timer | undefined
+  #wake: (() => void) | undefined
+  #lastCall: Timer | undefined
 
-  constructor(shell: Shell, settings: DrainSettings, log: FastifyBaseLogger) {
+  constructor(shell: Shell, settings: DrainSettings, closeTimeout: number, log: FastifyBaseLogger) {
     this.#shell = shell
     this.#settings = settings
     this.#current = settings
+    this.#closeTimeout = closeTimeout
     this.#log = log
   }
 
@@ -42,7 +47,7 @@ export class Drain {
   /** The app closes: it begins, or has no longer than the plugin's `drain.timeout` from now. */
   async close(): Promise<DrainReport> {
     const endsAt = this.#shell.clock.now() + this.#settings.timeout
-    if (this.#deadline !== undefined && endsAt < this.#endsAt) this.#endAt(endsAt)
+    if (this.#deadline !== undefined && endsAt < this.#endsAt) this.#shorten(endsAt)
     return this.begin()
   }
 
@@ -75,7 +80,7 @@ export class Drain {
       abandoned: Object.freeze([...registry.abandoned]),
       duration: clock.now() - startedAt,
     })
-    this.#log.info(report, 'all WebSocket connections have ended')
+    tell(this.#log, 'info', report, 'all WebSocket connections have ended')
     return report
   }
 
@@ -84,8 +89,8 @@ export class Drain {
     const { clock } = this.#shell
     const startedAt = clock.now()
     const count = this.#connections.length
-    const { spread } = this.#current
     for (const [index, connection] of this.#connections.entries()) {
+      const { spread } = this.#current
       const delay = departureDelay(index, count, spread, Math.random())
       const wait = startedAt + delay - clock.now()
       if (wait > 0) await this.#wait(wait)
@@ -96,13 +101,30 @@ export class Drain {
 
   async #ask(connection: LiveConnection): Promise<void> {
     await connection.sayGoodbye(this.#endsAt - this.#shell.clock.now())
+    this.#close(connection)
+  }
+
+  #close(connection: LiveConnection): void {
     connection.end('shutdown', this.#current.code, this.#current.reason)
   }
 
   #wait(delay: number): Promise<void> {
     return new Promise((resolve) => {
+      this.#wake = resolve
       this.#pause = this.#shell.clock.setTimeout(resolve, delay)
     })
+  }
+
+  /** There is less time than was planned with: nobody waits, and goodbyes end in time for the closes. */
+  #shorten(endsAt: number): void {
+    const { clock } = this.#shell
+    this.#endAt(endsAt)
+    this.#current = { ...this.#current, spread: 0 }
+    this.#wake?.()
+    const remaining = goodbyeBudget(Infinity, this.#closeTimeout, endsAt - clock.now())
+    this.#lastCall = clock.setTimeout(() => {
+      for (const connection of this.#connections) this.#close(connection)
+    }, remaining)
   }
 
   /** Arms the deadline. Its timer is the only one that keeps the process up while it drains. */
@@ -123,8 +145,9 @@ export class Drain {
 
   #stopTimers(): void {
     const { clock } = this.#shell
-    if (this.#deadline !== undefined) clock.clearTimeout(this.#deadline)
-    if (this.#pause !== undefined) clock.clearTimeout(this.#pause)
+    for (const timer of [this.#deadline, this.#pause, this.#lastCall]) {
+      if (timer !== undefined) clock.clearTimeout(timer)
+    }
     this.#deadline = undefined
   }
 }

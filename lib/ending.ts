@@ -49,14 +49,35 @@ function noteStep(mortal: Mortal, step: string, outcome: StepOutcome): void {
   if (outcome.status !== 'overran') return
   const abandoned = { id: mortal.id, route: mortal.routeUrl, step }
   mortal.shell.registry.abandon(abandoned)
-  mortal.log.warn(
+  tell(
+    mortal.log,
+    'warn',
     abandoned,
     'a step of the end of a WebSocket connection overran and was left behind',
   )
   // What it does from now on touches nothing: a failure is told to the log alone.
   void outcome.late.then((late) => {
     if (late.status === 'failed') {
-      mortal.log.error({ ...abandoned, err: late.error }, 'a step that was left behind has failed')
+      tell(
+        mortal.log,
+        'error',
+        { ...abandoned, err: late.error },
+        'a step that was left behind has failed',
+      )
     }
   })
+}
+
+/** Logs; where that fails, at an odd error or in the app's own logger, nothing must end differently. */
+export function tell(
+  log: FastifyBaseLogger,
+  level: 'debug' | 'info' | 'warn' | 'error',
+  fields: object,
+  text: string,
+): void {
+  try {
+    log[level](fields, text)
+  } catch {
+    // There is nobody left to tell.
+  }
 }

@@ -52,8 +52,8 @@ export interface PluginSettings {
   readonly websocket: NonNullable<WebsocketLifecycleOptions['websocket']>
 }
 
-/** node's timers take no more. */
-const LONGEST_DURATION = 2 ** 31 - 1
+/** node's timers take no more, nor does ws as `maxPayload`. */
+const INT32_MAX = 2 ** 31 - 1
 
 interface Check {
   readonly expected: string
@@ -62,8 +62,8 @@ interface Check {
 
 function duration(from: number): Check {
   return {
-    expected: `a number of milliseconds from ${from} to ${LONGEST_DURATION}`,
-    accepts: (value) => typeof value === 'number' && value >= from && value <= LONGEST_DURATION,
+    expected: `a number of milliseconds from ${from} to ${INT32_MAX}`,
+    accepts: (value) => typeof value === 'number' && value >= from && value <= INT32_MAX,
   }
 }
 
@@ -120,6 +120,14 @@ const DRAIN_CHECKS: Readonly<Record<keyof DrainSettings, Check>> = {
   },
 }
 
+const WEBSOCKET_CHECKS: Readonly<Record<'maxPayload', Check>> = {
+  maxPayload: {
+    expected: `a whole number of bytes from 0 (no limit) to ${INT32_MAX}`,
+    accepts: (value) =>
+      Number.isInteger(value) && (value as number) >= 0 && (value as number) <= INT32_MAX,
+  },
+}
+
 /** What Fastify itself reads from the options of `register`. */
 const FASTIFYS_OWN = ['prefix', 'logLevel', 'logSerializers']
 
@@ -152,17 +160,10 @@ export function resolvePluginOptions(options: WebsocketLifecycleOptions): Plugin
   const where = 'the options of the plugin'
   refuseUnknown(options, [...Object.keys(PLUGIN_CHECKS), ...FASTIFYS_OWN], '', where)
   check(options, PLUGIN_CHECKS, '', where)
-  for (const name of OURS_TO_SET) {
-    if (options.websocket !== undefined && name in options.websocket) {
-      throw invalidOption(
-        `Expected \`websocket\` to leave \`${name}\` to the plugin, got ${show(Reflect.get(options.websocket, name))}, in ${where}`,
-      )
-    }
-  }
   return {
     route: resolveRoute(options, ROUTE_DEFAULTS, where),
     drain: resolveDrainOptions(options.drain, DEFAULTS.drain, where),
-    websocket: { ...DEFAULTS.websocket, ...options.websocket },
+    websocket: resolveWebsocket(options.websocket, where),
   }
 }
 
@@ -197,7 +198,7 @@ export function checkPluginTimeout(drain: DrainSettings, pluginTimeout: number):
   const atMost = pluginTimeout - DRAIN_MARGIN
   if (pluginTimeout === 0 || drain.timeout <= atMost) return
   throw invalidOption(
-    `Expected \`drain.timeout\` to be at most ${atMost}, which is Fastify's \`pluginTimeout\` of ${pluginTimeout} less ${DRAIN_MARGIN}, got ${show(drain.timeout)}, in the options of the plugin`,
+    `Expected \`drain.timeout\` to be at most ${atMost}, which is Fastify's \`pluginTimeout\` of ${pluginTimeout} less ${DRAIN_MARGIN}, got ${show(drain.timeout)}, in the options of the plugin: lower the one, or raise the other to ${drain.timeout + DRAIN_MARGIN}`,
   )
 }
 
@@ -219,6 +220,22 @@ function resolveRoute(
     onShutdown: inOrder(options.onShutdown, base.onShutdown),
     onHandlerError: inOrder(options.onHandlerError, base.onHandlerError),
   })
+}
+
+/** ws reads these itself, but for what is ours to set, and a limit that it would take for none. */
+function resolveWebsocket(
+  options: WebsocketLifecycleOptions['websocket'] = {},
+  where: string,
+): PluginSettings['websocket'] {
+  for (const name of OURS_TO_SET) {
+    if (name in options) {
+      throw invalidOption(
+        `Expected \`websocket\` to leave \`${name}\` to the plugin, got ${show(Reflect.get(options, name))}, in ${where}`,
+      )
+    }
+  }
+  check(options, WEBSOCKET_CHECKS, 'websocket.', where)
+  return { ...DEFAULTS.websocket, ...given(options) }
 }
 
 function resolveKeepalive(
@@ -250,8 +267,13 @@ function resolveGroup<Settings extends object>(
   if (!GROUP.accepts(options)) refuse(group, GROUP, options, where)
   refuseUnknown(options, Object.keys(checks), `${group}.`, where)
   check(options, checks, `${group}.`, where)
-  const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  return Object.freeze({ ...base, ...Object.fromEntries(given) })
+  return Object.freeze({ ...base, ...given(options) })
+}
+
+/** An option that is `undefined` was not given. */
+function given<Options extends object>(options: Options): Partial<Options> {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries) as Partial<Options>
 }
 
 function check(

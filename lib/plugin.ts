@@ -54,6 +54,9 @@ const NEVER = 2 ** 31 - 1
 /** What ws gets from us; @types/ws asks of a subclass what only ws itself exports. */
 const OURS = { WebSocket: ConnectionSocket as never, autoPong: false, closeTimeout: NEVER }
 
+/** Those of ws; an older one, which @fastify/websocket may have found, would set none. */
+const LIMITS = { maxBufferedChunks: 256 * 1024, maxFragments: 16 * 1024 }
+
 /** @param clock where time comes from; tests move one of their own */
 export function createPlugin(
   clock: Clock = systemClock,
@@ -72,7 +75,7 @@ export function createPlugin(
       registry: new Registry(),
       answersPings: settings.websocket.autoPong !== false,
     }
-    const drain = new Drain(shell, settings.drain, app.log)
+    const drain = new Drain(shell, settings.drain, settings.route.closeTimeout, app.log)
     serve(shell, settings.route)
     app.decorate('websocketLifecycle', publicFace(shell, drain))
     app.decorateRequest('wsScope', {
@@ -128,7 +131,7 @@ async function registerWebsocket(
 ): Promise<UpgradeListener> {
   const before: ReadonlySet<unknown> = new Set(app.server.listeners('upgrade'))
   await app.register(fastifyWebsocket, {
-    options: { ...websocket, ...OURS },
+    options: { ...LIMITS, ...websocket, ...OURS },
     preClose: async () => void (await drain.close()),
     // Each error is recorded where it is emitted; thrown ones never get as far as this.
     errorHandler: () => {},

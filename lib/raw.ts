@@ -4,8 +4,6 @@ import type { Duplex } from 'node:stream'
 export interface RawWatcher {
   /** The peer sent a FIN. */
   rawEnded(): void
-  /** The stream takes data again. */
-  rawDrained?(): void
   /** The stream is gone. Told until the 101 only: from then on ws's own 'close' tells. */
   rawClosed?(): void
 }
@@ -29,18 +27,10 @@ export function rewatchRaw(raw: Duplex, watcher: RawWatcher): void {
   raw.removeListener('close', rawOnClose)
 }
 
-export function watchDrain(raw: Duplex): void {
-  raw.once('drain', rawOnDrain)
-}
-
 function rawOnEnd(this: Watched): void {
   this[kWatcher]?.rawEnded()
 }
 
 function rawOnClose(this: Watched): void {
   this[kWatcher]?.rawClosed?.()
-}
-
-function rawOnDrain(this: Watched): void {
-  this[kWatcher]?.rawDrained?.()
 }

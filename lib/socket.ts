@@ -57,7 +57,7 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
 
   /**
    * Ties a new socket to its connection. One that no route of ours has opened (an app can call
-   * `websocketServer.handleUpgrade` itself) is never tied, and remains a plain ws socket.
+   * `websocketServer.handleUpgrade` itself) is never tied: ws's own behaviour, and its pings are the app's to answer.
    */
   static attach(socket: ConnectionSocket, owner: SocketOwner): void {
     socket.#attached = owner
@@ -206,8 +206,11 @@ function tellLate(owner: SocketOwner, done: Callback | undefined): void {
   if (done !== undefined) process.nextTick(done, owner.abortReason())
 }
 
-function socketOnRejection(this: ConnectionSocket, error: unknown): void {
-  ConnectionSocket.ownerOf(this)?.callbacks.fail(error, 'listener')
+function socketOnRejection(this: ConnectionSocket, error: Error): void {
+  const owner = ConnectionSocket.ownerOf(this)
+  // Without an owner it is what it would have been: nobody's, and the end of the process.
+  if (owner === undefined) throw error
+  owner.callbacks.fail(error, 'listener')
 }
 
 Object.defineProperty(ConnectionSocket.prototype, captureRejectionSymbol, {

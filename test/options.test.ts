@@ -365,7 +365,7 @@ test('a drain must be over 1.5 s before Fastify gives up on it', () => {
   assert.throws(
     () => checkPluginTimeout({ ...drain, timeout: 8_501 }, 10_000),
     invalid(
-      `Expected \`drain.timeout\` to be at most 8500, which is Fastify's \`pluginTimeout\` of 10000 less 1500, got \`8501\` (number), in ${PLUGIN}`,
+      `Expected \`drain.timeout\` to be at most 8500, which is Fastify's \`pluginTimeout\` of 10000 less 1500, got \`8501\` (number), in ${PLUGIN}: lower the one, or raise the other to 10001`,
     ),
   )
 })

@@ -289,28 +289,48 @@ describe('an upgrade that takes longer than handshakeTimeout', () => {
     await assertNothingLeft(served, { handshake: 1 })
   })
 
-  test('is destroyed a closeTimeout later, where an onSend hook hangs', async (t) => {
-    const sending = gate()
+  test('is answered past the onSend and onError hooks, which may hang', async (t) => {
     const served = await start(
       t,
       { handshakeTimeout: 1_000, closeTimeout: 500 },
       { preHandler: async () => never },
       {
-        routes: (app) =>
-          app.addHook('onSend', async () => {
-            sending.open()
-            await never
-          }),
+        routes: (app) => {
+          app.addHook('onError', async () => never)
+          app.addHook('onSend', async () => never)
+        },
       },
     )
     const peer = await RawPeer.dial(served.port, '/ws')
     await served.seen.opened
     await served.clock.advance(1_100)
-    await sending.opened
-    await served.clock.advance(300)
-    assert.equal(peer.hasEnded, false)
-    assert.deepEqual(served.events, ['hook'])
-    await served.clock.advance(300)
+    assert.match(await peer.answer(), /^HTTP\/1\.1 503 /)
+    await within(peer.ended(), 'the end of the socket')
+    await assertNothingLeft(served, { handshake: 1 })
+  })
+
+  test('is answered while an onError hook of a refusal hangs', async (t) => {
+    const failing = gate()
+    const served = await start(
+      t,
+      { handshakeTimeout: 1_000 },
+      {
+        preHandler: async () => {
+          throw new Error('no')
+        },
+      },
+      {
+        routes: (app) =>
+          app.addHook('onError', async () => {
+            failing.open()
+            await never
+          }),
+      },
+    )
+    const peer = await RawPeer.dial(served.port, '/ws')
+    await failing.opened
+    await served.clock.advance(1_100)
+    assert.match(await peer.answer(), /^HTTP\/1\.1 503 .*HANDSHAKE_TIMEOUT/s)
     await within(peer.ended(), 'the end of the socket')
     await assertNothingLeft(served, { handshake: 1 })
   })
@@ -356,8 +376,10 @@ describe('an upgrade that takes longer than handshakeTimeout', () => {
     )
     const peer = await RawPeer.dial(served.port, '/ws')
     await sending.opened
-    await served.clock.advance(1_000)
-    await served.clock.advance(700)
+    await served.clock.advance(1_100)
+    const answer = await peer.answer()
+    assert.match(answer, /^HTTP\/1\.1 503 .*HANDSHAKE_TIMEOUT/s)
+    assert.doesNotMatch(answer, /who\?/)
     await within(peer.ended(), 'the end of the socket')
     await assertNothingLeft(served, { handshake: 1 })
   })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { captureRejectionSymbol, once } from 'node:events'
 import { test } from 'node:test'
 import Fastify from 'fastify'
 import { WebSocket } from 'ws'
@@ -7,7 +7,7 @@ import { createPlugin } from '../lib/plugin.js'
 import { FakeClock } from './support/fake-clock.js'
 import { portOf } from './support/server.js'
 
-test('a socket that the app opens itself, past our routes, remains a plain ws socket', async (t) => {
+test('a socket that the app opens itself, past our routes, gets nothing of ours', async (t) => {
   const app = Fastify()
   t.after(() => app.close())
   app.addHook('onRequest', (request, reply, done) => {
@@ -47,6 +47,8 @@ test('a socket that the app opens itself, past our routes, remains a plain ws so
   assert.ok((await new Promise((resolve) => socket.send('late', resolve))) instanceof Error)
   assert.throws(() => Reflect.get(socket, 'id') as unknown, /not opened by a route/)
   assert.equal(app.websocketLifecycle.connections.size, 0)
+  const rejected = Reflect.get(socket, captureRejectionSymbol) as (error: Error) => void
+  assert.throws(() => rejected.call(socket, new Error('of its listener')), /of its listener/)
 
   const other = await open()
   const gone = once(other.client, 'close')

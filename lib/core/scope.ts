@@ -29,6 +29,7 @@ export type Release = () => unknown
 export interface ScopeOwner {
   /** Runs a release that was added after the scope was over. */
   releaseLate(release: Release): void
+  makeController(): AbortController
   /** Makes the `signal.reason`; called at most once, and only if somebody looks. */
   abortReason(): Error
 }
@@ -52,7 +53,7 @@ export class ReleaseScope implements ConnectionScope {
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
-      this.#controller = new AbortController()
+      this.#controller = this.#owner.makeController()
       if (this.#aborted) this.#controller.abort(this.#owner.abortReason())
     }
     return this.#controller.signal

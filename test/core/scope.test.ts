@@ -17,6 +17,10 @@ class Owner implements ScopeOwner {
   reasons = 0
   readonly late: Release[] = []
 
+  makeController(): AbortController {
+    return new AbortController()
+  }
+
   abortReason(): Error {
     this.reasons++
     return reason
@@ -219,6 +223,10 @@ class World implements Mortal, ScopeOwner {
   readonly scope = new ReleaseScope(this)
   readonly ran: string[] = []
   readonly failed: string[] = []
+
+  makeController(): AbortController {
+    return new AbortController()
+  }
 
   fail(error: unknown): void {
     this.failed.push((error as Error).message)
