@@ -1,0 +1,41 @@
+import type { CloseCause, CloseInfo } from 'fastify-websocket-lifecycle'
+import type { Plain } from './events.js'
+
+const LOST = '1006'
+
+/** What differs from one ending to another of the same cause is in {@link withoutPlugin}. */
+const PLAIN: Readonly<Partial<Record<CloseCause, Plain>>> = {
+  'server-terminate': { sees: LOST, words: 'Your own terminate() reads like a lost line.' },
+  shutdown: {
+    sees: '1005',
+    words: 'Nobody is told why, and one frozen peer holds app.close() up for 30 s.',
+  },
+  'connection-lost': {
+    sees: LOST,
+    words: 'A crash, a reset, an error, your own terminate(): all read the same.',
+  },
+  'connection-reset': { sees: LOST, words: 'The ECONNRESET is swallowed.' },
+  'heartbeat-timeout': {
+    sees: 'nothing',
+    words: 'It stays OPEN for minutes to hours, and its close event never fires.',
+  },
+  'protocol-error': { sees: LOST, words: 'Like a lost line, though the client was at fault.' },
+  'message-too-big': { sees: LOST, words: 'Like a lost line. By default it takes up to 100 MiB.' },
+  'handler-error': { sees: LOST, words: 'It is cut off without a close frame.' },
+}
+
+const PROCESS_EXITS: Plain = {
+  sees: 'exit',
+  words: 'An unhandled rejection: the process dies, and everybody is gone.',
+}
+
+/** What `@fastify/websocket` alone would have made of the same. */
+export function withoutPlugin({ cause, code, messagesReceived }: CloseInfo): Plain {
+  // Whoever fails in the handler has heard nothing yet; in a listener, something.
+  if (cause === 'handler-error' && messagesReceived > 0) return PROCESS_EXITS
+  const words =
+    cause === 'client-close'
+      ? 'The code, but not whether it was expected.'
+      : `The echo of your own code: it reads as if the client had closed.`
+  return PLAIN[cause] ?? { sees: String(code), words }
+}

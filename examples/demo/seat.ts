@@ -1,0 +1,62 @@
+import type { CloseInfo, LifecycleSocket } from 'fastify-websocket-lifecycle'
+import type { Ending, Guest, Row } from './events.js'
+import { withoutPlugin } from './plain.js'
+
+/** What the room knows of one connection. */
+export class Seat {
+  readonly guest: Guest
+  readonly socket: LifecycleSocket
+  /** What ran at its end so far. */
+  readonly steps: string[] = []
+  readonly #openedAt = performance.now()
+  #heardAt = performance.now()
+  #pings = 0
+
+  constructor(guest: Guest, socket: LifecycleSocket) {
+    this.guest = guest
+    this.socket = socket
+    socket.request.socket.on('data', () => (this.#heardAt = performance.now()))
+    socket.on('pong', () => this.#pings++)
+    socket.scope.signal.addEventListener('abort', () => this.steps.push('signal aborts'))
+  }
+
+  row(): Row {
+    const now = performance.now()
+    return {
+      guest: this.guest,
+      openFor: now - this.#openedAt,
+      silentFor: now - this.#heardAt,
+      latency: this.socket.latency,
+      pings: this.#pings,
+    }
+  }
+
+  /** To be asked when all is over. */
+  ending(close: CloseInfo): Ending {
+    const { cause, code, reason, initiator, clean, expected, retryable, duration } = close
+    return {
+      guest: this.guest,
+      at: close.openedAt + Math.round(duration),
+      cause,
+      code,
+      reason,
+      sent: close.sent?.code,
+      initiator,
+      clean,
+      expected,
+      retryable,
+      error: close.error?.message,
+      duration,
+      noticedAfter: this.#noticedAfter(close),
+      steps: this.steps,
+      plain: withoutPlugin(close),
+    }
+  }
+
+  /** A frame, a FIN or a RST speaks for itself; silence has to last before it says something. */
+  #noticedAfter({ cause, initiator, duration }: CloseInfo): number | undefined {
+    if (initiator === 'server') return undefined
+    if (cause !== 'heartbeat-timeout') return 0
+    return Math.max(0, this.#openedAt + duration - this.#heardAt)
+  }
+}

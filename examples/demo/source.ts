@@ -1,0 +1,56 @@
+import { readFile } from 'node:fs/promises'
+import type { CloseCause } from 'fastify-websocket-lifecycle'
+
+/** The route as it stands in its file, and which of its lines each way to end needed. */
+export interface Source {
+  readonly file: string
+  /** Number of the first line. */
+  readonly from: number
+  readonly lines: readonly string[]
+  /** By cause: indexes into `lines`. */
+  readonly needed: Readonly<Partial<Record<CloseCause, readonly number[]>>>
+}
+
+const ALWAYS = [/^onClose\(/, /^socket\.scope\.defer\(/]
+const UNEXPECTED = [...ALWAYS, /^onUnexpectedClose\(/]
+
+const NEEDED: Readonly<Partial<Record<CloseCause, readonly RegExp[]>>> = {
+  'client-close': ALWAYS,
+  'server-close': ALWAYS,
+  'server-terminate': ALWAYS,
+  shutdown: [...ALWAYS, /^onShutdown\(/],
+  'connection-lost': UNEXPECTED,
+  'connection-reset': UNEXPECTED,
+  'heartbeat-timeout': [...UNEXPECTED, /^keepalive:/],
+  'protocol-error': UNEXPECTED,
+  'message-too-big': UNEXPECTED,
+  'handler-error': UNEXPECTED,
+}
+
+/** Reads the route out of room.ts. */
+export async function readSource(): Promise<Source> {
+  const text = await readFile(new URL('room.ts', import.meta.url), 'utf8')
+  const all = text.split('\n')
+  const from = all.findIndex((line) => /^ {2}app\.get/.test(line))
+  const to = all.indexOf('  )', from)
+  const lines = all.slice(from, to + 1).map((line) => line.slice(2))
+  const needed = Object.fromEntries(
+    Object.entries(NEEDED).map(([cause, patterns]) => [cause, linesOf(lines, patterns)]),
+  )
+  return { file: 'examples/demo/room.ts', from: from + 1, lines, needed }
+}
+
+function linesOf(lines: readonly string[], patterns: readonly RegExp[]): number[] {
+  return lines.flatMap((line, start) =>
+    patterns.some((pattern) => pattern.test(line.trimStart())) ? block(lines, start) : [],
+  )
+}
+
+/** A line and, where it opens a block, all that follows up to the line that closes it. */
+function block(lines: readonly string[], start: number): number[] {
+  const first = lines[start] ?? ''
+  if (!first.endsWith('{')) return [start]
+  const indent = /^ */.exec(first)?.[0] ?? ''
+  const end = lines.findIndex((line, i) => i > start && line.startsWith(`${indent}}`))
+  return Array.from({ length: end - start + 1 }, (_, i) => start + i)
+}

@@ -1,0 +1,103 @@
+// What the page of the demo is to those who see it otherwise, or on something small.
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { describe, it } from 'node:test'
+import type { AxeResults } from 'axe-core'
+import type { Page } from 'playwright-core'
+import type { DemoPage } from './support/demo-page.js'
+import { openRoom } from './support/room.js'
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+
+/** Some life: messages, endings good and bad, a peer that is silent, a drain. */
+async function live(room: DemoPage): Promise<void> {
+  const { page } = room
+  await room.button('drain').click()
+  await page.locator('#drained').waitFor()
+  await page.locator('#text').fill('Hello')
+  await page.keyboard.press('Enter')
+  await room.button('freeze').click()
+  await page.locator('#rows li.suspect').waitFor()
+  await room.button('close').click()
+  await room.ending('client-close').waitFor()
+  await room.button('garbage').click()
+  const ending = room.ending('protocol-error')
+  await ending.waitFor()
+  if (!(await ending.locator('.needed pre').isVisible())) {
+    await ending.locator('.needed summary').click()
+  }
+}
+
+async function violations(page: Page): Promise<string[]> {
+  // The page's own policy lets nobody add a script: this is evaluated by the debugger.
+  await page.evaluate(await readFile(AXE, 'utf8'))
+  const { violations } = await page.evaluate<AxeResults>('axe.run()')
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id}: ${target.join()} ${failureSummary}`),
+  )
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  for (const width of [360, 1280]) {
+    describe(`at ${width} pixels, ${colorScheme}`, () => {
+      const options = {
+        colorScheme,
+        reducedMotion: 'reduce',
+        viewport: { width, height: 800 },
+      } as const
+
+      it('axe finds nothing, in the room and out of it', async (t) => {
+        const { enter } = await openRoom(t, { regulars: 1 })
+        const room = await enter(options)
+        await live(room)
+        assert.deepEqual(await violations(room.page), [])
+        await room.choose('tab')
+        await room.button('kick').click()
+        await room.page.locator('[data-state=away]').waitFor()
+        assert.deepEqual(await violations(room.page), [])
+      })
+
+      it('nothing sticks out, and nothing moves that need not', async (t) => {
+        const { enter } = await openRoom(t, { regulars: 1 })
+        const room = await enter(options)
+        await live(room)
+        const scrollable = await room.page.evaluate(() => document.documentElement.scrollWidth)
+        assert.equal(scrollable, width)
+        assert.equal(await room.page.evaluate(() => document.getAnimations().length), 0)
+      })
+    })
+  }
+}
+
+describe('a screen reader', () => {
+  it('finds regions, groups and live regions by name', async (t) => {
+    const { enter } = await openRoom(t)
+    const { page } = await enter()
+    const parts: Array<[Parameters<Page['getByRole']>[0], string]> = [
+      ['heading', 'fastify-websocket-lifecycle'],
+      ['region', 'End a connection'],
+      ['group', 'Whose connection'],
+      ['radio', 'A guest’s'],
+      ['group', 'The line breaks'],
+      ['button', 'Drain server'],
+      ['textbox', 'Close code, 1000 or 3000 to 4999'],
+      ['list', 'Open now 1'],
+      ['log', 'Messages'],
+      ['textbox', 'Your message'],
+    ]
+    for (const [role, name] of parts) {
+      assert.equal(await page.getByRole(role, { name, exact: true }).count(), 1, `${role} ${name}`)
+    }
+    assert.match(await page.getByRole('status').innerText(), /^You are /)
+  })
+
+  it('is told who came and who ended', async (t) => {
+    const { enter } = await openRoom(t)
+    const { page } = await enter()
+    await page.locator('[data-act=cut]').click()
+    const log = page.getByRole('log')
+    await log.getByText(/^\w+ \w+ came in$/).waitFor()
+    await log.getByText(/^\w+ \w+ is gone: connection-lost$/).waitFor()
+  })
+})

@@ -1,0 +1,60 @@
+import type { Locator, Page } from 'playwright-core'
+
+/** The page of the demo, as a person sees it. */
+export class DemoPage {
+  readonly page: Page
+
+  constructor(page: Page) {
+    this.page = page
+  }
+
+  button(act: string): Locator {
+    return this.page.locator(`[data-act=${act}]`)
+  }
+
+  async choose(whose: 'helper' | 'tab'): Promise<void> {
+    await this.page.locator(`label:has([value=${whose}])`).click()
+  }
+
+  /** Waits until the page has its connection. */
+  async isIn(): Promise<void> {
+    await this.page.locator('[data-state=open]').waitFor()
+  }
+
+  /** The connections that are open. */
+  rows(): Locator {
+    return this.page.locator('#rows li')
+  }
+
+  /** The last connection of that cause that ended. */
+  ending(cause: string): Locator {
+    return this.page.locator(`#endings > li[data-cause=${cause}]`).first()
+  }
+
+  async status(): Promise<string> {
+    return this.page.locator('#status').innerText()
+  }
+}
+
+/** What an ending says. */
+export interface Told {
+  readonly facts: Readonly<Record<string, string>>
+  readonly steps: readonly string[]
+  readonly sees: string
+  readonly isOpen: boolean
+  /** How many lines it says that it needed, and how many it shows. */
+  readonly lines: readonly [string, number]
+}
+
+export async function toldBy(ending: Locator): Promise<Told> {
+  await ending.waitFor()
+  const texts = (selector: string): Promise<string[]> => ending.locator(selector).allTextContents()
+  const [names, values] = [await texts('dt'), await texts('dd')]
+  return {
+    facts: Object.fromEntries(names.map((name, i) => [name, values[i] as string])),
+    steps: await texts('.steps li'),
+    sees: (await texts('.plain .sees')).join(),
+    isOpen: (await ending.locator('details[data-latest][open]').count()) === 1,
+    lines: [(await texts('.needed summary')).join(), await ending.locator('.needed .code').count()],
+  }
+}

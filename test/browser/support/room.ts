@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { after, type TestContext } from 'node:test'
+import type { BrowserContext, BrowserContextOptions } from 'playwright-core'
+import { Demo, type DemoOptions } from '../../../examples/demo/demo.js'
+import { browser, closeBrowser } from './browser.js'
+import { DemoPage } from './demo-page.js'
+
+/** How long anything on a page may take, in ms; nothing else depends on how long it is. */
+const PATIENCE = 20_000
+
+after(closeBrowser)
+
+export interface Room {
+  readonly demo: Demo
+  /** Opens a page; the test fails if it says anything on its console, or asks anybody else. */
+  readonly enter: (options?: BrowserContextOptions) => Promise<DemoPage>
+}
+
+/** The demo, whose helpers act as soon as they are in, and those who look at it. */
+export async function openRoom(t: TestContext, options: DemoOptions = {}): Promise<Room> {
+  const demo = await Demo.open({ linger: 0, ...options })
+  const contexts: BrowserContext[] = []
+  const said: string[] = []
+  t.after(async () => {
+    for (const context of contexts) await context.close()
+    await demo.close()
+    assert.deepEqual(said, [])
+  })
+  return {
+    demo,
+    enter: async (options) => {
+      const context = await (await browser()).newContext(options)
+      contexts.push(context)
+      context.setDefaultTimeout(PATIENCE)
+      const page = await context.newPage()
+      page.on('console', (message) => said.push(`${message.type()}: ${message.text()}`))
+      page.on('pageerror', (error) => said.push(String(error)))
+      page.on('request', (request) => {
+        if (new URL(request.url()).origin !== demo.url) said.push(`asked for ${request.url()}`)
+      })
+      await page.goto(demo.url)
+      const room = new DemoPage(page)
+      await room.isIn()
+      return room
+    },
+  }
+}

@@ -1,0 +1,76 @@
+// The page of `npm start`, as it is served. In a browser it runs in test/browser.
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { CLOSE_CAUSES } from '../lib/core/close-info.js'
+import type { Source } from '../examples/demo/source.js'
+import { openDemo } from './support/demo.js'
+import { root } from './support/tarball.js'
+
+/** Those that the room can have: the others need options of later versions. */
+const CAUSES = CLOSE_CAUSES.filter(
+  (cause) => !/idle-timeout|expired|slow-consumer|rate-limited/.test(cause),
+)
+
+describe('the page of the demo', () => {
+  it('runs in a browser', { skip: 'left out here: npm run test:browser needs Chromium' })
+
+  it('is served with all that it needs, under a policy that allows nothing else', async (t) => {
+    const { url } = await openDemo(t)
+    let size = 0
+    for (const path of await assetsFrom(url)) {
+      const response = await fetch(new URL(path, url))
+      assert.equal(response.status, 200, path)
+      const policy = response.headers.get('content-security-policy') ?? ''
+      assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self';/)
+      assert.doesNotMatch(policy, /unsafe|\*|http|data:/)
+      assert.equal(response.headers.get('x-content-type-options'), 'nosniff')
+      const body = await response.text()
+      size += Buffer.byteLength(body)
+      const addresses = body.replaceAll('http://www.w3.org/2000/svg', '').match(/https?:\/\//g)
+      assert.equal(addresses, null, `${path} names an address`)
+    }
+    assert.ok(size < 40_000, `${size} bytes`)
+  })
+
+  it('has no script and no style of its own', async (t) => {
+    const { url } = await openDemo(t)
+    const response = await fetch(url)
+    assert.equal(response.headers.get('content-type'), 'text/html; charset=utf-8')
+    assert.doesNotMatch(await response.text(), /<style|<script(?![^>]* src=)| style=| on\w+=/)
+  })
+
+  it('is about a route that is shown as it stands in its file', async (t) => {
+    const { url } = await openDemo(t)
+    const source = (await (await fetch(new URL('route.json', url))).json()) as Source
+    const file = (await readFile(join(root, source.file), 'utf8')).split('\n')
+    assert.match(source.lines[0] ?? '', /^app\.get/)
+    assert.equal(source.lines.at(-1), ')')
+    assert.ok(source.lines.length < 40)
+    source.lines.forEach((line, i) => {
+      assert.equal(file[source.from - 1 + i]?.trim(), line.trim())
+    })
+    assert.deepEqual(Object.keys(source.needed).toSorted(), CAUSES.toSorted())
+    for (const indexes of Object.values(source.needed)) {
+      const needed = indexes.map((i) => source.lines[i]).join('\n')
+      assert.match(needed, /^ {4}onClose\(.*\{$[^]*?^ {4}\},$[^]*^ {4}socket\.scope\.defer/m)
+    }
+    const dead = source.needed['heartbeat-timeout']?.map((i) => source.lines[i]?.trim()) ?? []
+    assert.equal(dead[0], 'keepalive: { interval: 3_000, timeout: 3_000 },')
+  })
+})
+
+/** The page, and whatever its files name. */
+async function assetsFrom(url: string): Promise<Set<string>> {
+  const paths = new Set(['/', '/route.json'])
+  for (const path of paths) {
+    if (!/\/$|js$/.test(path)) continue
+    const body = await (await fetch(new URL(path, url))).text()
+    for (const [, file] of body.matchAll(/(?:src=|href=|from )["'](?:\.\/)?([\w.]+)["']/g)) {
+      paths.add(`/${file}`)
+    }
+  }
+  assert.ok(paths.size > 10, [...paths].join(' '))
+  return paths
+}
