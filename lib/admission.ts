@@ -35,6 +35,13 @@ export function scopeOf(message: IncomingMessage): ReleaseScope | undefined {
   return (message as ScopedMessage)[kScoped]?.scope
 }
 
+/** The handshake threw: before the 101 the socket ends, after it the connection does. */
+export function failHandshake(message: IncomingMessage, error: unknown): void {
+  const holder = (message as ScopedMessage)[kScoped]
+  holder?.fail(error, 'handshake')
+  if (holder instanceof Upgrade) holder.cut()
+}
+
 /** One upgrade request, from node's `'upgrade'` event to its 101, its refusal or its loss. */
 export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUpgrade {
   dueAt: number
@@ -214,7 +221,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   fail(error: unknown, step: string): void {
     const { id, routeUrl: route } = this
     const fields = { err: toError(error), id, route, step }
-    tell(this.#log, 'error', fields, 'a release of a WebSocket upgrade failed')
+    tell(this.#log, 'error', fields, 'a callback of a WebSocket upgrade failed')
   }
 
   #isUnanswered(): boolean {

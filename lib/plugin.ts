@@ -12,7 +12,7 @@ import type {
 } from 'fastify'
 import fp from 'fastify-plugin'
 import type { WebSocket } from 'ws'
-import { scopeOf, Upgrade, upgradeOf } from './admission.js'
+import { failHandshake, scopeOf, Upgrade, upgradeOf } from './admission.js'
 import type { LifecycleOptions, WebsocketLifecycle, WebsocketLifecycleOptions } from './api.js'
 import type { Handler, Route } from './callbacks.js'
 import { type Clock, systemClock } from './clock.js'
@@ -229,8 +229,16 @@ function guardHandshake(options: RouteOptions): void {
   if (!config?.[kRoute]) return
   const handshake = options.handler
   options.handler = function (request, reply) {
-    if (upgradeOf(request.raw)?.isLost === true) return reply.hijack()
-    return handshake.call(this, request, reply)
+    const upgrade = upgradeOf(request.raw)
+    if (upgrade === undefined) return handshake.call(this, request, reply)
+    if (upgrade.isLost) return reply.hijack()
+    try {
+      return handshake.call(this, request, reply)
+    } catch (error) {
+      // From a function that the app gave to ws, or from a listener on its 'connection'.
+      failHandshake(request.raw, error)
+      return reply
+    }
   }
 }
 

@@ -14,8 +14,6 @@ const CAUSES = CLOSE_CAUSES.filter(
 )
 
 describe('the page of the demo', () => {
-  it('runs in a browser', { skip: 'left out here: npm run test:browser needs Chromium' })
-
   it('is served with all that it needs, under a policy that allows nothing else', async (t) => {
     const { url } = await openDemo(t)
     let size = 0

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { logLines } from './support/log-lines.js'
+import { OPCODE, RawPeer } from './support/raw-peer.js'
+import { serveOne } from './support/server.js'
+
+const thrown = new Error('of the app')
+
+for (const name of ['verifyClient', 'handleProtocols']) {
+  test(`a ${name} that throws ends the socket at once, and is logged`, async (t) => {
+    const { lines, fastify } = logLines()
+    const { app, port } = await serveOne(t, {
+      fastify,
+      options: {
+        websocket: {
+          [name]: () => {
+            throw thrown
+          },
+        },
+      },
+    })
+    const peer = await RawPeer.dial(port, '/', { 'sec-websocket-protocol': 'chat' })
+    await assert.rejects(peer.answer(), /No whole answer/)
+    assert.equal(app.websocketLifecycle.stats().opened, 0)
+    assert.ok(lines.some((line) => JSON.stringify(line).includes(thrown.message)))
+  })
+}
+
+test("a listener on websocketServer's 'connection' that throws ends that connection", async (t) => {
+  const told: Error[] = []
+  const { app, port, closes } = await serveOne(t, {
+    route: {
+      onHandlerError: (_socket, _request, error) => {
+        told.push(error)
+      },
+      onClose: (_socket, _request, close) => {
+        closes.push(close)
+      },
+    },
+  })
+  app.websocketServer.on('connection', () => {
+    throw thrown
+  })
+  const peer = await RawPeer.open(port)
+  const [socket] = app.websocketLifecycle.connections
+  const frame = await peer.nextOf(OPCODE.close)
+  assert.equal(frame?.payload.readUInt16BE(0), 1011)
+  peer.send(RawPeer.closeFrame(1011))
+  assert.equal((await socket?.closed)?.cause, 'handler-error')
+  assert.deepEqual(told, [thrown])
+})
