@@ -109,8 +109,10 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   get scope(): ReleaseScope {
     if (this.#scope === undefined) {
       this.#scope = new ReleaseScope(this)
-      if (this.#isOver) this.#scope.abort()
-      if (this.#isOver) this.#scope.next()
+      if (this.#isOver) {
+        this.#scope.abort()
+        this.#scope.next()
+      }
     }
     return this.#scope
   }

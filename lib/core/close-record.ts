@@ -1,5 +1,10 @@
-import { type CloseCause, type CloseFrame, type CloseInfo, deriveCloseInfo } from './close-info.js'
-import type { TransportFacts } from './close-info.js'
+import {
+  type CloseCause,
+  type CloseFrame,
+  type CloseInfo,
+  deriveCloseInfo,
+  type TransportFacts,
+} from './close-info.js'
 
 /**
  * Collects, while a connection ends, what is known of why. The first cause wins; two exceptions
