@@ -4,16 +4,22 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import type { RefusalReason } from './api.js'
-import type { Route } from './callbacks.js'
 import { Connection } from './connection.js'
 import { type Release, ReleaseScope, type ScopeOwner } from './core/scope.js'
 import { makeController } from './controller.js'
 import { Deferred } from './deferred.js'
 import { type Mortal, runRelease, runReleases, tell } from './ending.js'
-import { ConnectionClosedError, handshakeTimeout, type LifecycleError, toError } from './errors.js'
-import type { RouteSettings } from './options.js'
+import {
+  ConnectionClosedError,
+  credentialsExpired,
+  handshakeTimeout,
+  type LifecycleError,
+  toError,
+} from './errors.js'
+import { type RouteSettings, toExpiry } from './options.js'
 import { type RawWatcher, rewatchRaw, watchRaw } from './raw.js'
 import type { PendingUpgrade } from './registry.js'
+import type { Route } from './route.js'
 import type { Shell } from './shell.js'
 import { ConnectionSocket } from './socket.js'
 import type { Swept } from './sweep.js'
@@ -58,6 +64,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   #route: Route | undefined
   #scope: ReleaseScope | undefined
   #id: string | undefined
+  #expiresAt = Infinity
   #isRefused = false
   #isOver = false
   readonly #released = new Deferred<void>()
@@ -141,6 +148,13 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     this.dueAt = this.#startedAt + (route.settings.handshakeTimeout || Infinity)
   }
 
+  /** All hooks have run: the route's messages can be read, and its credentials still hold. */
+  prepare(request: FastifyRequest, route: Route): void | Promise<void> {
+    route.prepare(request)
+    const { expiresAt } = route.settings
+    return expiresAt === undefined ? undefined : this.#checkExpiry(expiresAt, request)
+  }
+
   /** ws has sent the 101: the connection takes over, unless it was none of our routes that opened. */
   open(socket: ConnectionSocket): void {
     if (this.#request === undefined || this.#route === undefined) {
@@ -153,6 +167,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
       route: this.#route,
       scope: this.#scope,
       bytesRead: this.#bytesRead,
+      expiresAt: this.#expiresAt,
     })
     this.#scope?.handTo(connection)
     this.#message[kScoped] = connection
@@ -224,6 +239,16 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     const { id, routeUrl: route } = this
     const fields = { err: toError(error), id, route, step }
     tell(this.#log, 'error', fields, 'a callback of a WebSocket upgrade failed')
+  }
+
+  async #checkExpiry(
+    expiresAt: NonNullable<RouteSettings['expiresAt']>,
+    request: FastifyRequest,
+  ): Promise<void> {
+    const when = await expiresAt(request)
+    if (when === undefined) return
+    this.#expiresAt = toExpiry(when, `the answer of \`expiresAt\` of route ${this.routeUrl}`)
+    if (this.#expiresAt <= this.shell.clock.wall()) throw credentialsExpired()
   }
 
   #isUnanswered(): boolean {

@@ -1,9 +1,18 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyRequest,
+  FastifySchema,
+  FastifyTypeProvider,
+  FastifyTypeProviderDefault,
+} from 'fastify'
 import type { ServerOptions, WebSocket } from 'ws'
 import type { CloseCause, CloseInfo } from './core/close-info.js'
 import type { ConnectionScope } from './core/scope.js'
 
 export type { ConnectionScope }
+
+/** A text frame arrives as a string, a binary one as a Buffer: `socket.send(message)` answers in kind. */
+export type Message = string | Buffer
 
 type Data = Parameters<WebSocket['send']>[0]
 type SendOptions = { mask?: boolean; binary?: boolean; compress?: boolean; fin?: boolean }
@@ -36,10 +45,44 @@ export interface LifecycleSocket extends WebSocket {
   /**
    * As in ws, but never throws for the state that the connection is in. `callback` gets a
    * `ConnectionClosedError` where the message came too late.
-   * @returns `false` if nothing was queued, because the connection is no longer open
+   *
+   * The first message of a turn of the event loop leaves at once, the further ones of the same turn
+   * leave together when it ends, as one write (at most 16 KiB are held back): a second `send`
+   * followed by a second of synchronous work leaves after that work.
+   * @returns `false` above `outbox.highWaterMark` (the message was queued: do not send it again, but
+   * wait for {@link drained} before the next), and where nothing was queued: the connection is no
+   * longer open, or the message was dropped by `outbox.overflow`
    */
   send(data: Data, callback?: (error?: Error) => void): boolean
   send(data: Data, options: SendOptions, callback?: (error?: Error) => void): boolean
+  /**
+   * Waits until the outbox is below its `highWaterMark`. Resolves with `true` then, and with `false`
+   * once the connection is ending (never in the same turn of the event loop). Never rejects.
+   * @example
+   * while (await socket.drained()) socket.send(await next())
+   */
+  drained(): Promise<boolean>
+  /**
+   * The messages as a loop, from the same inbox as `onMessage`: one has been handled when the next
+   * is asked for. Ends when the connection has ended and what it had received was taken; `break`
+   * gives the socket back to plain listeners. Listeners of `'message'` still see each message, just
+   * before the loop gets it. With `schema.message` it gives the raw messages. Whoever takes single
+   * messages with `next()` calls `return()` when done: until then the loop is running.
+   * @throws `FST_ERR_WSL_TWO_READERS` on a route with `onMessage`, and while another loop runs
+   * @example
+   * for await (const message of socket.messages()) socket.send(await answer(message))
+   */
+  messages(): AsyncIterableIterator<Message>
+  /**
+   * Moves the moment at which the connection ends with `auth-expired`, as after a token was renewed:
+   * a Date, or epoch milliseconds.
+   * @throws `FST_ERR_WSL_INVALID_OPTION` for anything else, such as seconds
+   */
+  expireAt(when: Date | number): void
+  /**
+   * Whether reading is paused: by `pause()`, or because the inbox is full. Neither undoes the other.
+   */
+  readonly isPaused: boolean
 }
 
 /** Pings while idle, and the verdict that a peer is dead. */
@@ -56,6 +99,52 @@ export interface KeepaliveOptions {
    * @default 20_000
    */
   timeout?: number | false
+}
+
+/** Messages received and not yet handled. */
+export interface InboxOptions {
+  /**
+   * So many messages make it full: reading pauses, and TCP pushes back on the sender; half empty,
+   * reading resumes. Nothing is dropped. What one read of the socket held (64 KiB on the wire) may
+   * come on top.
+   * @default 64
+   */
+  maxMessages?: number
+  /**
+   * So many bytes make it full. What compression makes of one read may be much more: above twice
+   * this (or this and 64 KiB, if that is more) and `maxPayload` the connection ends, cause `message-too-big`.
+   * @default 1_048_576
+   */
+  maxBytes?: number
+  /** So many calls of `onMessage` run at once; at most `maxMessages`. @default 1 */
+  concurrency?: number
+}
+
+/** Messages sent and not yet written to the network. */
+export interface OutboxOptions {
+  /** Above so many bytes `send()` returns `false` and `drained()` waits. @default 65_536 */
+  highWaterMark?: number
+  /**
+   * So many bytes may wait, the message about to be sent included; where nothing waits, a message of
+   * any size may be sent. What would go over it meets `overflow`. As long as the kernel takes more, what
+   * waits for our own encryption or compression may be 4 MiB more: that is not the reader's fault. Of tiny
+   * messages no more than one for each 64 bytes may wait above `highWaterMark` (1024 at least).
+   * @default 1_048_576
+   */
+  maxBytes?: number
+  /**
+   * What waits may stand still for so long, ms, at least 50, before it meets `overflow`. The kernel
+   * shows progress in steps of about a third of its send buffer; a reader that takes 16 KiB a second is given the
+   * time for what the kernel holds, for at most fifteen times `maxAge` in all. `false`: for ever.
+   * @default 10_000
+   */
+  maxAge?: number | false
+  /**
+   * `'close'` ends the connection: 1013, cause `slow-consumer`. `'drop'` drops the message that was
+   * about to be sent and counts it (a smaller one behind it may still fit); a fragment cannot be dropped, and ends it as well.
+   * @default 'close'
+   */
+  overflow?: 'close' | 'drop'
 }
 
 /** How all connections end at shutdown. */
@@ -82,7 +171,7 @@ export interface DrainOptions {
 
 /**
  * What a route may set, and the plugin may set for all routes. A route's option replaces the
- * plugin's, but `keepalive` merges field by field and a hook given at both levels runs at both, the
+ * plugin's, but `keepalive`, `inbox` and `outbox` merge field by field and a hook given at both levels runs at both, the
  * route's first. Durations are milliseconds.
  */
 export interface LifecycleOptions<This = FastifyInstance, Request = FastifyRequest> {
@@ -95,8 +184,9 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
    */
   closeTimeout?: number
   /**
-   * How long each step of the end (a hook call, a release) may take before it is logged, counted
-   * as abandoned and left behind.
+   * How long each step of the end (the messages that are left, a hook call, a release) may take before
+   * it is logged, counted as abandoned and left behind. After so long, too, a route is warned about
+   * whose handler keeps messages waiting.
    * @default 5_000
    */
   cleanupTimeout?: number
@@ -106,6 +196,38 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
    * @default [1000, 1001, 1005]
    */
   expectedCloseCodes?: readonly number[]
+  /** Bounds for what was received and is not yet handled. */
+  inbox?: InboxOptions
+  /** Bounds for what was sent and is not yet written to the network. */
+  outbox?: OutboxOptions
+  /**
+   * Ends a connection that has had no application message in either direction for so long (up to a
+   * tenth longer), 3008, cause `idle-timeout`; ms. A message that waits or is being handled by
+   * `onMessage` or `messages()`, and a pause of reading, count as activity.
+   * @default false
+   */
+  idleTimeout?: number | false
+  /**
+   * Ends a connection so long after its 101, 1001, cause `lifetime-expired`; ms, shortened by up to
+   * a tenth at random, so that a fleet does not end at once.
+   * @default false
+   */
+  maxLifetime?: number | false
+  /**
+   * When the credentials of a request end: a Date or epoch milliseconds, `undefined` for never. Asked
+   * after the route's hooks, before the 101, within `handshakeTimeout`. In the past: 401
+   * (`FST_ERR_WSL_CREDENTIALS_EXPIRED`); a number below 1e11 (seconds?) is refused, with a 500; a
+   * throw is as one in a hook. At that moment the connection ends, 3000, cause `auth-expired`;
+   * `socket.expireAt()` moves it.
+   */
+  expiresAt?: (request: Request) => Date | number | undefined | Promise<Date | number | undefined>
+  /**
+   * Ends a connection that sends more than `max` messages within `window` ms, 1008, cause
+   * `rate-limited`. Windows follow each other, each from its first message on; what came while
+   * reading was paused, or our event loop stood still, counts for the time in which it may have come.
+   * @default false
+   */
+  messageRate?: false | { max: number; window: number }
   /**
    * How long an upgrade request may take until its 101; then it is answered with a 503 and its
    * socket is ended. `false`: for ever.
@@ -140,6 +262,54 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
    * (Fastify's own route hook `onError` is for the HTTP side.)
    */
   onHandlerError?: (this: This, socket: LifecycleSocket, request: Request, error: Error) => unknown
+}
+
+/**
+ * What `onMessage` gets: the route's generic `Message`, else what `schema.message` says through the
+ * type provider, else a {@link Message}.
+ */
+export type MessageOf<
+  TypeProvider extends FastifyTypeProvider,
+  Schema,
+  RouteGeneric,
+> = RouteGeneric extends { Message: infer Declared }
+  ? Declared
+  : Schema extends { message: infer MessageSchema }
+    ? (TypeProvider & { schema: MessageSchema })['validator']
+    : Message
+
+/** What only a route may set, beside {@link LifecycleOptions}. */
+export interface RouteLifecycleOptions<
+  This = FastifyInstance,
+  Request = FastifyRequest,
+  Schema = FastifySchema,
+  TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+  RouteGeneric = unknown,
+> extends LifecycleOptions<This, Request> {
+  /**
+   * Called for each message, in order, one at a time (`inbox.concurrency` for more), and awaited. The
+   * first call waits until the route's handler has settled. What was received before the end is
+   * still handled, for at most `cleanupTimeout`, before `onUnexpectedClose` and `onClose`. What it
+   * throws goes to `onHandlerError`, and ends this connection. With `schema.message` it gets the
+   * parsed and validated value of each text message.
+   */
+  onMessage?: (
+    this: This,
+    socket: LifecycleSocket,
+    request: Request,
+    message: MessageOf<TypeProvider, Schema, RouteGeneric>,
+  ) => unknown
+  /**
+   * Called in place of `onMessage` for a message that is no JSON, does not match `schema.message`, or
+   * is binary; without it the connection ends, 1007, cause `protocol-error`. Awaited like
+   * `onMessage`. `error` does not quote the message, unless the validator does.
+   */
+  onInvalidMessage?: (
+    this: This,
+    socket: LifecycleSocket,
+    request: Request,
+    error: Error,
+  ) => unknown
 }
 
 /** Options of the plugin: those of every route, and those of the server. */
@@ -187,7 +357,11 @@ export interface LifecycleStats {
   closed: Record<CloseCause, number>
   /** Steps of an end that overran their time and were left behind. */
   abandoned: number
-  /** Messages that arrived after the drain had begun. */
+  /**
+   * Messages that were received and not handled, because the drain had begun, nobody listened, or
+   * the connection ended too early; and those (and pings and pongs of the app)
+   * that `outbox.overflow: 'drop'` did not send.
+   */
   dropped: number
 }
 

@@ -17,8 +17,8 @@ import type {
 } from 'fastify'
 import type {
   ConnectionScope,
-  LifecycleOptions,
   LifecycleSocket,
+  RouteLifecycleOptions,
   WebsocketLifecycle,
 } from './api.js'
 
@@ -126,6 +126,16 @@ declare module 'fastify' {
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
   }
 
+  interface FastifySchema {
+    /** Of the text messages of a WebSocket route: they are JSON, and `onMessage` gets their value. */
+    message?: unknown
+  }
+
+  interface RequestGenericInterface {
+    /** What `onMessage` gets, where no schema says it. */
+    Message?: unknown
+  }
+
   interface FastifyRequest {
     /**
      * What holds the resources of the connection that this upgrade request is to become;
@@ -144,7 +154,7 @@ declare module 'fastify' {
     SchemaCompiler extends FastifySchema = FastifySchema,
     TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
     Logger extends FastifyBaseLogger = FastifyBaseLogger,
-  > extends LifecycleOptions<
+  > extends RouteLifecycleOptions<
     FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>,
     FastifyRequest<
       RouteGeneric,
@@ -154,7 +164,10 @@ declare module 'fastify' {
       TypeProvider,
       ContextConfig,
       Logger
-    >
+    >,
+    NoInfer<SchemaCompiler>,
+    TypeProvider,
+    RouteGeneric
   > {}
 
   interface RouteShorthandMethod<

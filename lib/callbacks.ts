@@ -1,26 +1,12 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import type { LifecycleSocket } from './api.js'
 import type { CloseInfo } from './core/close-info.js'
-import { goodbyeBudget } from './core/drain-plan.js'
 import type { ReleaseScope } from './core/scope.js'
 import { type Mortal, runStep, tell } from './ending.js'
 import { toError } from './errors.js'
-import type { Hook, RouteSettings } from './options.js'
+import type { Hook } from './options.js'
+import type { Handler, Route } from './route.js'
 import { isThenable } from './steps.js'
-
-/** A WebSocket route: what it is called, its options, and the instance it was declared on. */
-export interface Route {
-  readonly url: string
-  readonly settings: RouteSettings
-  readonly instance: FastifyInstance
-}
-
-/** A route's handler, as it is called. */
-export type Handler = (
-  this: FastifyInstance,
-  socket: LifecycleSocket,
-  request: FastifyRequest,
-) => unknown
 
 /** Whose callbacks they are. */
 export interface Host extends Mortal {
@@ -32,6 +18,8 @@ export interface Host extends Mortal {
   readonly isReleased: boolean
   /** Records why the connection is going to end, if it is open. */
   noteHandlerError(error: Error): void
+  /** The route's handler has returned, or what it returned has settled. */
+  handlerSettled(hasFailed: boolean): void
   /** Sends the close frame that says so, unless a hook has closed already. */
   endOfHandlerError(): void
 }
@@ -55,11 +43,17 @@ export class Callbacks {
 
   /** Runs the route's handler. */
   run(handler: Handler): void {
-    const { socket, request } = this.#host
-    try {
-      this.watch(handler.call(this.#route.instance, socket, request), 'handler')
-    } catch (error) {
+    const host = this.#host
+    const failed = (error: unknown): void => {
       this.fail(error, 'handler')
+      host.handlerSettled(true)
+    }
+    try {
+      const result = handler.call(this.#route.instance, host.socket, host.request)
+      if (!isThenable(result)) host.handlerSettled(false)
+      else void Promise.resolve(result).then(() => host.handlerSettled(false), failed)
+    } catch (error) {
+      failed(error)
     }
   }
 
@@ -96,12 +90,10 @@ export class Callbacks {
     host.endOfHandlerError()
   }
 
-  /** Calls `onShutdown`, as long as the socket is open and the drain has time for it. */
-  async sayGoodbye(remaining: number): Promise<void> {
-    const { cleanupTimeout, closeTimeout, onShutdown } = this.#route.settings
+  /** Calls `onShutdown`, as long as the socket is open and there is time for it. */
+  async sayGoodbye(until: number): Promise<void> {
     const { clock } = this.#host.shell
-    const until = clock.now() + goodbyeBudget(cleanupTimeout, closeTimeout, remaining)
-    for (const hook of onShutdown) {
+    for (const hook of this.#route.settings.onShutdown) {
       if (!this.#host.isOpen) return
       await this.#step('onShutdown', hook, [], Math.max(0, until - clock.now()))
     }

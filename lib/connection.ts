@@ -3,23 +3,31 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
-import { Callbacks, type Host, type Route } from './callbacks.js'
-import { isSendableCode, truncateReason } from './core/close-codes.js'
+import { Callbacks, type Host } from './callbacks.js'
+import { isSendableCode, toReason } from './core/close-codes.js'
 import { CloseDeadline } from './core/close-deadline.js'
 import { type CloseCause, type CloseInfo, closeLogLevel } from './core/close-info.js'
 import { CloseRecord } from './core/close-record.js'
+import { goodbyeBudget } from './core/drain-plan.js'
+import { MessageRate } from './core/message-rate.js'
 import { type Release, ReleaseScope, type ScopeOwner } from './core/scope.js'
+import { TIME_CODES, type TimeFacts, TimeLimits } from './core/time-limits.js'
 import { Deferred } from './deferred.js'
 import { makeController } from './controller.js'
-import { runRelease, runReleases, tell } from './ending.js'
+import { runRelease, runReleases, runStep, tell } from './ending.js'
 import { ConnectionClosedError, toError } from './errors.js'
 import { bytesTaken, isCloseFrameReceived, isParsing, queuedFrames } from './internals.js'
 import { Keepalive, type Peer } from './keepalive.js'
+import { toExpiry } from './options.js'
+import { type Answerer, Pongs } from './pongs.js'
 import type { RawWatcher } from './raw.js'
+import { type Listener, Reader } from './reader.js'
 import type { LiveConnection } from './registry.js'
+import type { Route } from './route.js'
 import type { Shell } from './shell.js'
 import type { ConnectionSocket, SocketOwner } from './socket.js'
-import type { Swept } from './sweep.js'
+import { afterNextPoll, type Swept } from './sweep.js'
+import { type Sender, Writer } from './writer.js'
 
 /** What a connection takes over from its upgrade request. */
 export interface Handover {
@@ -29,6 +37,8 @@ export interface Handover {
   readonly scope: ReleaseScope | undefined
   /** `raw.bytesRead` when the handshake was read, and nothing after it. */
   readonly bytesRead: number
+  /** When the credentials end, epoch ms. */
+  readonly expiresAt: number
 }
 
 /**
@@ -45,13 +55,30 @@ type Phase =
 
 const OPEN: Phase = { name: 'open' }
 
+/** After these no message is handled any more. */
+const DROPS_MESSAGES: ReadonlySet<CloseCause> = new Set([
+  'handler-error',
+  'rate-limited',
+  'slow-consumer',
+])
+
 /** ws names what the peer did wrong with codes of its own, zlib with these. */
 const PEERS_FAULT = /^(?:WS_ERR_|Z_)/
 const TOO_BIG = /^WS_ERR_UNSUPPORTED_(?:MESSAGE|DATA_PAYLOAD)_LENGTH$/
 
 /** One connection, from the 101 to its last release: it carries out what the core decides. */
 export class Connection
-  implements Swept, ScopeOwner, RawWatcher, Host, Peer, SocketOwner, LiveConnection
+  implements
+    Swept,
+    ScopeOwner,
+    RawWatcher,
+    Host,
+    Peer,
+    Listener,
+    Sender,
+    Answerer,
+    SocketOwner,
+    LiveConnection
 {
   dueAt: number
   wasForced = false
@@ -68,6 +95,11 @@ export class Connection
   readonly #record = new CloseRecord()
   readonly #closed = new Deferred<CloseInfo>()
   readonly #keepalive: Keepalive | undefined
+  readonly #rate: MessageRate | undefined
+  #limits: TimeLimits | undefined
+  #reader: Reader | undefined
+  #writer: Writer | undefined
+  #pongs: Pongs | undefined
   readonly #openedAt: number
   readonly #openedAtWall: number
   readonly #bytesReadBefore: number
@@ -76,8 +108,14 @@ export class Connection
   #id: string | undefined
   #scope: ReleaseScope | undefined
   #messagesReceived = 0
-  #isPongHeld = false
-  #owedPong: Buffer | undefined
+  /** `sweep.forgiven` when a message last came. */
+  #forgiven: number
+  #isHandlerSettled = false
+  /** Whether the app closed before its handler had settled, whatever had ended the connection by then. */
+  #isRefused = false
+  /** Whether ws has answered the peer's close frame. */
+  #hasConcluded = false
+  #dropsMessages = false
 
   constructor(shell: Shell, socket: ConnectionSocket, handover: Handover) {
     const { raw, request, route, scope } = handover
@@ -92,9 +130,15 @@ export class Connection
     this.#openedAtWall = shell.clock.wall()
     this.#bytesReadBefore = handover.bytesRead
     this.#bytesWrittenBefore = raw instanceof Socket ? raw.bytesWritten : 0
-    const { keepalive } = route.settings
+    const { keepalive, messageRate, idleTimeout, maxLifetime, onMessage } = route.settings
     this.#keepalive = keepalive === false ? undefined : new Keepalive(this, keepalive)
-    this.dueAt = keepalive === false ? Infinity : this.#openedAt
+    this.#rate = messageRate === false ? undefined : new MessageRate(messageRate)
+    this.#forgiven = shell.sweep.forgiven
+    if (idleTimeout !== false || maxLifetime !== false || handover.expiresAt !== Infinity) {
+      this.#limits = this.#makeLimits(handover.expiresAt)
+    }
+    if (onMessage !== undefined) this.#reader = new Reader(this, route, false)
+    this.dueAt = this.#keepalive || this.#limits ? this.#openedAt : Infinity
   }
 
   get id(): string {
@@ -121,12 +165,28 @@ export class Connection
     return (this.#scope ??= this.#makeScope())
   }
 
+  get reader(): Reader {
+    if (this.#reader !== undefined) return this.#reader
+    this.#reader = new Reader(this, this.#route, this.#isHandlerSettled)
+    // Nothing was received before the end, and nothing will be.
+    if ('close' in this.#phase) this.#reader.abandon()
+    return this.#reader
+  }
+
+  get writer(): Writer {
+    return (this.#writer ??= new Writer(this, this.#route.settings.outbox))
+  }
+
   get closed(): Promise<CloseInfo> {
     return this.#closed.promise
   }
 
   get isOpen(): boolean {
     return this.socket.readyState === WebSocket.OPEN
+  }
+
+  get hasSentClose(): boolean {
+    return this.#record.sent !== undefined
   }
 
   get isReleased(): boolean {
@@ -136,7 +196,11 @@ export class Connection
   // What the app does, through its socket.
 
   close(code: number | undefined, reason: string | Buffer | undefined): void {
-    const text = truncateReason(toText(reason))
+    const text = toReason(reason)
+    // ws itself calls it once, to answer the peer's close frame. (And on a protocol error: then too
+    // what waits for the handler is dropped.)
+    if (this.#hasConcluded || !isCloseFrameReceived(this.socket)) this.#noteRefusal()
+    else this.#hasConcluded = true
     if (!this.isOpen) {
       this.#record.trustOwnClose()
       WebSocket.prototype.close.call(this.socket)
@@ -149,10 +213,19 @@ export class Connection
   }
 
   terminate(cause: CloseCause): void {
+    if (cause === 'server-terminate') this.#noteRefusal()
     if (this.socket.readyState === WebSocket.CLOSED) return
     this.#record.note(cause)
+    this.#writer?.letGo()
     WebSocket.prototype.terminate.call(this.socket)
     this.#leaveOpen()
+  }
+
+  expireAt(when: Date | number): void {
+    const expiresAt = toExpiry(when, `socket.expireAt() of route ${this.routeUrl}`)
+    if (this.#limits === undefined) this.#limits = this.#makeLimits(expiresAt)
+    else this.#limits.expiresAt = expiresAt
+    if (this.#phase.name === 'open') this.lookBy(this.shell.clock.now())
   }
 
   // What ws and the raw stream tell.
@@ -160,9 +233,7 @@ export class Connection
   admits(event: string | symbol, first: unknown, second: unknown): boolean {
     switch (event) {
       case 'message':
-        this.received++
-        this.#messagesReceived++
-        return !this.shell.registry.drops()
+        return this.#admitsMessage(first, second === true)
       case 'ping':
         this.received++
         this.#answerPing(first as Buffer)
@@ -183,6 +254,19 @@ export class Connection
     }
   }
 
+  unheard(data: unknown, isBinary: boolean): void {
+    this.reader.unheard(data, isBinary)
+  }
+
+  listened(): void {
+    this.#reader?.listened()
+  }
+
+  handlerSettled(hasFailed: boolean): void {
+    this.#isHandlerSettled = true
+    this.#reader?.handlerSettled(hasFailed || this.#isRefused)
+  }
+
   rawEnded(): void {
     this.#record.noteFinished()
     this.#leaveOpen()
@@ -195,12 +279,18 @@ export class Connection
   /** Ends the connection, for a reason of our own or with the peer's own code. */
   end(cause: CloseCause, code: number | undefined, reason: string): void {
     if (!this.isOpen) return
-    this.#record.note(cause)
+    this.#note(cause)
     this.#sendClose(code, reason)
   }
 
-  sayGoodbye(remaining: number): Promise<void> {
-    return this.callbacks.sayGoodbye(remaining)
+  /** Lets the route say goodbye, and finishes the messages that were received before. */
+  async sayGoodbye(remaining: number): Promise<void> {
+    const { clock, steps } = this.shell
+    const { cleanupTimeout, closeTimeout } = this.#route.settings
+    const until = clock.now() + goodbyeBudget(cleanupTimeout, closeTimeout, remaining)
+    await this.callbacks.sayGoodbye(until)
+    // What takes longer has its own time at the end.
+    await steps.run(() => this.#reader?.idle(), Math.max(0, until - clock.now()))
   }
 
   cut(): void {
@@ -214,7 +304,7 @@ export class Connection
   }
 
   noteHandlerError(error: Error): void {
-    if (this.isOpen) this.#record.note('handler-error', error)
+    if (this.isOpen) this.#note('handler-error', error)
   }
 
   endOfHandlerError(): void {
@@ -222,8 +312,26 @@ export class Connection
   }
 
   onSweep(now: number, alive: number): void {
-    if (this.#phase.name === 'closing') this.#watchClosing(this.#phase.deadline, now)
-    else if (this.#keepalive !== undefined) this.dueAt = now + this.#keepalive.watch(alive)
+    if (this.#phase.name === 'closing') {
+      this.#watchClosing(this.#phase.deadline, now)
+      return
+    }
+    const next = Math.min(
+      this.#keepalive?.watch(alive) ?? Infinity,
+      this.#writer?.look(alive) ?? Infinity,
+      this.#reader?.look(now) ?? Infinity,
+      this.#limits === undefined ? Infinity : this.#watchTime(this.#limits, now, alive),
+    )
+    // One of them may have ended it.
+    if (this.#phase === OPEN) this.dueAt = now + next
+  }
+
+  noteUnread(duration: number): void {
+    this.#rate?.excuse(duration)
+  }
+
+  lookBy(at: number): void {
+    this.dueAt = Math.min(this.dueAt, at)
   }
 
   makeController(): AbortController {
@@ -245,12 +353,77 @@ export class Connection
     return scope
   }
 
+  #makeLimits(expiresAt: number): TimeLimits {
+    const { clock, sweep } = this.shell
+    const { settings } = this.#route
+    return new TimeLimits(settings, expiresAt, clock.now(), sweep.alive, Math.random())
+  }
+
+  /** @returns how long until the next look, in ms */
+  #watchTime(limits: TimeLimits, now: number, alive: number): number {
+    const facts = this.#timeFacts(now, alive)
+    // What came while our loop stood still is heard first.
+    if (limits.look(facts) !== undefined) afterNextPoll(() => this.#endOfTime(limits))
+    return limits.remaining(facts)
+  }
+
+  #endOfTime(limits: TimeLimits): void {
+    const { clock, sweep } = this.shell
+    const cause = limits.look(this.#timeFacts(clock.now(), sweep.alive))
+    if (cause !== undefined) this.end(cause, TIME_CODES[cause], '')
+  }
+
+  #timeFacts(now: number, alive: number): TimeFacts {
+    return {
+      now,
+      alive,
+      wall: this.shell.clock.wall(),
+      activity: this.#messagesReceived + this.sent + (this.#reader?.pauses ?? 0),
+      busy: this.#reader?.isBusy === true || isParsing(this.socket),
+    }
+  }
+
+  /** @returns whether plain listeners are to hear it at once */
+  #admitsMessage(data: unknown, isBinary: boolean): boolean {
+    this.received++
+    this.#messagesReceived++
+    const { registry } = this.shell
+    const isWithinRate = this.#rate === undefined || this.#isWithin(this.#rate)
+    if (!isWithinRate) this.end('rate-limited', 1008, '')
+    if (!isWithinRate || this.#dropsMessages || registry.draining) {
+      registry.dropped(1)
+      return false
+    }
+    return this.#reader === undefined || this.#reader.accept(data, isBinary)
+  }
+
+  #isWithin(rate: MessageRate): boolean {
+    const { clock, sweep } = this.shell
+    // While our loop stood still, nothing was read.
+    rate.excuse(sweep.forgiven - this.#forgiven)
+    this.#forgiven = sweep.forgiven
+    return rate.admits(clock.now())
+  }
+
+  /** The first cause wins; after some, what was received is not handled any more. */
+  #note(cause: CloseCause, error?: Error): void {
+    this.#record.note(cause, error)
+    if (this.#record.cause !== cause || !DROPS_MESSAGES.has(cause)) return
+    this.#dropsMessages = true
+    this.#reader?.drop()
+  }
+
   #sendClose(code: number | undefined, reason: string): void {
     this.#record.noteSent(code, reason)
+    this.#writer?.letGo()
     WebSocket.prototype.close.call(this.socket, code, reason)
     // The peer's close frame must get in, also where the app has paused reading.
     if (this.socket.isPaused) this.socket.resume()
     this.#leaveOpen()
+  }
+
+  #noteRefusal(): void {
+    if (!this.#isHandlerSettled) this.#isRefused = true
   }
 
   #sendableCode(code: unknown): number | undefined {
@@ -272,6 +445,7 @@ export class Connection
     const deadline = new CloseDeadline(closeTimeout, now, bytesTaken(this.raw))
     this.#phase = { name: 'closing', deadline }
     this.dueAt = now
+    this.#writer?.end()
     queueMicrotask(() => this.#settle())
   }
 
@@ -293,24 +467,10 @@ export class Connection
     this.raw.destroy()
   }
 
-  /** Behind a backlog only the latest ping is owed an answer, one at a time (RFC 6455 §5.5.3). */
   #answerPing(data: Buffer): void {
-    if (!this.shell.answersPings || !this.isOpen) return
-    if (this.#isPongHeld) {
-      this.#owedPong = data
-    } else if (this.raw.writableNeedDrain || queuedFrames(this.socket) > 0) {
-      this.#isPongHeld = true
-      WebSocket.prototype.pong.call(this.socket, data, false, () => this.#pongLeft())
-    } else {
-      WebSocket.prototype.pong.call(this.socket, data)
-    }
-  }
-
-  #pongLeft(): void {
-    const data = this.#owedPong
-    this.#owedPong = undefined
-    this.#isPongHeld = false
-    if (data !== undefined) this.#answerPing(data)
+    if (!this.shell.answersPings) return
+    this.#pongs ??= new Pongs(this)
+    this.#pongs.answer(data)
   }
 
   #sawError(error: Error): void {
@@ -344,6 +504,7 @@ export class Connection
       this.#route.settings.expectedCloseCodes,
     )
     this.#phase = { name: 'closed', close }
+    this.#writer?.end()
     this.shell.sweep.delete(this)
     this.shell.registry.closed(close.cause)
     const { cause, initiator, clean, expected, duration } = close
@@ -360,6 +521,7 @@ export class Connection
   /** The rest of the end, in its order: hooks while the resources live, then the releases. */
   async #release(close: CloseInfo): Promise<void> {
     this.scope.abort()
+    if (this.#reader !== undefined) await this.#finishMessages(this.#reader)
     await this.callbacks.settleErrors()
     await this.callbacks.tellClose(close)
     await runReleases(this, this.scope)
@@ -368,12 +530,10 @@ export class Connection
     this.shell.registry.forget(this)
     this.#closed.resolve(close)
   }
-}
 
-/** A close reason as text: `close()` must not throw for what JavaScript lets people pass. */
-function toText(reason: unknown): string {
-  if (ArrayBuffer.isView(reason)) {
-    return Buffer.from(reason.buffer, reason.byteOffset, reason.byteLength).toString()
+  /** What was received before the end is handled, as a step of it; what is left then is dropped. */
+  async #finishMessages(reader: Reader): Promise<void> {
+    await runStep(this, 'messages', () => reader.finish())
+    reader.abandon()
   }
-  return typeof reason === 'string' || typeof reason === 'number' ? String(reason) : ''
 }

@@ -9,6 +9,8 @@ export type LifecycleErrorCode =
   | 'FST_ERR_WSL_HANDSHAKE_TIMEOUT'
   | 'FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE'
   | 'FST_ERR_WSL_ROUTE_BEFORE_PLUGIN'
+  | 'FST_ERR_WSL_CREDENTIALS_EXPIRED'
+  | 'FST_ERR_WSL_TWO_READERS'
   | 'FST_ERR_WSL_CONNECTION_CLOSED'
 
 /** An error of this package as Fastify answers it: its `headers` are sent with it. */
@@ -45,6 +47,18 @@ export const notAWebsocketRoute: ErrorFactory = define(
 export const routeBeforePlugin: ErrorFactory = define(
   'FST_ERR_WSL_ROUTE_BEFORE_PLUGIN',
   'Route %s was declared before fastify-websocket-lifecycle had loaded: await the registration, or declare the route in a plugin that is registered after it',
+  500,
+)
+
+export const credentialsExpired: ErrorFactory = define(
+  'FST_ERR_WSL_CREDENTIALS_EXPIRED',
+  'The credentials of this request have expired',
+  401,
+)
+
+export const twoReaders: ErrorFactory = define(
+  'FST_ERR_WSL_TWO_READERS',
+  'Route %s has two readers of its messages, where there can be one: remove its onMessage or the call of socket.messages(), and end one loop over messages() before the next',
   500,
 )
 

@@ -1,6 +1,7 @@
 /**
  * ws's `addEventListener` and its `on...` attributes hide what a handler returns, so that the
- * rejection of an async one would reach nobody. Here each handler gets one wrapper that looks.
+ * rejection of an async one would reach nobody. Here each handler gets one wrapper that looks. And
+ * whoever adds a listener for messages is noticed: some may wait for it.
  */
 import { WebSocket } from 'ws'
 
@@ -11,9 +12,10 @@ export type EventHandler<Event> =
 type Handler = EventHandler<never>
 type Wrapper = (this: Watching, event: unknown) => void
 
-/** A socket that wants to know what its handlers return. */
+/** A socket that wants to know what its handlers return, and when one for messages was added. */
 export interface Watching extends WebSocket {
   watch(result: unknown, step: string): void
+  listened(): void
 }
 
 const ATTRIBUTES = ['onopen', 'onmessage', 'onerror', 'onclose'] as const
@@ -51,6 +53,22 @@ export function defineHandlerAttributes(prototype: WebSocket): void {
       },
       set(this: WebSocket, handler: unknown) {
         Reflect.set(WebSocket.prototype, name, handler, this)
+      },
+    })
+  }
+}
+
+/** Makes the methods that all others add listeners with tell of those for messages. */
+export function defineListenerMethods(prototype: Watching): void {
+  for (const name of ['on', 'addListener', 'prependListener'] as const) {
+    const add = prototype[name] as (...args: unknown[]) => unknown
+    Object.defineProperty(prototype, name, {
+      configurable: true,
+      writable: true,
+      value(this: Watching, ...args: unknown[]): unknown {
+        const self = Reflect.apply(add, this, args)
+        if (args[0] === 'message') this.listened()
+        return self
       },
     })
   }

@@ -1,10 +1,27 @@
-import { inspect } from 'node:util'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { LifecycleOptions, LifecycleSocket, WebsocketLifecycleOptions } from './api.js'
-import { isSendableCode, truncateReason } from './core/close-codes.js'
+import type {
+  LifecycleOptions,
+  LifecycleSocket,
+  RouteLifecycleOptions,
+  WebsocketLifecycleOptions,
+} from './api.js'
+import { check, given, refuse, refuseMore, refuseUnknown, resolveGroup, show } from './checks.js'
 import type { CloseInfo } from './core/close-info.js'
 import type { HeartbeatPolicy } from './core/heartbeat.js'
+import type { InboxPolicy } from './core/inbox.js'
+import type { RatePolicy } from './core/message-rate.js'
+import type { OutboxPolicy } from './core/outbox.js'
 import { invalidOption } from './errors.js'
+import {
+  DRAIN_CHECKS,
+  INBOX_CHECKS,
+  KEEPALIVE_CHECKS,
+  OUTBOX_CHECKS,
+  PLUGIN_CHECKS,
+  RATE_CHECKS,
+  ROUTE_CHECKS,
+  WEBSOCKET_CHECKS,
+} from './option-checks.js'
 
 /** Every default, written once. */
 export const DEFAULTS: Defaults = {
@@ -12,12 +29,17 @@ export const DEFAULTS: Defaults = {
   closeTimeout: 3_000,
   cleanupTimeout: 5_000,
   expectedCloseCodes: [1000, 1001, 1005],
+  inbox: { maxMessages: 64, maxBytes: 1024 * 1024, concurrency: 1 },
+  outbox: { highWaterMark: 64 * 1024, maxBytes: 1024 * 1024, maxAge: 10_000, overflow: 'close' },
+  idleTimeout: false,
+  maxLifetime: false,
+  messageRate: false,
   handshakeTimeout: 10_000,
   drain: { timeout: 8_000, spread: 0, code: 1012, reason: 'service restart', retryAfter: 1 },
   websocket: { maxPayload: 1024 * 1024 },
 }
 
-interface Defaults extends Omit<RouteSettings, `on${string}`> {
+interface Defaults extends Omit<RouteSettings, `on${string}` | 'expiresAt'> {
   readonly keepalive: HeartbeatPolicy
   readonly drain: DrainSettings
   readonly websocket: { readonly maxPayload: number }
@@ -37,7 +59,15 @@ export interface RouteSettings {
   readonly closeTimeout: number
   readonly cleanupTimeout: number
   readonly expectedCloseCodes: readonly number[]
+  readonly inbox: InboxPolicy
+  readonly outbox: OutboxPolicy
+  readonly idleTimeout: number | false
+  readonly maxLifetime: number | false
+  readonly expiresAt: LifecycleOptions['expiresAt']
+  readonly messageRate: RatePolicy | false
   readonly handshakeTimeout: number | false
+  readonly onMessage: Hook<[message: unknown]> | undefined
+  readonly onInvalidMessage: Hook<[error: Error]> | undefined
   readonly onUnexpectedClose: readonly Hook<[close: CloseInfo]>[]
   readonly onClose: readonly Hook<[close: CloseInfo]>[]
   readonly onShutdown: readonly Hook<[]>[]
@@ -50,82 +80,6 @@ export interface PluginSettings {
   readonly route: RouteSettings
   readonly drain: DrainSettings
   readonly websocket: NonNullable<WebsocketLifecycleOptions['websocket']>
-}
-
-/** node's timers take no more, nor does ws as `maxPayload`. */
-const INT32_MAX = 2 ** 31 - 1
-
-interface Check {
-  readonly expected: string
-  readonly accepts: (value: unknown) => boolean
-}
-
-function duration(from: number): Check {
-  return {
-    expected: `a number of milliseconds from ${from} to ${INT32_MAX}`,
-    accepts: (value) => typeof value === 'number' && value >= from && value <= INT32_MAX,
-  }
-}
-
-function orFalse(check: Check): Check {
-  return {
-    expected: `${check.expected}, or false`,
-    accepts: (value) => value === false || check.accepts(value),
-  }
-}
-
-const HOOK: Check = { expected: 'a function', accepts: (value) => typeof value === 'function' }
-const GROUP: Check = {
-  expected: 'an object',
-  accepts: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-}
-
-const ROUTE_CHECKS: Readonly<Record<keyof LifecycleOptions, Check>> = {
-  keepalive: orFalse(GROUP),
-  closeTimeout: duration(1),
-  cleanupTimeout: duration(1),
-  expectedCloseCodes: {
-    expected: 'an array of close codes (integers from 1000 to 4999)',
-    accepts: (value) => Array.isArray(value) && value.every(isCloseCodeNumber),
-  },
-  handshakeTimeout: orFalse(duration(1)),
-  onUnexpectedClose: HOOK,
-  onClose: HOOK,
-  onShutdown: HOOK,
-  onHandlerError: HOOK,
-}
-
-const PLUGIN_CHECKS: Readonly<Record<keyof WebsocketLifecycleOptions, Check>> = {
-  ...ROUTE_CHECKS,
-  drain: GROUP,
-  websocket: GROUP,
-}
-
-const KEEPALIVE_CHECKS: Readonly<Record<keyof HeartbeatPolicy, Check>> = {
-  interval: duration(50),
-  timeout: orFalse(duration(50)),
-}
-
-const DRAIN_CHECKS: Readonly<Record<keyof DrainSettings, Check>> = {
-  timeout: duration(1),
-  spread: duration(0),
-  code: { expected: 'a close code that may be sent', accepts: isSendableCode },
-  reason: {
-    expected: 'a string of at most 123 bytes of UTF-8',
-    accepts: (value) => typeof value === 'string' && truncateReason(value) === value,
-  },
-  retryAfter: {
-    expected: 'a whole number of seconds from 0',
-    accepts: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
-  },
-}
-
-const WEBSOCKET_CHECKS: Readonly<Record<'maxPayload', Check>> = {
-  maxPayload: {
-    expected: `a whole number of bytes from 0 (no limit) to ${INT32_MAX}`,
-    accepts: (value) =>
-      Number.isInteger(value) && (value as number) >= 0 && (value as number) <= INT32_MAX,
-  },
 }
 
 /** What Fastify itself reads from the options of `register`. */
@@ -144,11 +98,10 @@ const OURS_TO_SET = [
 ]
 
 const ROUTE_DEFAULTS: RouteSettings = {
-  keepalive: DEFAULTS.keepalive,
-  closeTimeout: DEFAULTS.closeTimeout,
-  cleanupTimeout: DEFAULTS.cleanupTimeout,
-  expectedCloseCodes: DEFAULTS.expectedCloseCodes,
-  handshakeTimeout: DEFAULTS.handshakeTimeout,
+  ...DEFAULTS,
+  expiresAt: undefined,
+  onMessage: undefined,
+  onInvalidMessage: undefined,
   onUnexpectedClose: [],
   onClose: [],
   onShutdown: [],
@@ -169,7 +122,7 @@ export function resolvePluginOptions(options: WebsocketLifecycleOptions): Plugin
 
 /** @throws FST_ERR_WSL_INVALID_OPTION */
 export function resolveRouteOptions(
-  options: LifecycleOptions,
+  options: RouteLifecycleOptions,
   plugin: RouteSettings,
   url: string,
 ): RouteSettings {
@@ -185,12 +138,24 @@ export function resolveDrainOptions(
   where: string,
 ): DrainSettings {
   const settings = resolveGroup(options, DRAIN_CHECKS, base, 'drain', where)
-  if (settings.spread > settings.timeout) {
-    throw invalidOption(
-      `Expected \`drain.spread\` to be at most \`drain.timeout\` (${settings.timeout}), got ${show(settings.spread)}, in ${where}`,
-    )
-  }
+  const { spread, timeout } = settings
+  if (spread > timeout) refuseMore('drain.spread', spread, 'drain.timeout', timeout, where)
   return settings
+}
+
+/** Epoch seconds are below this until the year 5138, epoch ms above it since 1973. */
+const LEAST_EPOCH_MS = 1e11
+
+/**
+ * A date as epoch ms.
+ * @throws FST_ERR_WSL_INVALID_OPTION
+ */
+export function toExpiry(when: unknown, where: string): number {
+  const expiresAt = when instanceof Date ? when.getTime() : when
+  if (typeof expiresAt === 'number' && expiresAt >= LEAST_EPOCH_MS) return expiresAt
+  throw invalidOption(
+    `Expected a Date, or a number of milliseconds since 1970 from ${LEAST_EPOCH_MS} (are these seconds?), got ${show(when)}, in ${where}`,
+  )
 }
 
 /** Drains must be over before Fastify gives up on the `preClose` hook that waits for them. */
@@ -205,7 +170,7 @@ export function checkPluginTimeout(drain: DrainSettings, pluginTimeout: number):
 const DRAIN_MARGIN = 1_500
 
 function resolveRoute(
-  options: LifecycleOptions,
+  options: RouteLifecycleOptions,
   base: RouteSettings,
   where: string,
 ): RouteSettings {
@@ -214,7 +179,15 @@ function resolveRoute(
     closeTimeout: options.closeTimeout ?? base.closeTimeout,
     cleanupTimeout: options.cleanupTimeout ?? base.cleanupTimeout,
     expectedCloseCodes: Object.freeze([...(options.expectedCloseCodes ?? base.expectedCloseCodes)]),
+    inbox: resolveInbox(options.inbox, base.inbox, where),
+    outbox: resolveOutbox(options.outbox, base.outbox, where),
+    idleTimeout: options.idleTimeout ?? base.idleTimeout,
+    maxLifetime: options.maxLifetime ?? base.maxLifetime,
+    expiresAt: options.expiresAt ?? base.expiresAt,
+    messageRate: resolveRate(options.messageRate, base.messageRate, where),
     handshakeTimeout: options.handshakeTimeout ?? base.handshakeTimeout,
+    onMessage: options.onMessage as RouteSettings['onMessage'],
+    onInvalidMessage: options.onInvalidMessage,
     onUnexpectedClose: inOrder(options.onUnexpectedClose, base.onUnexpectedClose),
     onClose: inOrder(options.onClose, base.onClose),
     onShutdown: inOrder(options.onShutdown, base.onShutdown),
@@ -248,93 +221,54 @@ function resolveKeepalive(
   return resolveGroup(option, KEEPALIVE_CHECKS, base || DEFAULTS.keepalive, 'keepalive', where)
 }
 
+/** One of two that must fit each other, where the other alone was given, follows it. */
+function resolveInbox(
+  option: LifecycleOptions['inbox'],
+  base: InboxPolicy,
+  where: string,
+): InboxPolicy {
+  const inbox = resolveGroup(option, INBOX_CHECKS, base, 'inbox', where)
+  const { concurrency, maxMessages } = inbox
+  if (concurrency <= maxMessages) return inbox
+  if (option?.concurrency === undefined)
+    return Object.freeze({ ...inbox, concurrency: maxMessages })
+  if (option.maxMessages === undefined) return Object.freeze({ ...inbox, maxMessages: concurrency })
+  return refuseMore('inbox.concurrency', concurrency, 'inbox.maxMessages', maxMessages, where)
+}
+
+function resolveOutbox(
+  option: LifecycleOptions['outbox'],
+  base: OutboxPolicy,
+  where: string,
+): OutboxPolicy {
+  const outbox = resolveGroup(option, OUTBOX_CHECKS, base, 'outbox', where)
+  const { highWaterMark, maxBytes } = outbox
+  if (highWaterMark <= maxBytes) return outbox
+  if (option?.highWaterMark === undefined)
+    return Object.freeze({ ...outbox, highWaterMark: maxBytes })
+  if (option.maxBytes === undefined) return Object.freeze({ ...outbox, maxBytes: highWaterMark })
+  return refuseMore('outbox.highWaterMark', highWaterMark, 'outbox.maxBytes', maxBytes, where)
+}
+
+/** Neither of its members has a default. */
+function resolveRate(
+  option: LifecycleOptions['messageRate'],
+  base: RatePolicy | false,
+  where: string,
+): RatePolicy | false {
+  if (option === undefined || option === false) return option ?? base
+  for (const name of ['max', 'window'] as const) {
+    if (option[name] === undefined) {
+      refuse(`messageRate.${name}`, RATE_CHECKS[name], undefined, where)
+    }
+  }
+  return resolveGroup<RatePolicy>(option, RATE_CHECKS, option, 'messageRate', where)
+}
+
 /** A hook of the route runs before the plugin's. */
 function inOrder<AnyHook>(
   own: AnyHook | undefined,
   others: readonly AnyHook[],
 ): readonly AnyHook[] {
   return own === undefined ? others : [own, ...others]
-}
-
-function resolveGroup<Settings extends object>(
-  options: object | undefined,
-  checks: Readonly<Record<keyof Settings, Check>>,
-  base: Settings,
-  group: string,
-  where: string,
-): Settings {
-  if (options === undefined) return base
-  if (!GROUP.accepts(options)) refuse(group, GROUP, options, where)
-  refuseUnknown(options, Object.keys(checks), `${group}.`, where)
-  check(options, checks, `${group}.`, where)
-  return Object.freeze({ ...base, ...given(options) })
-}
-
-/** An option that is `undefined` was not given. */
-function given<Options extends object>(options: Options): Partial<Options> {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(entries) as Partial<Options>
-}
-
-function check(
-  options: object,
-  checks: Readonly<Record<string, Check>>,
-  prefix: string,
-  where: string,
-): void {
-  for (const [name, wanted] of Object.entries(checks)) {
-    const value: unknown = Reflect.get(options, name)
-    if (value !== undefined && !wanted.accepts(value)) refuse(prefix + name, wanted, value, where)
-  }
-}
-
-function refuse(name: string, wanted: Check, value: unknown, where: string): never {
-  throw invalidOption(
-    `Expected \`${name}\` to be ${wanted.expected}, got ${show(value)}, in ${where}`,
-  )
-}
-
-function refuseUnknown(
-  options: object,
-  known: readonly string[],
-  prefix: string,
-  where: string,
-): void {
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue
-    throw invalidOption(
-      `Expected a known option, got \`${prefix}${name}\` (did you mean \`${prefix}${nearest(name, known)}\`?), in ${where}`,
-    )
-  }
-}
-
-function show(value: unknown): string {
-  return `\`${inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 100 })}\` (${typeof value})`
-}
-
-function isCloseCodeNumber(value: unknown): boolean {
-  return Number.isInteger(value) && (value as number) >= 1000 && (value as number) <= 4999
-}
-
-function nearest(name: string, known: readonly string[]): string {
-  const byDistance = known.map((candidate) => ({ candidate, distance: distance(name, candidate) }))
-  return byDistance.reduce((best, other) => (other.distance < best.distance ? other : best))
-    .candidate
-}
-
-/** Levenshtein's distance, by rows. */
-function distance(from: string, to: string): number {
-  let above = Array.from({ length: to.length + 1 }, (_, column) => column)
-  for (let row = 1; row <= from.length; row++) {
-    const current = [row]
-    for (let column = 1; column <= to.length; column++) {
-      const substitution =
-        (above[column - 1] as number) + (from[row - 1] === to[column - 1] ? 0 : 1)
-      current.push(
-        Math.min(substitution, (above[column] as number) + 1, (current[column - 1] as number) + 1),
-      )
-    }
-    above = current
-  }
-  return above[to.length] as number
 }

@@ -13,8 +13,8 @@ import type {
 import fp from 'fastify-plugin'
 import type { WebSocket } from 'ws'
 import { failHandshake, scopeOf, Upgrade, upgradeOf } from './admission.js'
-import type { LifecycleOptions, WebsocketLifecycle, WebsocketLifecycleOptions } from './api.js'
-import type { Handler, Route } from './callbacks.js'
+import type { RouteLifecycleOptions, WebsocketLifecycle, WebsocketLifecycleOptions } from './api.js'
+import { Bursts } from './bursts.js'
 import { type Clock, systemClock } from './clock.js'
 import { Drain } from './drain.js'
 import { alreadyRegistered, notAWebsocketRoute, routeBeforePlugin } from './errors.js'
@@ -26,6 +26,7 @@ import {
   type RouteSettings,
 } from './options.js'
 import { Registry } from './registry.js'
+import { type Handler, Route } from './route.js'
 import type { Shell } from './shell.js'
 import { ConnectionSocket } from './socket.js'
 import { Steps } from './steps.js'
@@ -73,7 +74,9 @@ export function createPlugin(
       sweep: new Sweep(clock),
       steps: new Steps(clock),
       registry: new Registry(),
+      bursts: new Bursts(),
       answersPings: settings.websocket.autoPong !== false,
+      maxPayload: settings.websocket.maxPayload || Infinity,
     }
     const drain = new Drain(shell, settings.drain, settings.route.closeTimeout, app.log)
     serve(shell, settings.route)
@@ -170,12 +173,11 @@ function refuseSibling(app: FastifyInstance, ours: UpgradeListener): void {
 
 /** Makes the sweep's ticks fine enough for these options. */
 function serve({ sweep }: Shell, settings: RouteSettings): void {
-  const { keepalive, closeTimeout, handshakeTimeout } = settings
+  const { keepalive, closeTimeout, handshakeTimeout, outbox, idleTimeout, maxLifetime } = settings
+  const limits = [handshakeTimeout, outbox.maxAge, idleTimeout, maxLifetime]
+  if (keepalive !== false) limits.push(keepalive.interval, keepalive.timeout)
   sweep.serve(closeTimeout)
-  if (handshakeTimeout !== false) sweep.serve(handshakeTimeout)
-  if (keepalive === false) return
-  sweep.serve(keepalive.interval)
-  if (keepalive.timeout !== false) sweep.serve(keepalive.timeout)
+  for (const limit of limits) if (limit !== false) sweep.serve(limit)
 }
 
 function publicFace(shell: Shell, drain: Drain): WebsocketLifecycle {
@@ -197,26 +199,33 @@ function prepareRoute(
   instance: FastifyInstance,
   shell: Shell,
   defaults: RouteSettings,
-  options: RouteOptions & LifecycleOptions,
+  options: RouteOptions & RouteLifecycleOptions,
 ): void {
   const isWebsocket = options.websocket === true || options.wsHandler !== undefined
   // @fastify/websocket hides such a route from documentation, on the user's own schema object.
-  if (options.websocket === true)
-    options.schema = { ...options.schema, hide: true } as FastifySchema
+  if (options.websocket === true) {
+    const hidden: FastifySchema & { hide: boolean } = { ...options.schema, hide: true }
+    options.schema = hidden
+  }
   // Fastify announces its automatic HEAD twin too, which no upgrade can reach.
   if (!isWebsocket || [options.method].flat().every((method) => method === 'HEAD')) {
-    options.config = { ...options.config, [kRoute]: null }
+    mark(options, null)
     return
   }
   const settings = resolveRouteOptions(options, defaults, `GET ${options.url}`)
   serve(shell, settings)
-  const route: Route = { url: options.url, settings, instance }
-  options.config = { ...options.config, [kRoute]: route }
+  const route = new Route(options.url, settings, instance, options.schema?.message)
+  mark(options, route)
   if (options.websocket === true) {
     options.handler = bridge(options.handler as unknown as Handler) as never
   } else if (typeof options.wsHandler === 'function') {
     options.wsHandler = bridge(options.wsHandler) as never
   }
+}
+
+function mark(options: RouteOptions, route: Route | null): void {
+  const marked: FastifyContextConfig & MarkedConfig = { ...options.config, [kRoute]: route }
+  options.config = marked
 }
 
 function bridge(handler: Handler): (socket: ConnectionSocket) => void {
@@ -226,19 +235,25 @@ function bridge(handler: Handler): (socket: ConnectionSocket) => void {
 /** The last look before the 101: whatever was decided while the hooks ran holds. */
 function guardHandshake(options: RouteOptions): void {
   const config: (FastifyContextConfig & MarkedConfig) | undefined = options.config
-  if (!config?.[kRoute]) return
+  const route = config?.[kRoute]
+  if (!route) return
   const handshake = options.handler
   options.handler = function (request, reply) {
     const upgrade = upgradeOf(request.raw)
     if (upgrade === undefined) return handshake.call(this, request, reply)
-    if (upgrade.isLost) return reply.hijack()
-    try {
-      return handshake.call(this, request, reply)
-    } catch (error) {
-      // From a function that the app gave to ws, or from a listener on its 'connection'.
-      failHandshake(request.raw, error)
-      return reply
+    const shake = (): unknown => {
+      if (upgrade.isLost) return reply.hijack()
+      try {
+        return handshake.call(this, request, reply)
+      } catch (error) {
+        // From a function that the app gave to ws, or from a listener on its 'connection'.
+        failHandshake(request.raw, error)
+        return reply
+      }
     }
+    if (upgrade.isLost) return reply.hijack()
+    const preparing = upgrade.prepare(request, route)
+    return preparing === undefined ? shake() : preparing.then(shake)
   }
 }
 

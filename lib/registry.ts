@@ -50,10 +50,8 @@ export class Registry {
     this.sockets.add(connection.socket)
   }
 
-  /** @returns whether a message that has just arrived comes too late to be handled */
-  drops(): boolean {
-    if (this.draining) this.#dropped++
-    return this.draining
+  dropped(messages: number): void {
+    this.#dropped += messages
   }
 
   closed(cause: CloseCause): void {

@@ -1,3 +1,4 @@
+import type { Bursts } from './bursts.js'
 import type { Clock } from './clock.js'
 import type { Registry } from './registry.js'
 import type { Steps } from './steps.js'
@@ -9,6 +10,9 @@ export interface Shell {
   readonly sweep: Sweep
   readonly steps: Steps
   readonly registry: Registry
+  readonly bursts: Bursts
   /** Whether the peers' pings are ours to answer; not with `websocket: { autoPong: false }`. */
   readonly answersPings: boolean
+  /** The largest message that ws lets through, in bytes. */
+  readonly maxPayload: number
 }

@@ -1,21 +1,23 @@
 import { captureRejectionSymbol, EventEmitter } from 'node:events'
 import type { FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
-import type { ConnectionScope, LifecycleSocket } from './api.js'
+import type { ConnectionScope, LifecycleSocket, Message } from './api.js'
 import type { Callbacks } from './callbacks.js'
 import type { CloseCause, CloseInfo } from './core/close-info.js'
 import {
   defineHandlerAttributes,
+  defineListenerMethods,
   type EventHandler,
   type Watching,
   wrapHandler,
 } from './event-target.js'
+import type { Reader } from './reader.js'
+import type { SendOptions, Writer } from './writer.js'
 
 type Callback = (error?: Error) => void
 /** @types/ws says that these always get an error; ws calls them without one where all went well. */
 type ControlCallback = (error: Error) => void
 type SendData = Parameters<WebSocket['send']>[0]
-type SendOptions = { mask?: boolean; binary?: boolean; compress?: boolean; fin?: boolean }
 type EventMap = WebSocket.WebSocketEventMap
 
 /** The connection, as its socket sees it. */
@@ -26,19 +28,24 @@ export interface SocketOwner {
   readonly closed: Promise<CloseInfo>
   readonly latency: number | undefined
   readonly callbacks: Callbacks
-  /** Messages sent. */
-  sent: number
+  readonly reader: Reader
+  readonly writer: Writer
   /**
    * Takes note of an event of ws, before its listeners run.
    * @returns whether they are to run
    */
   admits(event: string | symbol, first: unknown, second: unknown): boolean
+  /** No listener heard a message. */
+  unheard(data: unknown, isBinary: boolean): void
+  /** A listener for messages was added. */
+  listened(): void
   /** Called by the app, and by ws to answer a close frame or a protocol error. */
   close(code: number | undefined, reason: string | Buffer | undefined): void
   terminate(cause: CloseCause): void
-  /** What callbacks get that come too late. */
-  abortReason(): Error
+  expireAt(when: Date | number): void
 }
+
+const NO_OPTIONS: SendOptions = Object.freeze({})
 
 /**
  * ws's socket, with every door through which something can happen to it led past its connection.
@@ -92,7 +99,10 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
     if (connection === undefined) return super.emit(event, ...args)
     if (event === 'error') return this.#emitError(connection, args[0])
     try {
-      return connection.admits(event, args[0], args[1]) && super.emit(event, ...args)
+      if (!connection.admits(event, args[0], args[1])) return true
+      const isHeard = super.emit(event, ...args)
+      if (!isHeard && event === 'message') connection.unheard(args[0], args[1] === true)
+      return isHeard
     } catch (error) {
       connection.callbacks.fail(error, 'listener')
       return true
@@ -119,6 +129,11 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
     }
   }
 
+  /** A listener for messages was added: what waits for one can be heard. */
+  listened(): void {
+    this.#attached?.listened()
+  }
+
   /** Looks after what a handler returned. */
   watch(result: unknown, step: string): void {
     this.#attached?.callbacks.watch(result, step)
@@ -137,21 +152,33 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
   override send(data: SendData, callback?: Callback): boolean
   override send(data: SendData, options: SendOptions, callback?: Callback): boolean
   override send(data: SendData, options?: SendOptions | Callback, callback?: Callback): boolean {
-    if (typeof options === 'function') return this.send(data, {}, options)
-    const owner = this.#attached
+    if (typeof options === 'function') return this.send(data, NO_OPTIONS, options)
+    if (this.#attached) return this.#attached.writer.send(data, options ?? NO_OPTIONS, callback)
     const isOpen = this.readyState === WebSocket.OPEN
-    if (owner === undefined) {
-      super.send(data, options ?? {}, callback)
-      return isOpen
-    }
-    const done = callback && owner.callbacks.guard(callback)
-    if (!isOpen) {
-      tellLate(owner, done)
-      return false
-    }
-    super.send(data, options ?? {}, done)
-    if (options?.fin !== false) owner.sent++
-    return true
+    super.send(data, options ?? NO_OPTIONS, callback)
+    return isOpen
+  }
+
+  drained(): Promise<boolean> {
+    return this.#owner.writer.drained()
+  }
+
+  messages(): AsyncIterableIterator<Message> {
+    return this.#owner.reader.messages()
+  }
+
+  expireAt(when: Date | number): void {
+    this.#owner.expireAt(when)
+  }
+
+  override pause(): void {
+    if (this.#attached) this.#attached.reader.setPaused(true)
+    else super.pause()
+  }
+
+  override resume(): void {
+    if (this.#attached) this.#attached.reader.setPaused(false)
+    else super.resume()
   }
 
   override ping(data?: unknown, mask?: boolean, callback?: ControlCallback): void {
@@ -187,10 +214,8 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
     if (typeof data === 'function')
       return this.#sendControl(kind, undefined, undefined, data as Callback)
     if (typeof mask === 'function') return this.#sendControl(kind, data, undefined, mask)
-    const owner = this.#attached
-    const done = callback && owner ? owner.callbacks.guard(callback) : callback
-    if (owner !== undefined && this.readyState !== WebSocket.OPEN) tellLate(owner, done)
-    else WebSocket.prototype[kind].call(this, data, mask, done)
+    if (this.#attached) this.#attached.writer.control(kind, data, mask, callback)
+    else WebSocket.prototype[kind].call(this, data, mask, callback)
   }
 
   get #owner(): SocketOwner {
@@ -199,11 +224,6 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
     }
     return this.#attached
   }
-}
-
-/** What comes too late is told so in a later tick, as in ws. */
-function tellLate(owner: SocketOwner, done: Callback | undefined): void {
-  if (done !== undefined) process.nextTick(done, owner.abortReason())
 }
 
 function socketOnRejection(this: ConnectionSocket, error: Error): void {
@@ -217,3 +237,4 @@ Object.defineProperty(ConnectionSocket.prototype, captureRejectionSymbol, {
   value: socketOnRejection,
 })
 defineHandlerAttributes(ConnectionSocket.prototype)
+defineListenerMethods(ConnectionSocket.prototype)

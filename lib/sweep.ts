@@ -23,6 +23,7 @@ export class Sweep {
   #timer: Timer | undefined
   #tickedAt = 0
   #alive = 0
+  #forgiven = 0
   #tasks: Array<() => void> = []
 
   constructor(clock: Clock) {
@@ -33,6 +34,11 @@ export class Sweep {
   get alive(): number {
     if (this.#timer === undefined) return this.#alive
     return this.#alive + Math.min(this.#clock.now() - this.#tickedAt, this.#tick)
+  }
+
+  /** For how long our loop has stood still in all, in ms. */
+  get forgiven(): number {
+    return this.#forgiven
   }
 
   /** Makes the ticks fine enough for a timeout: a tenth of the shortest that is served. */
@@ -68,7 +74,9 @@ export class Sweep {
     this.#tickedAt = now
     // A tick that comes late by more than a tick says that our loop stood still: peers could not
     // be heard in that time, so it does not count against them.
-    this.#alive += elapsed > 2 * this.#tick ? this.#tick : elapsed
+    const stall = elapsed > 2 * this.#tick ? elapsed - this.#tick : 0
+    this.#forgiven += stall
+    this.#alive += elapsed - stall
     for (const member of this.#members) {
       if (member.dueAt <= now) member.onSweep(now, this.#alive)
     }

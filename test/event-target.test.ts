@@ -18,6 +18,8 @@ class WatchedSocket extends WebSocket implements Watching {
     super(null as never, undefined, {})
   }
 
+  listened(): void {}
+
   watch(result: unknown, step: string): void {
     assert.equal(step, 'listener')
     this.results.push(result)

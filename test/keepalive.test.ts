@@ -19,6 +19,9 @@ const keepalive = { interval: 1000, timeout: 500 }
 const TICK = 50
 const BOUND = keepalive.interval * 1.1 + keepalive.timeout + 2 * TICK
 
+/** A reader that is slow is judged here by whether it lives, not by what it takes. */
+const PATIENT = { maxAge: false } as const
+
 interface Timed extends Connected {
   readonly clock: FakeClock
 }
@@ -30,7 +33,7 @@ async function connectTimed(
   const clock = new FakeClock()
   const connected = await connectOne(t, {
     clock,
-    options: route as { keepalive: typeof keepalive },
+    options: { outbox: PATIENT, ...(route as { keepalive: typeof keepalive }) },
   })
   return { ...connected, clock }
 }
@@ -473,7 +476,11 @@ async function connectTls(
   t: TestContext,
   clock: FakeClock,
 ): Promise<{ peer: RawPeer; socket: LifecycleSocket; tcp: Socket }> {
-  const { port, nextSocket } = await serveOne(t, { clock, fastify: https, options: { keepalive } })
+  const { port, nextSocket } = await serveOne(t, {
+    clock,
+    fastify: https,
+    options: { keepalive, outbox: PATIENT },
+  })
   const tcp = connectTcp(port, '127.0.0.1')
   const stream = connect({ socket: tcp, ca: cert, servername: 'localhost' })
   await once(stream, 'secureConnect')

@@ -169,7 +169,7 @@ describe('a handler', () => {
       app.get(
         '/rooms/:id',
         { websocket: true, config: { custom: 'mine' } },
-        (socket: WebSocket, request: FastifyRequest) => {
+        (socket: WebSocket, request) => {
           const { params, query, headers, ws, method, url, routeOptions, body, ip } = request
           const about = {
             user: request.getDecorator<string>('user'),
@@ -657,7 +657,7 @@ describe('routes', () => {
     const { app } = await makeWorld(t, (app) => app.register(websocketLifecycle))
     const hidden: unknown[] = []
     app.addHook('onRoute', ({ schema }) => {
-      hidden.push((schema as { hide?: boolean } | undefined)?.hide)
+      hidden.push(schema === undefined ? undefined : Reflect.get(schema, 'hide'))
     })
     app.get('/http', async () => 'http')
     app.route({ method: 'GET', url: '/both', handler: async () => 'http', wsHandler: () => {} })

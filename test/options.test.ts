@@ -1,43 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DrainOptions } from '../lib/api.js'
-import {
-  checkPluginTimeout,
-  DEFAULTS,
-  type PluginSettings,
-  resolveDrainOptions,
-  resolvePluginOptions,
-  resolveRouteOptions,
-  type RouteSettings,
-} from '../lib/options.js'
-
-const PLUGIN = 'the options of the plugin'
-const ROUTE = 'the options of route GET /rooms/:id'
-const LONGEST = 2 ** 31 - 1
-
-/** For what JavaScript users may pass. */
-function plugin(options: object = {}): PluginSettings {
-  return resolvePluginOptions(options)
-}
-
-function route(options: object = {}, base: object = {}): RouteSettings {
-  return resolveRouteOptions(options, plugin(base).route, 'GET /rooms/:id')
-}
+import { DEFAULTS } from '../lib/options.js'
+import { invalid, LONGEST, plugin, PLUGIN, route, ROUTE } from './support/resolve.js'
 
 /** An object with one value, at a path such as `drain.code`. */
 function at(path: string, value: unknown): object {
   return path.split('.').reduceRight((inner, name) => ({ [name]: inner }), value) as object
 }
 
+/** The options in which a rule's option has that value. */
+function given({ path, beside }: Rule, value: unknown): object {
+  if (beside === undefined) return at(path, value)
+  const [group = '', name = ''] = path.split('.')
+  return { [group]: { ...beside, [name]: value } }
+}
+
 function valueAt(path: string, from: object): unknown {
   return path.split('.').reduce((value: unknown, name) => Reflect.get(value as object, name), from)
 }
-
-const invalid = (message: string): object => ({
-  code: 'FST_ERR_WSL_INVALID_OPTION',
-  statusCode: 500,
-  message,
-})
 
 test('without options all defaults hold', () => {
   assert.deepEqual(plugin(), {
@@ -46,7 +26,15 @@ test('without options all defaults hold', () => {
       closeTimeout: 3_000,
       cleanupTimeout: 5_000,
       expectedCloseCodes: [1000, 1001, 1005],
+      inbox: { maxMessages: 64, maxBytes: 1_048_576, concurrency: 1 },
+      outbox: { highWaterMark: 65_536, maxBytes: 1_048_576, maxAge: 10_000, overflow: 'close' },
+      idleTimeout: false,
+      maxLifetime: false,
+      expiresAt: undefined,
+      messageRate: false,
       handshakeTimeout: 10_000,
+      onMessage: undefined,
+      onInvalidMessage: undefined,
       onUnexpectedClose: [],
       onClose: [],
       onShutdown: [],
@@ -59,19 +47,23 @@ test('without options all defaults hold', () => {
 })
 
 test('undefined is as good as nothing, at every level', () => {
-  const empty = Object.fromEntries(
-    ['keepalive', 'closeTimeout', 'expectedCloseCodes', 'onClose', 'drain', 'websocket'].map(
-      (name) => [name, undefined],
-    ),
-  )
+  const names = [...Object.keys(DEFAULTS), 'expiresAt', 'onClose']
+  const empty = Object.fromEntries(names.map((name) => [name, undefined]))
   assert.deepEqual(plugin(empty), plugin())
-  assert.deepEqual(route(empty), plugin().route)
-  const emptyGroups = { keepalive: { interval: undefined }, drain: { code: undefined } }
+  assert.deepEqual(route({ ...empty, onMessage: undefined }), plugin().route)
+  const emptyGroups = {
+    keepalive: { interval: undefined },
+    inbox: { maxMessages: undefined },
+    outbox: { maxAge: undefined, overflow: undefined },
+    drain: { code: undefined },
+  }
   assert.deepEqual(plugin(emptyGroups), plugin())
 })
 
 interface Rule {
   readonly path: string
+  /** What has to stand beside it in its group. */
+  readonly beside?: object
   readonly expected: string
   readonly good: readonly unknown[]
   readonly wrong: ReadonlyArray<readonly [value: unknown, shown: string]>
@@ -95,11 +87,42 @@ function duration(path: string, from: number, isOptional = false): Rule {
   }
 }
 
-function hook(path: string): Rule {
+function whole(path: string, of: string, from: number, atMost: number): Rule {
+  return {
+    path,
+    expected: `a whole number of ${of} from ${from}`,
+    good: [from, atMost],
+    wrong: [
+      [from - 1, `\`${from - 1}\` (number)`],
+      [1.5, '`1.5` (number)'],
+      [Infinity, '`Infinity` (number)'],
+      [2 ** 53, '`9007199254740992` (number)'],
+      ['64', "`'64'` (string)"],
+      [false, '`false` (boolean)'],
+    ],
+  }
+}
+
+function group(path: string, isOptional = false): Rule {
+  const wrong = [
+    [true, '`true` (boolean)'],
+    [null, '`null` (object)'],
+    [25_000, '`25000` (number)'],
+    [[], '`[]` (object)'],
+  ] as const
+  return {
+    path,
+    expected: isOptional ? 'an object, or false' : 'an object',
+    good: isOptional ? [false] : [],
+    wrong: isOptional ? wrong : [...wrong, [false, '`false` (boolean)']],
+  }
+}
+
+function hook(path: string, good: readonly unknown[] = []): Rule {
   return {
     path,
     expected: 'a function',
-    good: [],
+    good,
     wrong: [
       ['log', "`'log'` (string)"],
       [null, '`null` (object)'],
@@ -109,17 +132,7 @@ function hook(path: string): Rule {
 }
 
 const ROUTE_RULES: readonly Rule[] = [
-  {
-    path: 'keepalive',
-    expected: 'an object, or false',
-    good: [false],
-    wrong: [
-      [true, '`true` (boolean)'],
-      [null, '`null` (object)'],
-      [25_000, '`25000` (number)'],
-      [[], '`[]` (object)'],
-    ],
-  },
+  group('keepalive', true),
   duration('keepalive.interval', 50),
   duration('keepalive.timeout', 50, true),
   duration('closeTimeout', 1),
@@ -137,23 +150,44 @@ const ROUTE_RULES: readonly Rule[] = [
       [[1000.5], '`[ 1000.5 ]` (object)'],
     ],
   },
+  group('inbox'),
+  whole('inbox.maxMessages', 'messages', 1, 100_000),
+  whole('inbox.maxBytes', 'bytes', 1, 2 ** 40),
+  whole('inbox.concurrency', 'messages', 1, 64),
+  group('outbox'),
+  whole('outbox.highWaterMark', 'bytes', 0, 1_048_576),
+  whole('outbox.maxBytes', 'bytes', 1, 2 ** 40),
+  duration('outbox.maxAge', 50, true),
+  {
+    path: 'outbox.overflow',
+    expected: "'close' or 'drop'",
+    good: ['close', 'drop'],
+    wrong: [
+      ['Drop', "`'Drop'` (string)"],
+      [false, '`false` (boolean)'],
+      [null, '`null` (object)'],
+    ],
+  },
+  duration('idleTimeout', 1, true),
+  duration('maxLifetime', 1, true),
+  hook('expiresAt', [() => undefined, async () => new Date()]),
+  group('messageRate', true),
+  { ...whole('messageRate.max', 'messages', 1, 1_000_000), beside: { window: 1_000 } },
+  { ...duration('messageRate.window', 1), beside: { max: 10 } },
   hook('onUnexpectedClose'),
   hook('onClose'),
   hook('onShutdown'),
   hook('onHandlerError'),
 ]
 
+/** Options of a route alone: what they do, no two routes do alike. */
+const MESSAGE_RULES: readonly Rule[] = ['onMessage', 'onInvalidMessage'].map((path) =>
+  hook(path, [() => {}, async () => {}]),
+)
+
 const PLUGIN_RULES: readonly Rule[] = [
-  ...['drain', 'websocket'].map((path) => ({
-    path,
-    expected: 'an object',
-    good: [],
-    wrong: [
-      [false, '`false` (boolean)'],
-      [null, '`null` (object)'],
-      [[], '`[]` (object)'],
-    ] as const,
-  })),
+  group('drain'),
+  group('websocket'),
   { ...duration('drain.timeout', 1), good: [1, LONGEST] },
   { ...duration('drain.spread', 0), good: [0, 8_000] },
   {
@@ -190,17 +224,35 @@ const PLUGIN_RULES: readonly Rule[] = [
   },
 ]
 
-for (const { path, expected, good, wrong } of ROUTE_RULES) {
+for (const rule of ROUTE_RULES) {
+  const { path, expected, good, wrong } = rule
   test(`\`${path}\` is ${expected}, in a route and in the plugin`, () => {
     for (const value of good) {
-      assert.deepEqual(valueAt(path, route(at(path, value))), value)
-      assert.deepEqual(valueAt(path, plugin(at(path, value)).route), value)
+      assert.deepEqual(valueAt(path, route(given(rule, value))), value)
+      assert.deepEqual(valueAt(path, plugin(given(rule, value)).route), value)
     }
     for (const [value, shown] of wrong) {
       const message = (where: string): string =>
         `Expected \`${path}\` to be ${expected}, got ${shown}, in ${where}`
-      assert.throws(() => route(at(path, value)), invalid(message(ROUTE)))
-      assert.throws(() => plugin(at(path, value)), invalid(message(PLUGIN)))
+      assert.throws(() => route(given(rule, value)), invalid(message(ROUTE)))
+      assert.throws(() => plugin(given(rule, value)), invalid(message(PLUGIN)))
+    }
+  })
+}
+
+for (const rule of MESSAGE_RULES) {
+  const { path, expected, good, wrong } = rule
+  test(`\`${path}\` is ${expected}, in a route alone`, () => {
+    for (const value of good) {
+      assert.equal(valueAt(path, route(given(rule, value))), value)
+      assert.throws(() => plugin(given(rule, value)), {
+        code: 'FST_ERR_WSL_INVALID_OPTION',
+        message: new RegExp(`\`${path}\`.*, in ${PLUGIN}$`),
+      })
+    }
+    for (const [value, shown] of wrong) {
+      const message = `Expected \`${path}\` to be ${expected}, got ${shown}, in ${ROUTE}`
+      assert.throws(() => route(given(rule, value)), invalid(message))
     }
   })
 }
@@ -218,12 +270,14 @@ for (const { path, expected, good, wrong } of PLUGIN_RULES) {
 }
 
 test('every option has its rule', () => {
-  const named = [...ROUTE_RULES, ...PLUGIN_RULES].map(({ path }) => path)
-  const groups = Object.entries(DEFAULTS).flatMap(([name, value]: [string, unknown]) => {
-    const isGroup = name === 'keepalive' || name === 'drain'
-    return isGroup ? Object.keys(value as object).map((field) => `${name}.${field}`) : []
-  })
-  const options = [...Object.keys(plugin().route), 'drain', 'websocket', ...groups]
+  const named = [...ROUTE_RULES, ...MESSAGE_RULES, ...PLUGIN_RULES].map(({ path }) => path)
+  const { keepalive, inbox, outbox, drain } = DEFAULTS
+  const messageRate = { max: undefined, window: undefined }
+  const groups = { keepalive, inbox, outbox, drain, messageRate }
+  const fields = Object.entries(groups).flatMap(([name, group]) =>
+    Object.keys(group).map((field) => `${name}.${field}`),
+  )
+  const options = [...Object.keys(plugin().route), 'drain', 'websocket', ...fields]
   assert.deepEqual(named.toSorted(), options.toSorted())
 })
 
@@ -232,11 +286,15 @@ for (const [path, meant] of [
   ['keepAlive', 'keepalive'],
   ['onclose', 'onClose'],
   ['onHandleError', 'onHandlerError'],
-  ['ws', 'drain'],
+  ['websockets', 'websocket'],
   ['keepalive.interva', 'keepalive.interval'],
   ['keepalive.timeOut', 'keepalive.timeout'],
   ['drain.reasn', 'drain.reason'],
   ['drain.retryafter', 'drain.retryAfter'],
+  ['idletimeout', 'idleTimeout'],
+  ['inbox.maxMessage', 'inbox.maxMessages'],
+  ['inbox.highWaterMark', 'inbox.maxBytes'],
+  ['outbox.maxbytes', 'outbox.maxBytes'],
 ] as const) {
   test(`the unknown option \`${path}\` is refused, and \`${meant}\` suggested`, () => {
     const message = `Expected a known option, got \`${path}\` (did you mean \`${meant}\`?), in ${PLUGIN}`
@@ -259,53 +317,6 @@ test("a route's other options are others' business, those inside our groups are 
   )
 })
 
-test("a route's value replaces the plugin's", () => {
-  const base = {
-    closeTimeout: 1,
-    cleanupTimeout: 2,
-    handshakeTimeout: 3,
-    expectedCloseCodes: [4000],
-  }
-  const own = { closeTimeout: 10, handshakeTimeout: false, expectedCloseCodes: [] }
-  const { closeTimeout, cleanupTimeout, handshakeTimeout, expectedCloseCodes } = route(own, base)
-  assert.deepEqual(
-    [closeTimeout, cleanupTimeout, handshakeTimeout, expectedCloseCodes],
-    [10, 2, false, []],
-  )
-})
-
-test('keepalive merges field by field', () => {
-  for (const [own, base, merged] of [
-    [{ interval: 100 }, { timeout: 200 }, { interval: 100, timeout: 200 }],
-    [undefined, { timeout: 200 }, { interval: 25_000, timeout: 200 }],
-    [{}, { interval: 100 }, { interval: 100, timeout: 20_000 }],
-    [{ timeout: false }, { interval: 100 }, { interval: 100, timeout: false }],
-    [false, { interval: 100 }, false],
-    [undefined, false, false],
-    [{ interval: 100 }, false, { interval: 100, timeout: 20_000 }],
-  ] as const) {
-    assert.deepEqual(route({ keepalive: own }, { keepalive: base }).keepalive, merged)
-  }
-})
-
-test("a hook that is given twice runs at both levels, the route's first", () => {
-  for (const name of ['onUnexpectedClose', 'onClose', 'onShutdown', 'onHandlerError'] as const) {
-    const [own, base] = [() => 1, () => 2]
-    assert.deepEqual(route({ [name]: own }, { [name]: base })[name], [own, base])
-    assert.deepEqual(route({ [name]: own })[name], [own])
-    assert.deepEqual(route({}, { [name]: base })[name], [base])
-  }
-})
-
-test('websocket is handed on to ws, over its default', () => {
-  const perMessageDeflate = { threshold: 10 }
-  assert.deepEqual(plugin({ websocket: { perMessageDeflate } }).websocket, {
-    maxPayload: 1_048_576,
-    perMessageDeflate,
-  })
-  assert.deepEqual(plugin({ websocket: { maxPayload: 1 } }).websocket, { maxPayload: 1 })
-})
-
 for (const name of [
   'noServer',
   'path',
@@ -325,73 +336,6 @@ for (const name of [
     )
   })
 }
-
-test('a drain cannot be spread over more than its time', () => {
-  const message = `Expected \`drain.spread\` to be at most \`drain.timeout\` (100), got \`101\` (number), in ${PLUGIN}`
-  assert.throws(() => plugin({ drain: { timeout: 100, spread: 101 } }), invalid(message))
-  assert.equal(plugin({ drain: { timeout: 100, spread: 100 } }).drain.spread, 100)
-})
-
-test("the options of drain() are laid over the plugin's, and checked as they are", () => {
-  const base = { ...DEFAULTS.drain, spread: 50, code: 4000 }
-  const where = 'the options of drain()'
-  const drain = (options: DrainOptions | undefined): object =>
-    resolveDrainOptions(options, base, where)
-  assert.equal(drain(undefined), base)
-  assert.deepEqual(drain({ timeout: 60 }), { ...base, timeout: 60 })
-  for (const [options, message] of [
-    [
-      { timeout: 40 },
-      `Expected \`drain.spread\` to be at most \`drain.timeout\` (40), got \`50\` (number), in ${where}`,
-    ],
-    [
-      { code: 1006 },
-      `Expected \`drain.code\` to be a close code that may be sent, got \`1006\` (number), in ${where}`,
-    ],
-    [
-      { tiemout: 1 },
-      `Expected a known option, got \`drain.tiemout\` (did you mean \`drain.timeout\`?), in ${where}`,
-    ],
-    [5_000, `Expected \`drain\` to be an object, got \`5000\` (number), in ${where}`],
-    [null, `Expected \`drain\` to be an object, got \`null\` (object), in ${where}`],
-  ] as const) {
-    assert.throws(() => drain(options as DrainOptions), invalid(message))
-  }
-})
-
-test('a drain must be over 1.5 s before Fastify gives up on it', () => {
-  const drain = { ...DEFAULTS.drain, timeout: 8_500 }
-  checkPluginTimeout(drain, 10_000)
-  assert.throws(
-    () => checkPluginTimeout({ ...drain, timeout: 8_501 }, 10_000),
-    invalid(
-      `Expected \`drain.timeout\` to be at most 8500, which is Fastify's \`pluginTimeout\` of 10000 less 1500, got \`8501\` (number), in ${PLUGIN}: lower the one, or raise the other to 10001`,
-    ),
-  )
-})
-
-test('where Fastify never gives up, a drain may take as long as it likes', () => {
-  checkPluginTimeout({ ...DEFAULTS.drain, timeout: LONGEST }, 0)
-})
-
-test('settings are frozen, and no longer those of the caller', () => {
-  const options = {
-    keepalive: { interval: 100 },
-    expectedCloseCodes: [1000],
-    drain: { code: 4000 },
-  }
-  const settings = plugin(options)
-  options.keepalive.interval = 1
-  options.expectedCloseCodes.push(1006)
-  options.drain.code = 1
-  assert.deepEqual(settings.route.keepalive, { interval: 100, timeout: 20_000 })
-  assert.deepEqual(settings.route.expectedCloseCodes, [1000])
-  assert.equal(settings.drain.code, 4000)
-  const { keepalive, expectedCloseCodes } = settings.route
-  for (const part of [settings.route, keepalive, expectedCloseCodes, settings.drain]) {
-    assert.ok(Object.isFrozen(part))
-  }
-})
 
 test('a reason that UTF-8 cannot carry is refused', () => {
   assert.throws(() => plugin({ drain: { reason: '\ud83d' } }), {

@@ -44,6 +44,9 @@ test("the README's option table has every default, and each is true", () => {
 test("the README's option table has no option that is not there", () => {
   const known = new Set(flatten(DEFAULTS).map(([name]) => name))
   const others = new Set([
+    'expiresAt',
+    'onMessage',
+    'onInvalidMessage',
     'onUnexpectedClose',
     'onClose',
     'onShutdown',

@@ -30,6 +30,10 @@ test('a socket that the app opens itself, past our routes, gets nothing of ours'
 
   const { client, socket } = await open()
   await clock.advance(60_000) // no handshake is waited for any more
+  socket.pause()
+  assert.equal(socket.isPaused, true)
+  socket.resume()
+  assert.equal(socket.isPaused, false)
   const message = once(client, 'message')
   const written = new Promise((resolve) => socket.send('hello', resolve))
   assert.equal(String((await message)[0]), 'hello')

@@ -3,7 +3,13 @@ import type { Line } from './dial.js'
 /** More than the room takes in one message. */
 const TOO_MUCH = 'x'.repeat(5_000)
 
-/** How a helper can end its connection. */
+/** A flood: more than the kernels on the way hold. */
+const DROPS = 4_000
+const DROP = `/flood ${'x'.repeat(4_000)}`
+
+const JOBS = 5
+
+/** What a helper can do until its connection ends. */
 export const ACTS = {
   close: ({ ws }) => ws.close(1000, 'bye'),
   code: ({ ws }, code) => ws.close(isForApps(code) ? code : 4000),
@@ -11,12 +17,26 @@ export const ACTS = {
   reset: ({ tcp }) => void tcp.resetAndDestroy(),
   freeze: ({ ws }) => ws.pause(),
   garbage: ({ tcp }) => void tcp.write('This is no WebSocket frame'),
-  flood: ({ ws }) => ws.send(TOO_MUCH),
+  big: (line) => line.say(TOO_MUCH),
   throw: () => {}, // it asked for it when it came
-  reject: ({ ws }) => ws.send('/reject'),
-  kick: ({ ws }) => ws.send('/kick'),
-  terminate: ({ ws }) => ws.send('/terminate'),
-} satisfies Record<string, (line: Line, code: number) => void>
+  reject: (line) => line.say('/reject'),
+  kick: (line) => line.say('/kick'),
+  terminate: (line) => line.say('/terminate'),
+  flood: async (line) => {
+    for (let i = 0; i < DROPS && line.isOpen; i++) await line.say(DROP)
+    line.ws.close(1000, 'bye')
+  },
+  jobs: async (line) => {
+    const all = Array.from({ length: JOBS }, (_, i) => `Job ${i + 1} of ${JOBS}`)
+    for (const job of all) void line.say(`/job ${job}`)
+    await line.hear(all.at(-1) as string)
+    line.ws.close(1000, 'bye')
+  },
+  deaf: async (line) => {
+    line.ws.pause()
+    await line.say('/talk')
+  },
+} satisfies Record<string, (line: Line, code: number) => unknown>
 
 export type Act = keyof typeof ACTS
 

@@ -8,6 +8,16 @@ const KEPT = 20
 /** A peer that is silent for longer, in ms, is found out: 3 s × 1.1, 3 s more, and two ticks. */
 const LONGEST_SILENCE = 6_900
 
+/** What a row tells, and how that is called. */
+const FACTS = [
+  ['open', 'open'],
+  ['byte', 'last byte'],
+  ['latency', 'latency'],
+  ['pings', 'pings'],
+  ['unhandled', 'unhandled'],
+  ['unsent', 'unsent'],
+]
+
 const [rows, endings] = ['rows', 'endings'].map($)
 
 /** By id: the row's element, and how it stood when the server told. */
@@ -82,23 +92,28 @@ function makeRow(guest) {
   const label = own.has(guest.id) ? 'you' : guest.kind === 'helper' ? 'guest' : 'tab'
   const who = make('div', 'who', avatar(guest), make('b', '', guest.name))
   who.append(make('span', 'kind', label))
-  const values = ['open', 'byte', 'latency', 'pings'].map((kind) => make('span', kind))
+  const paused = make('span', 'kind paused', 'paused')
+  who.append(paused)
+  const values = FACTS.map(([kind]) => make('span', kind))
   const silence = make('div', 'silence')
   silence.ariaHidden = 'true'
-  const pairs = ['open', 'last byte', 'latency', 'pings'].map((name, i) => [name, values[i]])
+  const pairs = FACTS.map(([, name], i) => [name, values[i]])
   const element = make('li', '', who, facts(pairs), silence)
   element.dataset.id = guest.id
-  return { element, values, silence }
+  return { element, values, silence, paused }
 }
 
-function draw({ element, values, silence, row, at }) {
+function draw({ element, values, silence, paused, row, at }) {
   const age = performance.now() - at
   const silent = row.silentFor + age
-  const [open, byte, latency, pings] = values
+  const [open, byte, latency, pings, unhandled, unsent] = values
   open.textContent = lasted(row.openFor + age).replace(/\.\d s/, ' s')
   byte.textContent = silent < 1_000 ? 'now' : `${(silent / 1_000).toFixed(1)} s ago`
   latency.textContent = row.latency === undefined ? '–' : lasted(row.latency)
   pings.textContent = String(row.pings)
+  unhandled.textContent = String(row.unhandled ?? '–')
+  unsent.textContent = row.unsent < 1_024 ? `${row.unsent} B` : `${row.unsent >> 10} KiB`
+  paused.hidden = !row.isPaused
   silence.style.setProperty('--silent', Math.min(1, silent / LONGEST_SILENCE))
   // One that answers is never silent for longer than it takes to be pinged.
   element.classList.toggle('suspect', silent > LONGEST_SILENCE / 2 + 550)

@@ -13,6 +13,9 @@ const STORIES = {
   'handler-error': 'The server’s own code failed, for this connection alone.',
   'protocol-error': 'Sent something that is no WebSocket frame.',
   'message-too-big': 'Sent more at once than the server takes.',
+  'slow-consumer': 'Read nothing of what it was sent, until too much of that waited.',
+  flood: 'Sent far faster than it was heard: it had to wait, and nothing was lost.',
+  jobs: 'Sent all of its jobs at once. They were done one after the other.',
 }
 const GOODBYES = {
   1000: 'Said goodbye.',
@@ -21,12 +24,12 @@ const GOODBYES = {
 }
 
 export function endingOf(ending, isYou) {
-  const { guest, at, cause, expected, error, steps, plain } = ending
+  const { guest, at, cause, expected, error, load, steps, plain } = ending
   const name = make('b', '', guest.name)
   if (isYou) name.append(' (you)')
   const summary = make('summary', '', avatar(guest), name, make('span', 'verdict', cause), time(at))
 
-  const { count, code } = neededFor(cause)
+  const { count, code } = neededFor(load ?? cause)
   const without = make('div', 'plain', make('h3', '', 'Without the plugin'))
   without.append(make('p', '', make('b', 'sees', plain.sees), ': ', plain.words))
   const needed = make('details', 'needed')
@@ -47,13 +50,14 @@ export function endingOf(ending, isYou) {
   return item
 }
 
-function storyOf({ cause, code }) {
+function storyOf({ cause, code, load }) {
+  if (load !== undefined) return STORIES[load]
   if (cause === 'client-close') return GOODBYES[code] ?? `Closed with a code of its own, ${code}.`
   return STORIES[cause] ?? 'Ended.'
 }
 
 function factsOf(ending) {
-  const { initiator, clean, expected, retryable, duration } = ending
+  const { initiator, clean, expected, retryable, duration, messages, handled } = ending
   return [
     ['code', codes(ending)],
     ['initiator', initiator],
@@ -62,6 +66,7 @@ function factsOf(ending) {
     ['retryable', yes(retryable)],
     ['noticed', noticed(ending)],
     ['open for', lasted(duration)],
+    ['handled', `${handled} of ${messages}`],
   ]
 }
 

@@ -16,7 +16,16 @@ export interface Row {
   readonly latency: number | undefined
   /** Those that it answered. */
   readonly pings: number
+  /** Messages that it sent and the room has not handled; a tab does not tell how many it sent. */
+  readonly unhandled: number | undefined
+  /** Whether the room has stopped reading, because it has enough to handle. */
+  readonly isPaused: boolean
+  /** Bytes that wait for it to read. */
+  readonly unsent: number
 }
+
+/** More than the room can handle at once. */
+export type Load = 'flood' | 'jobs'
 
 /** How somebody's connection ended, as the server learned it. */
 export interface Ending {
@@ -38,6 +47,11 @@ export interface Ending {
   readonly duration: number
   /** How long it took the server to notice, in ms; `undefined` where it was its own doing. */
   readonly noticedAfter: number | undefined
+  /** What the guest burdened the room with, if it did and then said goodbye. */
+  readonly load: Load | undefined
+  /** Messages that it sent (of a tab: those that came), and those that were handled. */
+  readonly messages: number
+  readonly handled: number
   /** What ran at the end, in order. */
   readonly steps: readonly string[]
   readonly plain: Plain
@@ -89,3 +103,4 @@ export type RoomEvent =
   | { readonly type: 'said'; readonly message: Message }
   | { readonly type: 'left'; readonly ending: Ending }
   | { readonly type: 'note'; readonly text: string }
+  | { readonly type: 'tale'; readonly text: string }

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { WebSocket } from 'ws'
 import { ACTS, type Act, isAct } from './acts.js'
 import { dial, type Line } from './dial.js'
 import type { RoomEvent } from './events.js'
@@ -44,7 +43,7 @@ export class Helpers {
     const line = await this.#enter(act === 'throw' ? '&fault=throw' : '').catch(() => undefined)
     if (line === undefined) return // the server is being drained
     await delay(this.#linger, undefined, { ref: false })
-    if (line.ws.readyState === WebSocket.OPEN) ACTS[act](line, code)
+    if (line.isOpen) await ACTS[act](line, code)
     this.#house.emit('acted', act)
   }
 
@@ -55,6 +54,7 @@ export class Helpers {
     const [data] = (await once(line.ws, 'message')) as [Buffer]
     const { you } = JSON.parse(data.toString()) as Extract<RoomEvent, { type: 'welcome' }>
     this.#lines.set(you.id, line)
+    this.#house.follow(you.id, line)
     line.ws.once('close', () => this.#lines.delete(you.id))
     return line
   }

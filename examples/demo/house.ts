@@ -82,6 +82,18 @@ export class House extends EventEmitter<HouseEvents> {
     socket.send(text({ type: 'note', text: 'The server is drained, and comes back.' }))
   }
 
+  seatOf(socket: LifecycleSocket): Seat {
+    const seat = this.#seats.get(socket.id)
+    if (seat === undefined) throw new Error('Expected whoever is heard to have a seat')
+    return seat
+  }
+
+  /** Whoever brings a helper in knows how much it says. */
+  follow(id: string, line: { readonly said: number }): void {
+    const seat = this.#seats.get(id)
+    if (seat !== undefined) seat.line = line
+  }
+
   /** Notes that a hook of the route ran. */
   ran(socket: LifecycleSocket, hook: string): void {
     this.#seats.get(socket.id)?.steps.push(hook)

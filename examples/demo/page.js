@@ -12,7 +12,7 @@ const TOO_MUCH = 'x'.repeat(5_000)
 const OWN_ACTS = {
   close: () => line.close(1000, 'bye'),
   code: () => line.close(closeCode()),
-  flood: () => line.send(TOO_MUCH),
+  big: () => line.send(TOO_MUCH),
 }
 const HINTS = {
   helper: 'The server starts a guest, who does it.',

@@ -1,5 +1,5 @@
 import type { CloseCause, CloseInfo } from 'fastify-websocket-lifecycle'
-import type { Plain } from './events.js'
+import type { Load, Plain } from './events.js'
 
 const LOST = '1006'
 
@@ -22,6 +22,15 @@ const PLAIN: Readonly<Partial<Record<CloseCause, Plain>>> = {
   'protocol-error': { sees: LOST, words: 'Like a lost line, though the client was at fault.' },
   'message-too-big': { sees: LOST, words: 'Like a lost line. By default it takes up to 100 MiB.' },
   'handler-error': { sees: LOST, words: 'It is cut off without a close frame.' },
+  'slow-consumer': {
+    sees: 'nothing',
+    words: 'All that you send waits in your memory, hundreds of MB, and no event says so.',
+  },
+}
+
+const LOADS: Readonly<Record<Load, string>> = {
+  flood: 'All of it is read at once, and waits in your memory, begun and not done.',
+  jobs: 'All of them begin at once, and are done in any order.',
 }
 
 const PROCESS_EXITS: Plain = {
@@ -30,9 +39,11 @@ const PROCESS_EXITS: Plain = {
 }
 
 /** What `@fastify/websocket` alone would have made of the same. */
-export function withoutPlugin({ cause, code, messagesReceived }: CloseInfo): Plain {
+export function withoutPlugin(close: CloseInfo, load: Load | undefined): Plain {
+  const { cause, code, messagesReceived } = close
   // Whoever fails in the handler has heard nothing yet; in a listener, something.
   if (cause === 'handler-error' && messagesReceived > 0) return PROCESS_EXITS
+  if (load !== undefined) return { sees: String(code), words: LOADS[load] }
   const words =
     cause === 'client-close'
       ? 'The code, but not whether it was expected.'

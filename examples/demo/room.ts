@@ -19,6 +19,11 @@ export async function room(app: FastifyInstance, { house }: { house: House }): P
       websocket: true,
       schema: { querystring: VISIT },
       keepalive: { interval: 3_000, timeout: 3_000 },
+      inbox: { maxMessages: 32 },
+      outbox: { maxBytes: 512 * 1024 },
+      async onMessage(socket, _request, message) {
+        await hear(house, house.seatOf(socket), String(message))
+      },
       onShutdown(socket) {
         house.sayGoodbye(socket)
       },
@@ -35,10 +40,6 @@ export async function room(app: FastifyInstance, { house }: { house: House }): P
       socket.scope.defer(() => house.leave(seat))
       const feed = house.openFeed(seat)
       socket.scope.defer(() => feed.end())
-
-      socket.on('message', async (data: Buffer) => {
-        await hear(house, seat, data.toString()) // rejects on /reject
-      })
       if (request.query.fault === 'throw') throw new Error('This handler throws')
     },
   )

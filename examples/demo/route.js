@@ -3,7 +3,7 @@
 import { $, make } from './make.js'
 
 const TOKEN =
-  /(?<comment>\/\/.*)|(?<string>'[^']*')|(?<word>\b(?:async|await|const|if|new|throw|true)\b)|(?<name>\b(?:keepalive|onShutdown|onUnexpectedClose|onClose|scope)\b)/g
+  /(?<comment>\/\/.*)|(?<string>'[^']*')|(?<word>\b(?:async|await|const|if|new|throw|true)\b)|(?<name>\b(?:keepalive|inbox|outbox|onMessage|onShutdown|onUnexpectedClose|onClose|scope)\b)/g
 
 let source = { file: '', from: 1, lines: [], needed: {} }
 
@@ -23,7 +23,7 @@ export function neededFor(cause) {
     code.append(codeLine(index, 4)) // all of them are that deep
   })
   code.tabIndex = 0
-  code.setAttribute('role', 'region')
+  code.setAttribute('role', 'group') // no landmark: there is one in each ending
   code.ariaLabel = 'The lines of the route that this needed'
   return { count: indexes.length, code }
 }

@@ -1,5 +1,5 @@
 import type { CloseInfo, LifecycleSocket } from 'fastify-websocket-lifecycle'
-import type { Ending, Guest, Row } from './events.js'
+import type { Ending, Guest, Load, Row } from './events.js'
 import { withoutPlugin } from './plain.js'
 
 /** What the room knows of one connection. */
@@ -8,6 +8,11 @@ export class Seat {
   readonly socket: LifecycleSocket
   /** What ran at its end so far. */
   readonly steps: string[] = []
+  /** The other side, where the room knows it. */
+  line: { readonly said: number } | undefined
+  load: Load | undefined
+  /** Messages. */
+  handled = 0
   readonly #openedAt = performance.now()
   #heardAt = performance.now()
   #pings = 0
@@ -22,17 +27,22 @@ export class Seat {
 
   row(): Row {
     const now = performance.now()
+    const { latency, isPaused, bufferedAmount: unsent } = this.socket
     return {
       guest: this.guest,
       openFor: now - this.#openedAt,
       silentFor: now - this.#heardAt,
-      latency: this.socket.latency,
+      latency,
       pings: this.#pings,
+      unhandled: this.line && Math.max(0, this.line.said - this.handled),
+      isPaused,
+      unsent,
     }
   }
 
   /** To be asked when all is over. */
   ending(close: CloseInfo): Ending {
+    const load = close.cause === 'client-close' ? this.load : undefined
     const { cause, code, reason, initiator, clean, expected, retryable, duration } = close
     return {
       guest: this.guest,
@@ -48,8 +58,11 @@ export class Seat {
       error: close.error?.message,
       duration,
       noticedAfter: this.#noticedAfter(close),
+      load,
+      messages: this.line?.said ?? close.messagesReceived,
+      handled: this.handled,
       steps: this.steps,
-      plain: withoutPlugin(close),
+      plain: withoutPlugin(close, load),
     }
   }
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { CloseCause } from 'fastify-websocket-lifecycle'
+import type { Load } from './events.js'
 
 /** The route as it stands in its file, and which of its lines each way to end needed. */
 export interface Source {
@@ -7,14 +8,14 @@ export interface Source {
   /** Number of the first line. */
   readonly from: number
   readonly lines: readonly string[]
-  /** By cause: indexes into `lines`. */
-  readonly needed: Readonly<Partial<Record<CloseCause, readonly number[]>>>
+  /** By cause, or by what came before the end: indexes into `lines`. */
+  readonly needed: Readonly<Partial<Record<CloseCause | Load, readonly number[]>>>
 }
 
 const ALWAYS = [/^onClose\(/, /^socket\.scope\.defer\(/]
 const UNEXPECTED = [...ALWAYS, /^onUnexpectedClose\(/]
 
-const NEEDED: Readonly<Partial<Record<CloseCause, readonly RegExp[]>>> = {
+const NEEDED: Readonly<Partial<Record<CloseCause | Load, readonly RegExp[]>>> = {
   'client-close': ALWAYS,
   'server-close': ALWAYS,
   'server-terminate': ALWAYS,
@@ -25,6 +26,9 @@ const NEEDED: Readonly<Partial<Record<CloseCause, readonly RegExp[]>>> = {
   'protocol-error': UNEXPECTED,
   'message-too-big': UNEXPECTED,
   'handler-error': UNEXPECTED,
+  'slow-consumer': [...UNEXPECTED, /^outbox:/],
+  flood: [...ALWAYS, /^inbox:/, /^async onMessage\(/],
+  jobs: [...ALWAYS, /^async onMessage\(/],
 }
 
 /** Reads the route out of room.ts. */

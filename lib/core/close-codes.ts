@@ -102,3 +102,14 @@ export function truncateReason(reason: string): string {
   while ((bytes.readUInt8(end) & 0xc0) === 0x80) end--
   return bytes.toString('utf8', 0, end)
 }
+
+/** Whatever JavaScript lets people pass as a reason, as one that may be sent. */
+export function toReason(reason: unknown): string {
+  if (ArrayBuffer.isView(reason)) {
+    const { buffer, byteOffset, byteLength } = reason
+    return truncateReason(Buffer.from(buffer, byteOffset, byteLength).toString())
+  }
+  return typeof reason === 'string' || typeof reason === 'number'
+    ? truncateReason(String(reason))
+    : ''
+}

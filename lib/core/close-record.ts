@@ -23,6 +23,11 @@ export class CloseRecord {
     return this.#cause
   }
 
+  /** Our close frame, as it was given to ws. */
+  get sent(): CloseFrame | undefined {
+    return this.#sent
+  }
+
   /** Notes why the connection ends, unless that is known. */
   note(cause: CloseCause, error?: Error): void {
     if (this.#cause !== undefined || this.#finished) return
@@ -49,7 +54,6 @@ export class CloseRecord {
     this.#error = error
   }
 
-  /** Our close frame, as it was given to ws. */
   noteSent(code: number | undefined, reason: string): void {
     this.#sent = Object.freeze(code === undefined ? { code: 1005, reason: '' } : { code, reason })
   }

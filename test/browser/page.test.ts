@@ -79,7 +79,7 @@ describe('by keyboard alone', () => {
       assert.ok(visited.length < 30, visited.join())
     }
     const order =
-      'helper close code 4000 cut reset freeze garbage flood throw reject kick terminate drain ' +
+      'helper close code 4000 cut reset freeze garbage big flood deaf jobs throw reject kick terminate drain ' +
       'log text send route'
     assert.equal(visited.join(' '), order)
 

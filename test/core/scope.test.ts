@@ -5,6 +5,7 @@ import * as fc from 'fast-check'
 import { ReleaseScope, type Release, type ScopeOwner } from '../../lib/core/scope.js'
 import { type Mortal, runRelease, runReleases } from '../../lib/ending.js'
 import { Registry } from '../../lib/registry.js'
+import { Bursts } from '../../lib/bursts.js'
 import { Steps } from '../../lib/steps.js'
 import { Sweep } from '../../lib/sweep.js'
 import { FakeClock, turns } from '../support/fake-clock.js'
@@ -218,6 +219,8 @@ class World implements Mortal, ScopeOwner {
     steps: new Steps(this.clock),
     registry: new Registry(),
     answersPings: true,
+    bursts: new Bursts(),
+    maxPayload: Infinity,
   }
   readonly log = { warn: () => {}, error: () => {} } as unknown as FastifyBaseLogger
   readonly scope = new ReleaseScope(this)

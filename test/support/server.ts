@@ -1,12 +1,13 @@
-import type { AddressInfo, Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import type { CloseInfo, LifecycleOptions, LifecycleSocket } from '../../lib/index.js'
+import type { CloseInfo, LifecycleSocket, RouteLifecycleOptions } from '../../lib/index.js'
 import type { WebsocketLifecycleOptions } from '../../lib/index.js'
 import { type Clock, systemClock } from '../../lib/clock.js'
 import { createPlugin } from '../../lib/plugin.js'
-import { FakeClock } from './fake-clock.js'
+import { endWith, portOf } from './app.js'
 import { RawPeer } from './raw-peer.js'
+
+export { endWith, portOf }
 
 export interface Setup {
   readonly options?: WebsocketLifecycleOptions
@@ -29,28 +30,8 @@ export async function serve(t: TestContext, setup: Setup): Promise<FastifyInstan
   return app
 }
 
-/** Closes an app when the test is over, whatever the test left behind. */
-export function endWith(t: TestContext, app: FastifyInstance, clock?: Clock): void {
-  const sockets = new Set<Socket>()
-  app.server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
-  t.after(async () => {
-    for (const socket of sockets) socket.destroy()
-    const closing = app.close()
-    // A step that hangs waits for a clock that nobody else moves any more.
-    if (clock instanceof FakeClock) await clock.advance(60_000)
-    await closing
-  })
-}
-
-export function portOf(app: FastifyInstance): number {
-  return (app.server.address() as AddressInfo).port
-}
-
 export interface OneRoute extends Setup {
-  readonly route?: LifecycleOptions
+  readonly route?: RouteLifecycleOptions
   readonly handler?: (socket: LifecycleSocket) => unknown
 }
 

@@ -14,6 +14,7 @@ import websocketLifecycle, {
   type ConnectionScope,
   type LifecycleErrorCode,
   type LifecycleSocket,
+  type Message,
   type RefusalReason,
   type WebsocketLifecycleOptions,
 } from 'fastify-websocket-lifecycle'
@@ -51,6 +52,8 @@ export const codes: Record<LifecycleErrorCode, true> = {
   FST_ERR_WSL_HANDSHAKE_TIMEOUT: true,
   FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE: true,
   FST_ERR_WSL_ROUTE_BEFORE_PLUGIN: true,
+  FST_ERR_WSL_CREDENTIALS_EXPIRED: true,
+  FST_ERR_WSL_TWO_READERS: true,
   FST_ERR_WSL_CONNECTION_CLOSED: true,
 }
 
@@ -63,6 +66,9 @@ exactly<Promise<CloseInfo>>()(socket.closed)
 exactly<number | undefined>()(socket.latency)
 exactly<boolean>()(socket.send('text'))
 exactly<boolean>()(socket.send(Buffer.of(1), { compress: false }, () => {}))
+exactly<Promise<boolean>>()(socket.drained())
+exactly<AsyncIterableIterator<Message>>()(socket.messages())
+exactly<void>()(socket.expireAt(new Date()))
 exactly<void>()(socket.close(4000, 'bye'))
 // From @types/ws, which must therefore come with the package.
 socket.on('message', (data, isBinary) => {

@@ -1,11 +1,13 @@
 // What the options and a route's options must refuse.
-import Fastify from 'fastify'
+import Fastify, { type FastifyRequest } from 'fastify'
 import websocketLifecycle, {
   type DrainOptions,
   type DrainReport,
+  type InboxOptions,
   type KeepaliveOptions,
   type LifecycleOptions,
   type LifecycleStats,
+  type OutboxOptions,
   type WebsocketLifecycleOptions,
 } from 'fastify-websocket-lifecycle'
 import { exactly } from './exactly.js'
@@ -16,6 +18,15 @@ app.register(websocketLifecycle, {
   closeTimeout: 3_000,
   cleanupTimeout: 5_000,
   expectedCloseCodes: [1000, 1001] as const,
+  inbox: { maxMessages: 64, maxBytes: 1_048_576, concurrency: 1 },
+  outbox: { highWaterMark: 65_536, maxBytes: 1_048_576, maxAge: 10_000, overflow: 'close' },
+  idleTimeout: 60_000,
+  maxLifetime: 3_600_000,
+  expiresAt: async (request) => {
+    exactly<FastifyRequest>()(request)
+    return new Date()
+  },
+  messageRate: { max: 100, window: 1_000 },
   handshakeTimeout: 10_000,
   drain: { timeout: 8_000, spread: 0, code: 1012, reason: 'service restart', retryAfter: 1 },
   websocket: { maxPayload: 1024, perMessageDeflate: true },
@@ -38,6 +49,50 @@ const options: WebsocketLifecycleOptions[] = [
   { expectedCloseCodes: 1000 },
   // @ts-expect-error
   { handshakeTimeout: true },
+  // @ts-expect-error
+  { inbox: false },
+  // @ts-expect-error
+  { inbox: { maxMessages: '64' } },
+  // @ts-expect-error
+  { inbox: { maxBytes: false } },
+  // @ts-expect-error
+  { inbox: { highWaterMark: 64 } },
+  // @ts-expect-error
+  { outbox: 65_536 },
+  // @ts-expect-error
+  { outbox: { highWaterMark: false } },
+  // @ts-expect-error
+  { outbox: { maxBytes: null } },
+  // @ts-expect-error
+  { outbox: { maxAge: true } },
+  // @ts-expect-error
+  { outbox: { overflow: 'ignore' } },
+  // @ts-expect-error
+  { outbox: { maxMessages: 64 } },
+  // @ts-expect-error
+  { idleTimeout: true },
+  // @ts-expect-error
+  { idleTimeout: '1m' },
+  // @ts-expect-error
+  { maxLifetime: true },
+  // @ts-expect-error
+  { expiresAt: new Date() },
+  // @ts-expect-error
+  { expiresAt: () => 'tomorrow' },
+  // @ts-expect-error
+  { expiresAt: async () => null },
+  // @ts-expect-error
+  { messageRate: 100 },
+  // @ts-expect-error
+  { messageRate: { max: 100 } },
+  // @ts-expect-error
+  { messageRate: { max: 100, window: '1s' } },
+  // @ts-expect-error
+  { messageRate: true },
+  // @ts-expect-error: a route's option, not a server's
+  { onMessage: () => {} },
+  // @ts-expect-error
+  { onInvalidMessage: () => {} },
   // @ts-expect-error
   { drain: { timeout: false } },
   // @ts-expect-error
@@ -70,6 +125,59 @@ app.route({ method: 'GET', url: '/', websocket: true, closeTimeout: '3s', handle
 // @ts-expect-error
 app.route({ method: 'GET', url: '/', handler, wsHandler: handler, cleanupTimeout: null })
 
+app.get(
+  '/',
+  {
+    websocket: true,
+    inbox: { maxMessages: 8, concurrency: 2 },
+    outbox: { maxAge: false, overflow: 'drop' },
+    idleTimeout: false,
+    maxLifetime: false,
+    messageRate: false,
+    expiresAt: (request) => {
+      exactly<FastifyRequest>()(request)
+      return 1_900_000_000_000
+    },
+  },
+  handler,
+)
+app.get('/', {
+  websocket: true,
+  idleTimeout: 1_000,
+  messageRate: { max: 1, window: 1 },
+  expiresAt: () => undefined,
+  handler,
+})
+app.route({
+  method: 'GET',
+  url: '/',
+  websocket: true,
+  outbox: { highWaterMark: 0 },
+  maxLifetime: 1_000,
+  expiresAt: async () => 1_900_000_000_000,
+  handler,
+})
+app.route({
+  method: 'GET',
+  url: '/',
+  inbox: {},
+  outbox: {},
+  handler: () => 'http',
+  wsHandler: handler,
+})
+// @ts-expect-error
+app.get('/', { websocket: true, inbox: { maxMessage: 8 } }, handler)
+// @ts-expect-error
+app.get('/', { websocket: true, outbox: { overflow: 'none' }, handler })
+// @ts-expect-error
+app.get('/', { websocket: true, messageRate: { max: 1 } }, handler)
+// @ts-expect-error
+app.route({ method: 'GET', url: '/', websocket: true, idleTimeout: '1s', handler })
+// @ts-expect-error
+app.route({ method: 'GET', url: '/', handler, wsHandler: handler, maxLifetime: null })
+// @ts-expect-error
+app.route({ method: 'GET', url: '/', websocket: true, expiresAt: () => 'soon', handler })
+
 exactly<Promise<DrainReport>>()(app.websocketLifecycle.drain({ timeout: 1_000 }))
 exactly<LifecycleStats>()(app.websocketLifecycle.stats())
 exactly<boolean>()(app.websocketLifecycle.draining)
@@ -79,4 +187,6 @@ app.websocketLifecycle.drain({ timeout: '1s' })
 app.websocketLifecycle.draining = true
 
 exactly<false | KeepaliveOptions | undefined>()(({} as LifecycleOptions).keepalive)
+exactly<InboxOptions | undefined>()(({} as LifecycleOptions).inbox)
+exactly<OutboxOptions | undefined>()(({} as LifecycleOptions).outbox)
 exactly<DrainOptions | undefined>()(options[0]?.drain)

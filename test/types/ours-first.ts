@@ -1,5 +1,6 @@
 import 'fastify-websocket-lifecycle'
 import '@fastify/websocket'
+import './messages.js'
 import './names.js'
 import './options.js'
 import './providers.js'

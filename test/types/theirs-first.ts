@@ -1,5 +1,6 @@
 import '@fastify/websocket'
 import 'fastify-websocket-lifecycle'
+import './messages.js'
 import './names.js'
 import './options.js'
 import './providers.js'

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
-import { openDemo, Visitor } from './support/demo.js'
-import { addressIn, start } from './support/program.js'
+import { openDemo, Visitor } from './demo.js'
+import { addressIn, start } from '../support/program.js'
 
 const SCRIPT = 'examples/demo/server.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { Demo, type DemoOptions } from '../../examples/demo/demo.js'
 import type { Ending, RoomEvent } from '../../examples/demo/events.js'
-import { Client } from './client.js'
+import { Client } from '../support/client.js'
 
 export type EventOf<Type extends RoomEvent['type']> = Extract<RoomEvent, { type: Type }>
 
@@ -79,9 +79,12 @@ export const ENDINGS = {
   reset: expect('connection-reset', 'network', [1006], [false, false, true], '1006'),
   freeze: expect('heartbeat-timeout', 'network', [1006], [false, false, true], 'nothing'),
   garbage: expect('protocol-error', 'client', [1006, 1002], [false, false, false], '1006'),
-  flood: expect('message-too-big', 'client', [1006, 1009], [false, false, false], '1006'),
+  big: expect('message-too-big', 'client', [1006, 1009], [false, false, false], '1006'),
   throw: expect('handler-error', 'server', [1011, 1011], [true, false, true], '1006'),
   reject: expect('handler-error', 'server', [1011, 1011], [true, false, true], 'exit'),
   kick: expect('server-close', 'server', [4001, 4001], [true, true, false], '4001'),
   terminate: expect('server-terminate', 'server', [1006], [false, true, true], '1006'),
+  flood: expect('client-close', 'client', [1000, 1000], [true, true, false], '1000'),
+  deaf: expect('slow-consumer', 'server', [1006, 1013], [false, false, true], 'nothing'),
+  jobs: expect('client-close', 'client', [1000, 1000], [true, true, false], '1000'),
 } as const

@@ -2,27 +2,10 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
-import { Client } from './support/client.js'
-import { addressIn, type Program, start } from './support/program.js'
-import { root } from './support/tarball.js'
-
-interface Running {
-  readonly program: Program
-  readonly http: string
-  readonly ws: string
-}
-
-async function run(t: TestContext, name: string): Promise<Running> {
-  const program = start(t, `examples/${name}.ts`, { PORT: '0' })
-  const { host } = addressIn(await program.line('Server listening at http://127.0.0.1'))
-  return { program, http: `http://${host}`, ws: `ws://${host}` }
-}
-
-/** What an example logged in a line with `text`. */
-async function logged(program: Program, text: string): Promise<Record<string, unknown>> {
-  return JSON.parse(await program.line(text)) as Record<string, unknown>
-}
+import { describe, it } from 'node:test'
+import { Client } from '../support/client.js'
+import { root } from '../support/tarball.js'
+import { logged, run } from './run.js'
 
 describe('the examples', () => {
   it('are these, each under 60 lines', async () => {
@@ -30,9 +13,12 @@ describe('the examples', () => {
     const names = files.filter((file) => file.name.endsWith('.ts')).map(({ name }) => name)
     assert.deepEqual(names.toSorted(), [
       'cleanup.ts',
+      'fan-out.ts',
       'graceful-shutdown.ts',
       'migration.ts',
       'minimal.ts',
+      'ordered-work.ts',
+      'stream-file.ts',
     ])
     for (const name of names) {
       const text = await readFile(join(root, 'examples', name), 'utf8')
@@ -41,7 +27,7 @@ describe('the examples', () => {
   })
 
   it('start nothing when they are imported', async () => {
-    const { build } = await import('../examples/minimal.js')
+    const { build } = await import('../../examples/minimal.js')
     const app = await build()
     assert.equal(app.server.listening, false)
     app.log.level = 'silent'

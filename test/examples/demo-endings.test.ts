@@ -1,9 +1,9 @@
 // How the room of `npm start` tells of each way to end, and what `@fastify/websocket` alone sees.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Act } from '../examples/demo/acts.js'
-import type { Ending } from '../examples/demo/events.js'
-import { ENDINGS, openDemo, Visitor } from './support/demo.js'
+import type { Act } from '../../examples/demo/acts.js'
+import type { Ending } from '../../examples/demo/events.js'
+import { ENDINGS, openDemo, Visitor } from './demo.js'
 
 const UNEXPECTED = [
   'signal aborts',

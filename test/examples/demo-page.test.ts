@@ -3,15 +3,13 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { CLOSE_CAUSES } from '../lib/core/close-info.js'
-import type { Source } from '../examples/demo/source.js'
-import { openDemo } from './support/demo.js'
-import { root } from './support/tarball.js'
+import { CLOSE_CAUSES } from '../../lib/core/close-info.js'
+import type { Source } from '../../examples/demo/source.js'
+import { openDemo } from './demo.js'
+import { root } from '../support/tarball.js'
 
-/** Those that the room can have: the others need options of later versions. */
-const CAUSES = CLOSE_CAUSES.filter(
-  (cause) => !/idle-timeout|expired|slow-consumer|rate-limited/.test(cause),
-)
+/** Those that the room can have: the others need options that it does not set. */
+const CAUSES = CLOSE_CAUSES.filter((cause) => !/idle-timeout|expired|rate-limited/.test(cause))
 
 describe('the page of the demo', () => {
   it('is served with all that it needs, under a policy that allows nothing else', async (t) => {
@@ -49,13 +47,18 @@ describe('the page of the demo', () => {
     source.lines.forEach((line, i) => {
       assert.equal(file[source.from - 1 + i]?.trim(), line.trim())
     })
-    assert.deepEqual(Object.keys(source.needed).toSorted(), CAUSES.toSorted())
+    const loads = ['flood', 'jobs']
+    assert.deepEqual(Object.keys(source.needed).toSorted(), [...CAUSES, ...loads].toSorted())
     for (const indexes of Object.values(source.needed)) {
       const needed = indexes.map((i) => source.lines[i]).join('\n')
       assert.match(needed, /^ {4}onClose\(.*\{$[^]*?^ {4}\},$[^]*^ {4}socket\.scope\.defer/m)
     }
-    const dead = source.needed['heartbeat-timeout']?.map((i) => source.lines[i]?.trim()) ?? []
-    assert.equal(dead[0], 'keepalive: { interval: 3_000, timeout: 3_000 },')
+    const first = (about: keyof Source['needed']): string | undefined =>
+      source.lines[source.needed[about]?.[0] ?? -1]?.trim()
+    assert.equal(first('heartbeat-timeout'), 'keepalive: { interval: 3_000, timeout: 3_000 },')
+    assert.equal(first('flood'), 'inbox: { maxMessages: 32 },')
+    assert.equal(first('slow-consumer'), 'outbox: { maxBytes: 512 * 1024 },')
+    assert.equal(first('jobs'), 'async onMessage(socket, _request, message) {')
   })
 })
 

@@ -1,8 +1,8 @@
 // The room of `npm start`, and what it tells its guests.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isFriendlyName } from '../examples/demo/names.js'
-import { openDemo, Visitor } from './support/demo.js'
+import { isFriendlyName } from '../../examples/demo/names.js'
+import { openDemo, Visitor } from './demo.js'
 
 describe('the room', () => {
   it('tells who is here, and how they stand', async (t) => {

@@ -1,0 +1,59 @@
+// Work that has to be done in order, with a database that takes its time. Start it with
+// `npx tsx examples/ordered-work.ts`, connect with `npx wscat -c ws://127.0.0.1:3000/accounts/ada`,
+// and send {"amount":-30}.
+import { setTimeout as delay } from 'node:timers/promises'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyInstance } from 'fastify'
+import websocketLifecycle from 'fastify-websocket-lifecycle'
+import { Type } from 'typebox'
+
+const Transfer = Type.Object({ amount: Type.Integer() })
+
+export async function build(): Promise<FastifyInstance> {
+  const app = Fastify({ logger: true }).withTypeProvider<TypeBoxTypeProvider>()
+  await app.register(websocketLifecycle)
+
+  app.get(
+    '/accounts/:owner',
+    {
+      websocket: true,
+      schema: { params: Type.Object({ owner: Type.String() }), message: Transfer },
+      // One message after the other: nobody spends what is still being paid in. Where many wait,
+      // reading pauses, and the client has to wait too.
+      async onMessage(socket, request, { amount }) {
+        socket.send(await transfer(request.params.owner, amount))
+      },
+      // Without this, whoever sends anything else is out, with 1007.
+      onInvalidMessage: (socket, _request, error) => socket.send(`refused: ${error.message}`),
+      // All that a client had sent before it left has been done by now.
+      onClose(_socket, request) {
+        request.log.info({ balance: balances.get(request.params.owner) }, 'a client has left')
+      },
+    },
+    // The first message waits until this has settled: it finds an account.
+    async (_socket, request) => open(request.params.owner),
+  )
+
+  return app
+}
+
+// Stands for a database: it takes a while, and nobody knows how long.
+const balances = new Map<string, number>()
+
+async function open(owner: string): Promise<void> {
+  await delay(50)
+  balances.set(owner, balances.get(owner) ?? 100)
+}
+
+async function transfer(owner: string, amount: number): Promise<string> {
+  await delay(Math.random() * 20)
+  const balance = (balances.get(owner) ?? 0) + amount
+  if (balance < 0) return 'refused: not enough'
+  balances.set(owner, balance)
+  return `balance: ${balance}`
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const app = await build()
+  await app.listen({ port: Number(process.env['PORT'] ?? 3000) })
+}

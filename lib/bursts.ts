@@ -1,0 +1,52 @@
+/** Who holds back what was sent until the turn of the loop is over. */
+export interface Holder {
+  turnOver(): void
+}
+
+const SETTLED = Promise.resolve()
+
+/** Tells all connections of a server, if one of them asks, when a turn of the loop is over. */
+export class Bursts {
+  #isEnding = false
+  #lingers = false
+  readonly #holders: Holder[] = []
+
+  /** Whether somebody waits for the end of this turn. */
+  get isEnding(): boolean {
+    return this.#isEnding
+  }
+
+  /** Tells `holder` when this turn is over. */
+  hold(holder: Holder): void {
+    this.#holders.push(holder)
+    this.#beginEnd()
+  }
+
+  /** This turn is not over before its promises have settled: one message after the other is awaited. */
+  linger(): void {
+    this.#lingers = true
+    this.#beginEnd()
+  }
+
+  end(): void {
+    if (this.#lingers) {
+      this.#lingers = false
+      // Ticks come before promises; of these all, and what follows from them, before the next tick.
+      void SETTLED.then(() => process.nextTick(turnOnEnd, this))
+      return
+    }
+    this.#isEnding = false
+    for (const holder of this.#holders) holder.turnOver()
+    this.#holders.length = 0
+  }
+
+  #beginEnd(): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    process.nextTick(turnOnEnd, this)
+  }
+}
+
+function turnOnEnd(bursts: Bursts): void {
+  bursts.end()
+}

@@ -1,0 +1,132 @@
+import { inspect } from 'node:util'
+import { invalidOption } from './errors.js'
+
+/** node's timers take no more, nor does ws as `maxPayload`. */
+export const INT32_MAX: number = 2 ** 31 - 1
+
+/** What an option has to be. */
+export interface Check {
+  readonly expected: string
+  readonly accepts: (value: unknown) => boolean
+}
+
+export function duration(from: number): Check {
+  return {
+    expected: `a number of milliseconds from ${from} to ${INT32_MAX}`,
+    accepts: (value) => typeof value === 'number' && value >= from && value <= INT32_MAX,
+  }
+}
+
+export function orFalse(check: Check): Check {
+  return {
+    expected: `${check.expected}, or false`,
+    accepts: (value) => value === false || check.accepts(value),
+  }
+}
+
+export function whole(from: number, of: string): Check {
+  return {
+    expected: `a whole number of ${of} from ${from}`,
+    accepts: (value) => Number.isSafeInteger(value) && (value as number) >= from,
+  }
+}
+
+export const HOOK: Check = {
+  expected: 'a function',
+  accepts: (value) => typeof value === 'function',
+}
+export const GROUP: Check = {
+  expected: 'an object',
+  accepts: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+}
+
+export function resolveGroup<Settings extends object>(
+  options: object | undefined,
+  checks: Readonly<Record<keyof Settings, Check>>,
+  base: Settings,
+  group: string,
+  where: string,
+): Settings {
+  if (options === undefined) return base
+  if (!GROUP.accepts(options)) refuse(group, GROUP, options, where)
+  refuseUnknown(options, Object.keys(checks), `${group}.`, where)
+  check(options, checks, `${group}.`, where)
+  return Object.freeze({ ...base, ...given(options) })
+}
+
+/** An option that is `undefined` was not given. */
+export function given<Options extends object>(options: Options): Partial<Options> {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries) as Partial<Options>
+}
+
+export function check(
+  options: object,
+  checks: Readonly<Record<string, Check>>,
+  prefix: string,
+  where: string,
+): void {
+  for (const [name, wanted] of Object.entries(checks)) {
+    const value: unknown = Reflect.get(options, name)
+    if (value !== undefined && !wanted.accepts(value)) refuse(prefix + name, wanted, value, where)
+  }
+}
+
+export function refuse(name: string, wanted: Check, value: unknown, where: string): never {
+  throw invalidOption(
+    `Expected \`${name}\` to be ${wanted.expected}, got ${show(value)}, in ${where}`,
+  )
+}
+
+export function refuseMore(
+  name: string,
+  value: number,
+  limitName: string,
+  limit: number,
+  where: string,
+): never {
+  throw invalidOption(
+    `Expected \`${name}\` to be at most \`${limitName}\` (${limit}), got ${show(value)}, in ${where}`,
+  )
+}
+
+export function refuseUnknown(
+  options: object,
+  known: readonly string[],
+  prefix: string,
+  where: string,
+): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue
+    throw invalidOption(
+      `Expected a known option, got \`${prefix}${name}\` (did you mean \`${prefix}${nearest(name, known)}\`?), in ${where}`,
+    )
+  }
+}
+
+export function show(value: unknown): string {
+  return `\`${inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 100 })}\` (${typeof value})`
+}
+
+function nearest(name: string, known: readonly string[]): string {
+  const byDistance = known.map((candidate) => ({ candidate, distance: distance(name, candidate) }))
+  return byDistance.reduce((best, other) => (other.distance < best.distance ? other : best))
+    .candidate
+}
+
+/** Levenshtein's distance, by rows. */
+function distance(from: string, to: string): number {
+  let above = Array.from({ length: to.length + 1 }, (_, column) => column)
+  for (let row = 1; row <= from.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= to.length; column++) {
+      const substitution =
+        (above[column - 1] as number) + (from[row - 1] === to[column - 1] ? 0 : 1)
+      current.push(
+        Math.min(substitution, (above[column] as number) + 1, (current[column - 1] as number) + 1),
+      )
+    }
+    above = current
+  }
+  return above[to.length] as number
+}

@@ -1,0 +1,108 @@
+/** A resolved `inbox` option. */
+export interface InboxPolicy {
+  readonly maxMessages: number
+  readonly maxBytes: number
+  readonly concurrency: number
+}
+
+/**
+ * Messages received and not yet handled, in order: those that wait, and those that are being
+ * handled, at most `concurrency` at once. Full, it wants its source to pause; half empty, to resume.
+ */
+export class Inbox<Message extends { readonly bytes: number }> {
+  readonly #policy: InboxPolicy
+  #waiting: Array<Message | undefined> = []
+  /** Where the first one that waits stands: shifting a long array would copy it each time. */
+  #head = 0
+  #handling = 0
+  #bytes = 0
+  #isFull = false
+
+  constructor(policy: InboxPolicy) {
+    this.#policy = policy
+  }
+
+  /** Messages that wait. */
+  get waiting(): number {
+    return this.#waiting.length - this.#head
+  }
+
+  /** Bytes received and not yet handled. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Whether nothing waits and nothing is being handled. */
+  get isIdle(): boolean {
+    return this.#handling === 0 && this.waiting === 0
+  }
+
+  /** Whether its source is to pause: from full until half empty. */
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
+  get hasRoom(): boolean {
+    return this.#share() < 1
+  }
+
+  /** Whether the next message may be handled now. */
+  get mayHandle(): boolean {
+    return this.#handling < this.#policy.concurrency
+  }
+
+  push(message: Message): void {
+    this.#waiting.push(message)
+    this.#weigh(message.bytes)
+  }
+
+  /** Takes the first one that waits to its handling. */
+  shift(): Message | undefined {
+    const first = this.#waiting[this.#head]
+    if (first === undefined) return undefined
+    this.#waiting[this.#head++] = undefined
+    if (this.#head * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#head)
+      this.#head = 0
+    }
+    this.#handling++
+    return first
+  }
+
+  /** A message need not wait, because none does: its handling begins. */
+  begin(bytes: number): void {
+    this.#handling++
+    this.#weigh(bytes)
+  }
+
+  /** A message has been handled. */
+  end(bytes: number): void {
+    this.#handling--
+    this.#weigh(-bytes)
+  }
+
+  /**
+   * Forgets the messages that wait.
+   * @returns how many there were
+   */
+  clear(): number {
+    const forgotten = this.#waiting.filter((message) => message !== undefined)
+    this.#waiting = []
+    this.#head = 0
+    this.#weigh(-forgotten.reduce((bytes, message) => bytes + message.bytes, 0))
+    return forgotten.length
+  }
+
+  #weigh(bytes: number): void {
+    this.#bytes += bytes
+    const share = this.#share()
+    if (share >= 1) this.#isFull = true
+    else if (share <= 0.5) this.#isFull = false
+  }
+
+  /** How full it is, by the bound that is nearer. */
+  #share(): number {
+    const { maxMessages, maxBytes } = this.#policy
+    return Math.max((this.waiting + this.#handling) / maxMessages, this.#bytes / maxBytes)
+  }
+}

@@ -1,0 +1,84 @@
+import type { CloseCause } from './close-info.js'
+
+/** The resolved options that bound the time of a connection. */
+export interface TimePolicy {
+  readonly idleTimeout: number | false
+  readonly maxLifetime: number | false
+}
+
+/** What a look at a connection shows. */
+export interface TimeFacts {
+  /** Monotonic ms. */
+  readonly now: number
+  /** The forgiving clock, which stands still while our loop does. */
+  readonly alive: number
+  /** Epoch ms. */
+  readonly wall: number
+  /** Counts application messages, in both directions, and pauses of reading. */
+  readonly activity: number
+  /** Whether a message waits or is being handled, or reading is paused. */
+  readonly busy: boolean
+}
+
+export type TimeCause = Extract<CloseCause, 'idle-timeout' | 'lifetime-expired' | 'auth-expired'>
+
+/** The code that says it to the peer. */
+export const TIME_CODES: Readonly<Record<TimeCause, number>> = {
+  'idle-timeout': 3008,
+  'lifetime-expired': 1001,
+  'auth-expired': 3000,
+}
+
+/** So much of a lifetime is cut off at random at most: a fleet that came together goes one by one. */
+const SHORTENED_BY = 0.1
+
+/** The wall clock can be set: what is left until a date is worked out so often at least, in ms. */
+const LOOKS_AT_LEAST_EVERY = 1_000
+
+/** Silence is noticed to a tenth of its limit: it counts from a look at which nothing had come. */
+const LOOKS_FOR_IDLENESS = 10
+
+/** The times at which a connection has to end. */
+export class TimeLimits {
+  /** When the credentials end, epoch ms. */
+  expiresAt: number
+  readonly #idleTimeout: number
+  readonly #endsAt: number
+  #activity = 0
+  #wasBusy = false
+  #activeAt: number
+
+  /** @param random 0 to 1 */
+  constructor(policy: TimePolicy, expiresAt: number, now: number, alive: number, random: number) {
+    this.expiresAt = expiresAt
+    this.#idleTimeout = policy.idleTimeout || Infinity
+    this.#endsAt = now + (policy.maxLifetime || Infinity) * (1 - SHORTENED_BY * random)
+    this.#activeAt = alive
+  }
+
+  /** @returns why the connection has to end now, if it has to */
+  look(facts: TimeFacts): TimeCause | undefined {
+    // What kept it busy at the last look may have ended only now.
+    if (facts.busy || this.#wasBusy || facts.activity !== this.#activity) {
+      this.#activity = facts.activity
+      this.#activeAt = facts.alive
+    }
+    this.#wasBusy = facts.busy
+    if (facts.wall >= this.expiresAt) return 'auth-expired'
+    if (facts.now >= this.#endsAt) return 'lifetime-expired'
+    if (facts.alive >= this.#activeAt + this.#idleTimeout) return 'idle-timeout'
+    return undefined
+  }
+
+  /** @returns how long until a look can lead to something, in ms */
+  remaining({ now, alive, wall }: TimeFacts): number {
+    const untilIdle = this.#activeAt + this.#idleTimeout - alive
+    const untilExpiry = this.expiresAt - wall
+    return Math.min(
+      untilIdle,
+      this.#idleTimeout / LOOKS_FOR_IDLENESS,
+      this.#endsAt - now,
+      untilExpiry === Infinity ? Infinity : Math.min(untilExpiry, LOOKS_AT_LEAST_EVERY),
+    )
+  }
+}

@@ -1,0 +1,122 @@
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import { WebSocket } from 'ws'
+import type { LifecycleSocket, Message } from './api.js'
+import type { Callbacks } from './callbacks.js'
+import type { CloseCause } from './core/close-info.js'
+import { tell } from './ending.js'
+import { toError } from './errors.js'
+import type { Route } from './route.js'
+import type { Shell } from './shell.js'
+import { isThenable } from './steps.js'
+import type { Verdict } from './validation.js'
+
+/** Whose messages they are. */
+export interface Caller {
+  readonly id: string
+  readonly shell: Shell
+  readonly socket: LifecycleSocket
+  readonly request: FastifyRequest
+  readonly callbacks: Callbacks
+  readonly log: FastifyBaseLogger
+  end(cause: CloseCause, code: number, reason: string): void
+}
+
+/** Calls the app for each message of a connection, and sees to what it throws. */
+export class MessageCalls {
+  /** No message is to be handled any more. */
+  isDropping = false
+  /** The end has gone on without what is still being handled. */
+  isLeftBehind = false
+  readonly #caller: Caller
+  readonly #route: Route
+
+  constructor(caller: Caller, route: Route) {
+    this.#caller = caller
+    this.#route = route
+  }
+
+  get hasListeners(): boolean {
+    return this.#caller.socket.listenerCount('message') > 0
+  }
+
+  /** Plain listeners hear a message. */
+  tellListeners(data: unknown, isBinary: boolean): void {
+    if (!this.hasListeners) return
+    try {
+      WebSocket.prototype.emit.call(this.#caller.socket, 'message', data, isBinary)
+    } catch (error) {
+      this.#caller.callbacks.fail(error, 'listener')
+    }
+  }
+
+  /** Calls `onMessage`, after the plain listeners. @returns what to await; it never rejects */
+  handle(data: unknown, isBinary: boolean): Promise<unknown> | undefined {
+    const { validate } = this.#route
+    this.tellListeners(data, isBinary)
+    try {
+      const result =
+        validate === undefined
+          ? this.#onMessage(toMessage(data, isBinary))
+          : this.#onVerdict(validate(data, isBinary))
+      return this.#watch(result, 'onMessage')
+    } catch (error) {
+      return this.#fail(error, 'onMessage')
+    }
+  }
+
+  #onVerdict(verdict: Verdict | Promise<Verdict>): unknown {
+    if (verdict instanceof Promise) return verdict.then((settled) => this.#onVerdict(settled))
+    return 'value' in verdict
+      ? this.#onMessage(verdict.value)
+      : this.#onInvalidMessage(verdict.error)
+  }
+
+  #onMessage(message: unknown): unknown {
+    if (this.isDropping) return this.#drop()
+    const { settings, instance } = this.#route
+    const { socket, request } = this.#caller
+    return settings.onMessage?.call(instance, socket, request, message)
+  }
+
+  #onInvalidMessage(invalid: Error): unknown {
+    if (this.isDropping) return this.#drop()
+    const { settings, instance } = this.#route
+    const { onInvalidMessage } = settings
+    const { socket, request } = this.#caller
+    if (onInvalidMessage === undefined) return this.#caller.end('protocol-error', 1007, '')
+    try {
+      const result = onInvalidMessage.call(instance, socket, request, invalid)
+      return this.#watch(result, 'onInvalidMessage')
+    } catch (error) {
+      return this.#fail(error, 'onInvalidMessage')
+    }
+  }
+
+  #drop(): void {
+    this.#caller.shell.registry.dropped(1)
+  }
+
+  /** @returns what to await, if there is something */
+  #watch(result: unknown, step: string): Promise<unknown> | undefined {
+    if (!isThenable(result)) return undefined
+    return Promise.resolve(result).then(undefined, (error: unknown) => this.#fail(error, step))
+  }
+
+  #fail(error: unknown, step: string): undefined {
+    const { callbacks, id, log } = this.#caller
+    if (this.isLeftBehind) {
+      const fields = { id, route: this.#route.url, step, err: toError(error) }
+      tell(log, 'error', fields, 'a step that was left behind has failed')
+    } else {
+      callbacks.fail(error, step)
+    }
+    return undefined
+  }
+}
+
+/** A text frame as text, a binary one as a Buffer, also where `binaryType` asks for something else. */
+export function toMessage(data: unknown, isBinary: boolean): Message {
+  if (!isBinary) return String(data)
+  if (data instanceof ArrayBuffer) return Buffer.from(data)
+  return Array.isArray(data) ? Buffer.concat(data) : (data as Buffer)
+}

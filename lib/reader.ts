@@ -1,0 +1,290 @@
+import { WebSocket } from 'ws'
+import type { Message } from './api.js'
+import { Inbox } from './core/inbox.js'
+import { Deferred } from './deferred.js'
+import { twoReaders } from './errors.js'
+import { type Caller, MessageCalls, toMessage } from './message-calls.js'
+import { MessageLoop } from './message-loop.js'
+import { sizeOf } from './payload.js'
+import type { Route } from './route.js'
+
+/** Whose messages are read. */
+export interface Listener extends Caller {
+  readonly isOpen: boolean
+  /** Whether we have sent a close frame: reading goes on then, whatever is full. */
+  readonly hasSentClose: boolean
+  lookBy(at: number): void
+  /** We did not read for so many ms. */
+  noteUnread(duration: number): void
+}
+
+/** As ws gives it to the listeners of `'message'`. */
+interface Received {
+  readonly data: unknown
+  readonly isBinary: boolean
+  readonly bytes: number
+}
+
+/** What one read of a socket can hold on the wire. */
+const ONE_READ = 65_536
+
+/**
+ * Brings a connection's messages to whoever handles them: `onMessage`, a loop over `messages()`, or
+ * plain listeners. What nobody can handle yet waits in the inbox; when that is full reading pauses.
+ */
+export class Reader {
+  /** How often the app has paused reading. */
+  pauses = 0
+  readonly #listener: Listener
+  readonly #route: Route
+  readonly #inbox: Inbox<Received>
+  readonly #calls: MessageCalls
+  #idle: Deferred<void> | undefined
+  #loop: MessageLoop | undefined
+  #isHandlerSettled: boolean
+  #isPausedByApp = false
+  /** The end has come as far as it waits for messages: no new ones will come. */
+  #isEnding = false
+  #waitingSince = Infinity
+  #pausedAt = 0
+
+  constructor(listener: Listener, route: Route, isHandlerSettled: boolean) {
+    this.#listener = listener
+    this.#route = route
+    this.#inbox = new Inbox(route.settings.inbox)
+    this.#calls = new MessageCalls(listener, route)
+    this.#isHandlerSettled = isHandlerSettled
+  }
+
+  /** Whether messages wait or are being handled, or reading is paused. */
+  get isBusy(): boolean {
+    return !this.#inbox.isIdle || this.#listener.socket.isPaused
+  }
+
+  /** @returns whether plain listeners are to hear the message at once, and nobody else */
+  accept(data: unknown, isBinary: boolean): boolean {
+    const inbox = this.#inbox
+    const isNext = inbox.waiting === 0
+    if (isNext && this.#isPlain) return true
+    if (isNext && this.#isReady && inbox.mayHandle && !this.#isUnwelcome) {
+      const bytes = sizeOf(data)
+      inbox.begin(bytes)
+      this.#handle(data, isBinary, bytes)
+      // The app itself may have emitted one meanwhile.
+      if (inbox.waiting > 0) this.#proceed()
+      this.#keepBounds()
+    } else {
+      this.#keep(data, isBinary)
+    }
+    return false
+  }
+
+  /** No plain listener heard a message that is for nobody else. */
+  unheard(data: unknown, isBinary: boolean): void {
+    if (this.#isHandlerSettled) this.#discard(1)
+    else this.#keep(data, isBinary)
+  }
+
+  /** A plain listener was added; it hears what waits when whoever adds it has done so. */
+  listened(): void {
+    if (this.#inbox.waiting > 0) queueMicrotask(() => this.#proceed())
+  }
+
+  /** From now on messages need not wait for the route's handler; one that has refused wants none. */
+  handlerSettled(hasRefused: boolean): void {
+    this.#isHandlerSettled = true
+    this.#waitingSince = Infinity
+    if (hasRefused) this.drop()
+    else this.#proceed()
+  }
+
+  /** The inbox as a loop. */
+  messages(): MessageLoop {
+    const isLooping = this.#loop?.isDone === false
+    if (this.#route.settings.onMessage !== undefined || isLooping) throw twoReaders(this.#route.url)
+    this.#waitingSince = Infinity
+    this.#loop = new MessageLoop({
+      take: () => this.#take(),
+      handled: (bytes) => this.#handled(bytes),
+      left: () => {
+        this.#loop = undefined
+        this.#proceed()
+      },
+    })
+    if (this.#isEnding) this.#loop.end()
+    return this.#loop
+  }
+
+  /** `socket.pause()` and `socket.resume()`: what the inbox does is independent of it. */
+  setPaused(isPaused: boolean): void {
+    this.#isPausedByApp = isPaused
+    if (isPaused) this.pauses++
+    this.#setReading()
+  }
+
+  /** Resolves when nothing waits and nothing is being handled. */
+  idle(): Promise<void> | undefined {
+    return this.#inbox.isIdle ? undefined : (this.#idle ??= new Deferred<void>()).promise
+  }
+
+  /** No new messages come: what was received is handled. @returns what to await */
+  finish(): Promise<void> | undefined {
+    this.#isEnding = true
+    this.#loop?.end()
+    return this.idle()
+  }
+
+  /** What still waits is dropped, and what is still being handled is left behind. */
+  abandon(): void {
+    this.#isEnding = true
+    this.#calls.isLeftBehind = true
+    this.drop()
+    this.#loop?.end()
+  }
+
+  /** Drops what waits; from now on nothing is handed to anybody. */
+  drop(): void {
+    this.#calls.isDropping = true
+    this.#listener.shell.registry.dropped(this.#inbox.clear())
+    this.#ease()
+  }
+
+  /** @returns how long until the next look, in ms */
+  look(now: number): number {
+    const { cleanupTimeout } = this.#route.settings
+    const remaining = this.#waitingSince + cleanupTimeout - now
+    if (remaining > 0) return remaining
+    this.#waitingSince = Infinity
+    this.#route.warnOnce(
+      this.#listener.log,
+      `messages have waited for ${cleanupTimeout} ms, because the handler of a WebSocket route has not settled`,
+    )
+    return Infinity
+  }
+
+  get #isPlain(): boolean {
+    return this.#route.settings.onMessage === undefined && this.#loop === undefined
+  }
+
+  /** Whether `onMessage` may be called. A loop takes messages by itself: the handler stands in it. */
+  get #isReady(): boolean {
+    return this.#isHandlerSettled && this.#loop === undefined
+  }
+
+  #keep(data: unknown, isBinary: boolean): void {
+    const inbox = this.#inbox
+    const { shell } = this.#listener
+    if (this.#isUnwelcome) {
+      shell.registry.dropped(1)
+      return
+    }
+    inbox.push({ data, isBinary, bytes: sizeOf(data) })
+    if (!this.#isHandlerSettled && this.#waitingSince === Infinity && this.#loop === undefined) {
+      this.#waitingSince = shell.clock.now()
+      this.#listener.lookBy(this.#waitingSince + this.#route.settings.cleanupTimeout)
+    }
+    this.#loop?.offer()
+    if (inbox.waiting > 0) shell.bursts.linger()
+    this.#keepBounds()
+  }
+
+  /** Reading pauses, but ws hands over all that one read holds, and that may be compressed. */
+  #keepBounds(): void {
+    this.#setReading()
+    if (this.#inbox.bytes > this.#most) this.#listener.end('message-too-big', 1009, '')
+  }
+
+  /** Where neither a pause nor an end of ours can keep messages away: they are dropped. */
+  get #isUnwelcome(): boolean {
+    const { isOpen, hasSentClose } = this.#listener
+    if (isOpen) return false
+    return (hasSentClose && !this.#inbox.hasRoom) || this.#inbox.bytes > this.#most
+  }
+
+  /** So many bytes can only come of compression. */
+  get #most(): number {
+    const { maxBytes } = this.#route.settings.inbox
+    return maxBytes + Math.max(maxBytes, ONE_READ) + this.#listener.shell.maxPayload
+  }
+
+  /** Sees to what waits, as far as somebody can handle it. */
+  #proceed(): void {
+    const inbox = this.#inbox
+    if (this.#loop !== undefined) return
+    if (this.#route.settings.onMessage === undefined) {
+      while (this.#isPlain && this.#calls.hasListeners) {
+        const received = inbox.shift()
+        if (received === undefined) break
+        this.#calls.tellListeners(received.data, received.isBinary)
+        inbox.end(received.bytes)
+      }
+      if (this.#isPlain && this.#isHandlerSettled) this.#discard(inbox.clear())
+    } else if (this.#isHandlerSettled) {
+      while (inbox.mayHandle) {
+        const received = inbox.shift()
+        if (received === undefined) break
+        this.#handle(received.data, received.isBinary, received.bytes)
+      }
+    }
+    this.#ease()
+  }
+
+  /** The first message that waits goes to the loop. */
+  #take(): { readonly message: Message; readonly bytes: number } | undefined {
+    const received = this.#inbox.shift()
+    if (received === undefined) return undefined
+    const { data, isBinary, bytes } = received
+    this.#calls.tellListeners(data, isBinary)
+    return { message: toMessage(data, isBinary), bytes }
+  }
+
+  #handled(bytes: number): void {
+    this.#inbox.end(bytes)
+    this.#ease()
+  }
+
+  #handle(data: unknown, isBinary: boolean, bytes: number): void {
+    const waiting = this.#calls.handle(data, isBinary)
+    if (waiting === undefined) this.#inbox.end(bytes)
+    else void waiting.then(() => this.#handledLater(bytes))
+  }
+
+  #handledLater(bytes: number): void {
+    this.#inbox.end(bytes)
+    this.#proceed()
+  }
+
+  #discard(count: number): void {
+    if (count === 0) return
+    const { shell, isOpen, log } = this.#listener
+    shell.registry.dropped(count)
+    if (!isOpen) return
+    this.#route.warnOnce(
+      log,
+      'a message was discarded: the WebSocket route has no onMessage, and its handler has settled without a listener for messages',
+    )
+  }
+
+  /** Something was handled or dropped: reading may go on, and whoever waits for it too. */
+  #ease(): void {
+    this.#setReading()
+    if (this.#inbox.waiting === 0) this.#waitingSince = Infinity
+    if (!this.#inbox.isIdle) return
+    this.#idle?.resolve()
+    this.#idle = undefined
+  }
+
+  #setReading(): void {
+    const { socket, isOpen } = this.#listener
+    const isPaused = this.#isPausedByApp || (isOpen && this.#inbox.isFull)
+    if (isPaused === socket.isPaused) return
+    const now = this.#listener.shell.clock.now()
+    if (isPaused) {
+      this.#pausedAt = now
+      WebSocket.prototype.pause.call(socket)
+    } else {
+      WebSocket.prototype.resume.call(socket)
+      this.#listener.noteUnread(now - this.#pausedAt)
+    }
+  }
+}

@@ -1,0 +1,345 @@
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { WebSocket } from 'ws'
+import type { Holder } from './bursts.js'
+import type { Callbacks } from './callbacks.js'
+import type { CloseCause } from './core/close-info.js'
+import { OutboxAge, type OutboxPolicy } from './core/outbox.js'
+import { bytesHeld, bytesTaken, queuedFrames } from './internals.js'
+import { sizeAtMost, sizeOf } from './payload.js'
+import type { Shell } from './shell.js'
+import { afterNextPoll } from './sweep.js'
+
+type Data = Parameters<WebSocket['send']>[0]
+type Callback = (error?: Error) => void
+
+export interface SendOptions {
+  mask?: boolean
+  binary?: boolean
+  compress?: boolean
+  fin?: boolean
+}
+
+/** Whose messages leave through a writer. */
+export interface Sender {
+  readonly shell: Shell
+  readonly socket: WebSocket
+  readonly raw: Duplex
+  readonly callbacks: Callbacks
+  readonly isOpen: boolean
+  /** Messages sent. */
+  sent: number
+  /** Asks for a look by then, if none is due before. */
+  lookBy(at: number): void
+  end(cause: CloseCause, code: number, reason: string): void
+  /** What callbacks get that come too late. */
+  abortReason(): Error
+}
+
+/** More than this is never held back for the end of the turn. */
+const MOST_HELD = 16 * 1024
+
+/** After so many times whoever asks for room waits for another turn of the loop. */
+const ANSWERS_PER_TURN = 64
+
+/**
+ * What a kernel would take: as long as it takes more, what waits for our own encryption or
+ * compression is not the peer's fault, and may be as much on top.
+ */
+const KERNEL_ROOM = 4 * 1024 * 1024
+
+/** node keeps a few objects for each message that waits: of tiny ones there are no more than these. */
+const BYTES_A_MESSAGE = 64
+const LEAST_MESSAGES = 1024
+
+/** RFC 6455 §5.5. */
+const MOST_CONTROL = 125
+
+const LOOKS_AT_LEAST_EVERY = 1_000
+
+/**
+ * The outbox of a connection: what was sent and not yet written to the network. What one turn of
+ * the loop sends beyond its first message leaves as one write, at the end of the turn.
+ */
+export class Writer implements Holder {
+  readonly #sender: Sender
+  readonly #policy: OutboxPolicy
+  readonly #age: OutboxAge | undefined
+  /** A stream that is no socket is not worth a cork (injectWS). */
+  readonly #socket: Socket | undefined
+  /** Called when a message has been written, in a later tick: the turn of that message may be over. */
+  readonly #written: () => void
+  readonly #compresses: boolean
+  #sentInTurn = 0
+  /** How often `drained()` has answered at once. */
+  #answers = 0
+  /** Messages that will tell when they have been written. */
+  #unwritten = 0
+  #isHolding = false
+  #awaitsTurnEnd = false
+  /** `raw.writableLength` when the last cork was set. */
+  #lengthBefore = 0
+  #isStuck = false
+  #isFragmented = false
+  readonly #waiters: Array<(hasRoom: boolean) => void> = []
+
+  constructor(sender: Sender, policy: OutboxPolicy) {
+    const { raw, shell } = sender
+    this.#sender = sender
+    this.#policy = policy
+    this.#socket = raw instanceof Socket ? raw : undefined
+    this.#written = () => this.#onWritten()
+    this.#compresses = sender.socket.extensions !== ''
+    const taken = bytesTaken(raw)
+    if (policy.maxAge !== false && taken !== undefined) {
+      this.#age = new OutboxAge(policy.maxAge, shell.sweep.alive, taken)
+      sender.lookBy(shell.clock.now())
+    }
+  }
+
+  send(data: Data, options: SendOptions, callback: Callback | undefined): boolean {
+    const sender = this.#sender
+    const done = callback && sender.callbacks.guard(callback)
+    if (!sender.isOpen) return this.#tellLate(done)
+    const atMost = sender.socket.bufferedAmount + sizeAtMost(data)
+    if (this.#isStuck || atMost > this.#policy.highWaterMark || this.#isQueueLong) {
+      return this.#sendAboveMark(data, options, done)
+    }
+    if (this.#sentInTurn++ === 0) {
+      this.#writeAndTell(data, options, done)
+    } else {
+      this.#hold()
+      this.#write(data, options, done)
+      this.#holdNoMoreThanMost()
+    }
+    return true
+  }
+
+  control(
+    kind: 'ping' | 'pong',
+    data: unknown,
+    mask: boolean | undefined,
+    callback: Callback | undefined,
+  ): void {
+    const { socket, callbacks, isOpen } = this.#sender
+    const done = callback && callbacks.guard(callback)
+    if (!isOpen) {
+      this.#tellLate(done)
+      return
+    }
+    if (socket.bufferedAmount + MOST_CONTROL <= this.#policy.highWaterMark) {
+      WebSocket.prototype[kind].call(socket, data, mask, done)
+      if (this.#isHolding) this.#holdNoMoreThanMost()
+      return
+    }
+    this.letGo()
+    if (this.#isFull(MOST_CONTROL)) {
+      this.#overflow(done)
+    } else {
+      WebSocket.prototype[kind].call(socket, data, mask, this.#telling(done))
+      this.#unwritten++
+    }
+  }
+
+  /** Hands what is held back to the raw stream. */
+  letGo(): void {
+    if (!this.#isHolding) return
+    this.#isHolding = false
+    this.#socket?.uncork()
+  }
+
+  turnOver(): void {
+    this.#awaitsTurnEnd = false
+    this.#sentInTurn = 0
+    this.letGo()
+  }
+
+  /** Resolves with `true` when there is room below the mark, with `false` when the end has begun. */
+  drained(): Promise<boolean> {
+    if (!this.#isAlive) return falseInNextTurn()
+    if (!this.#isBelowMark()) return this.#waitForRoom()
+    if (++this.#answers < ANSWERS_PER_TURN) return Promise.resolve(true)
+    // Where the peer keeps up, or nothing is sent, a loop would have the process for itself.
+    this.#answers = 0
+    return new Promise((resolve) => {
+      setImmediate(() => resolve(this.drained()))
+    })
+  }
+
+  /** The connection has left OPEN: nothing will be sent any more. */
+  end(): void {
+    this.letGo()
+    const waiters = this.#waiters.splice(0)
+    if (waiters.length === 0) return
+    setImmediate(() => {
+      for (const tell of waiters) tell(false)
+    })
+  }
+
+  /**
+   * Looks whether the peer takes what waits for it.
+   * @returns how long until the next look, in ms
+   */
+  look(alive: number): number {
+    const { maxAge } = this.#policy
+    const isStuck = this.#looksStuck(alive)
+    // What the peer took while our loop stood still shows after the next poll.
+    if (isStuck && !this.#isStuck) afterNextPoll(() => this.#judge())
+    else this.#isStuck = isStuck
+    this.#tellRoom()
+    const isAwaited = this.#age !== undefined || this.#waiters.length > 0
+    return isAwaited ? Math.min(LOOKS_AT_LEAST_EVERY, (maxAge || Infinity) / 10) : Infinity
+  }
+
+  #looksStuck(alive: number): boolean {
+    const { raw } = this.#sender
+    const taken = bytesTaken(raw)
+    if (this.#age === undefined || taken === undefined) return false
+    return this.#age.look(alive, taken, raw.writableLength > 0 || bytesHeld(raw) > 0)
+  }
+
+  #judge(): void {
+    const sender = this.#sender
+    this.#isStuck = this.#looksStuck(sender.shell.sweep.alive)
+    if (this.#isStuck && this.#policy.overflow === 'close') sender.end('slow-consumer', 1013, '')
+  }
+
+  /** Here, and nowhere before, it has to be known how large a message is, and what waits before it. */
+  #sendAboveMark(data: Data, options: SendOptions, done: Callback | undefined): boolean {
+    // What we hold back ourselves is not the peer's fault.
+    this.letGo()
+    if (this.#isFull(sizeOf(data))) {
+      return this.#overflow(done, options.fin !== false && !this.#isFragmented)
+    }
+    // node counts the UTF-16 units of text that waits; here its bytes have to be known.
+    if (typeof data === 'string') {
+      this.#writeAndTell(Buffer.from(data), { binary: false, ...options }, done)
+    } else {
+      this.#writeAndTell(data, options, done)
+    }
+    return this.#isBelowMark()
+  }
+
+  /** Whether a message of so many bytes is too much. */
+  #isFull(bytes: number): boolean {
+    const { bufferedAmount } = this.#sender.socket
+    const { maxBytes } = this.#policy
+    const isKernelFull = bytesHeld(this.#sender.raw) > 0
+    const most = maxBytes + (isKernelFull ? 0 : KERNEL_ROOM)
+    if (this.#isStuck) return true
+    // ws queues what waits to be compressed, also messages of no bytes.
+    const queued = queuedFrames(this.#sender.socket)
+    // Where nothing waits, a message of any size may leave.
+    if (bufferedAmount === 0 && queued === 0) return false
+    const mostMessages = Math.max(LEAST_MESSAGES, most / BYTES_A_MESSAGE)
+    return bufferedAmount + bytes > most || Math.max(this.#unwritten, queued) >= mostMessages
+  }
+
+  #writeAndTell(data: Data, options: SendOptions, done: Callback | undefined): void {
+    this.#write(data, options, this.#telling(done))
+    this.#unwritten++
+  }
+
+  #write(data: Data, options: SendOptions, done: Callback | undefined): void {
+    const sender = this.#sender
+    WebSocket.prototype.send.call(sender.socket, data, options, done)
+    this.#isFragmented = options.fin === false
+    if (!this.#isFragmented) sender.sent++
+  }
+
+  /** A callback that tells us too when its message has been written; mostly the same for all. */
+  #telling(done: Callback | undefined): Callback {
+    const written = this.#written
+    if (done === undefined) return written
+    return (error) => {
+      done(error)
+      written()
+    }
+  }
+
+  #onWritten(): void {
+    this.#unwritten--
+    if (this.#sentInTurn > 0) {
+      if (this.#sender.shell.bursts.isEnding) this.#awaitTurnEnd()
+      else this.#sentInTurn = 0
+    }
+    this.#tellRoom()
+  }
+
+  /** From the second message of a turn on, they wait for its end. */
+  #hold(): void {
+    const socket = this.#socket
+    if (this.#isHolding || socket === undefined) return
+    this.#isHolding = true
+    this.#lengthBefore = socket.writableLength
+    socket.cork()
+    this.#awaitTurnEnd()
+  }
+
+  #holdNoMoreThanMost(): void {
+    const socket = this.#socket
+    if (socket && socket.writableLength - this.#lengthBefore > MOST_HELD) this.letGo()
+  }
+
+  #awaitTurnEnd(): void {
+    if (this.#awaitsTurnEnd) return
+    this.#awaitsTurnEnd = true
+    this.#sender.shell.bursts.hold(this)
+  }
+
+  /** @returns `false`: nothing was queued */
+  #overflow(done: Callback | undefined, isDroppable = true): false {
+    const sender = this.#sender
+    if (this.#policy.overflow === 'drop' && isDroppable) {
+      sender.shell.registry.dropped(1)
+      if (done) process.nextTick(done, new Error('Dropped: the outbox is full'))
+      return false
+    }
+    sender.end('slow-consumer', 1013, '')
+    return this.#tellLate(done)
+  }
+
+  get #isQueueLong(): boolean {
+    return this.#compresses && queuedFrames(this.#sender.socket) > LEAST_MESSAGES
+  }
+
+  /** ws says OPEN a little longer than there is a stream to write to. */
+  get #isAlive(): boolean {
+    return this.#sender.isOpen && !this.#sender.raw.destroyed
+  }
+
+  #isBelowMark(): boolean {
+    const { socket } = this.#sender
+    const { highWaterMark } = this.#policy
+    if (socket.bufferedAmount > highWaterMark) this.letGo()
+    return !this.#isStuck && socket.bufferedAmount <= highWaterMark
+  }
+
+  #waitForRoom(): Promise<boolean> {
+    const { shell } = this.#sender
+    // Where a control frame of our own went over the mark no callback tells, but a look does.
+    this.#sender.lookBy(shell.clock.now() + LOOKS_AT_LEAST_EVERY)
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve)
+    })
+  }
+
+  /** One after the other: what the first one sends may leave no room for the next. */
+  #tellRoom(): void {
+    if (this.#waiters.length === 0 || !this.#isAlive || !this.#isBelowMark()) return
+    this.#waiters.shift()?.(true)
+    queueMicrotask(() => this.#tellRoom())
+  }
+
+  /** What comes too late is told so in a later tick, as in ws. */
+  #tellLate(done: Callback | undefined): false {
+    if (done !== undefined) process.nextTick(done, this.#sender.abortReason())
+    return false
+  }
+}
+
+function falseInNextTurn(): Promise<boolean> {
+  return new Promise((resolve) => {
+    setImmediate(resolve, false)
+  })
+}

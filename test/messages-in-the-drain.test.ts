@@ -1,0 +1,174 @@
+// What a drain does about messages that are being handled, wait, or arrive.
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import type { RouteLifecycleOptions } from '../lib/index.js'
+import { within } from './support/bound.js'
+import { FakeClock, turns } from './support/fake-clock.js'
+import { type Gate, gate } from './support/gate.js'
+import { OPCODE, RawPeer } from './support/raw-peer.js'
+import { type Connected, connectOne } from './support/server.js'
+
+const { closeFrame, frame } = RawPeer
+
+function texts(...payloads: string[]): Buffer[] {
+  return payloads.map((payload) => frame(OPCODE.text, payload))
+}
+
+/** Resolves when the server has read all that was sent before; other frames are dropped. */
+async function roundTrip(peer: RawPeer): Promise<void> {
+  peer.send(frame(OPCODE.ping))
+  await within(peer.nextOf(OPCODE.pong), 'a pong')
+}
+
+interface Drained extends Connected {
+  readonly clock: FakeClock
+  readonly stuck: Gate
+  readonly handled: string[]
+}
+
+/** A connection whose onMessage answers when the gate opens, with `budget` ms for its goodbye. */
+async function connectDraining(
+  t: TestContext,
+  budget: number,
+  route: RouteLifecycleOptions = {},
+): Promise<Drained> {
+  const stuck = gate()
+  const handled: string[] = []
+  const clock = new FakeClock()
+  const connected = await connectOne(t, {
+    clock,
+    options: {
+      drain: { timeout: budget + 1_000 + 500 },
+      closeTimeout: 1_000,
+      cleanupTimeout: 30_000,
+      keepalive: false,
+    },
+    route: {
+      onMessage: async (socket, _request, message) => {
+        await stuck.opened
+        handled.push(String(message))
+        socket.send(message)
+      },
+      ...route,
+    },
+  })
+  return { ...connected, clock, stuck, handled }
+}
+
+/** Collects what comes, with the close frame as `close <code>`. */
+function listen(peer: RawPeer): string[] {
+  const got: string[] = []
+  void (async () => {
+    for (let each = await peer.next(); each !== undefined; each = await peer.next()) {
+      const { opcode, payload } = each
+      if (opcode === OPCODE.text) got.push(payload.toString())
+      if (opcode !== OPCODE.close) continue
+      got.push(`close ${payload.readUInt16BE()}`)
+      peer.send(closeFrame(payload.readUInt16BE()))
+    }
+  })()
+  return got
+}
+
+test('a drain finishes the messages that are handled or wait, and drops and counts new ones; the close frame comes last', async (t) => {
+  const { app, peer, clock, stuck, handled } = await connectDraining(t, 5_000)
+  peer.send(...texts('1', '2', '3'))
+  await roundTrip(peer)
+  const got = listen(peer)
+  const report = app.websocketLifecycle.drain()
+  peer.send(...texts('new'))
+  await clock.advance(4_900)
+  assert.deepEqual(got, [])
+  assert.equal(app.websocketLifecycle.stats().dropped, 1)
+  stuck.open()
+  const { closed, terminated, abandoned } = await within(report, 'the end of the drain')
+  assert.deepEqual({ closed, terminated, abandoned }, { closed: 1, terminated: 0, abandoned: [] })
+  assert.deepEqual(handled, ['1', '2', '3'])
+  assert.deepEqual(got, ['1', '2', '3', 'close 1012'])
+  assert.equal(app.websocketLifecycle.stats().dropped, 1)
+})
+
+test('a drain without anything to finish closes at once', async (t) => {
+  const { app, peer, clock } = await connectDraining(t, 5_000)
+  const got = listen(peer)
+  const { duration } = await within(app.websocketLifecycle.drain(), 'the end of the drain')
+  assert.equal(duration, 0)
+  assert.deepEqual(got, ['close 1012'])
+  assert.equal(clock.pending, 0)
+})
+
+test('a drain closes at the end of the budget what has not finished by then', async (t) => {
+  const { app, peer, clock, stuck } = await connectDraining(t, 5_000)
+  peer.send(...texts('1'))
+  await roundTrip(peer)
+  const got = listen(peer)
+  const report = app.websocketLifecycle.drain()
+  await clock.advance(4_999)
+  assert.deepEqual(got, [])
+  await clock.advance(1)
+  await turns()
+  assert.deepEqual(got, ['close 1012'])
+  stuck.open()
+  const { abandoned } = await within(report, 'the end of the drain')
+  assert.deepEqual(abandoned, [])
+})
+
+test('onShutdown and the messages share one budget', async (t) => {
+  const goodbye = gate()
+  const { app, peer, clock, stuck } = await connectDraining(t, 5_000, {
+    onShutdown: async (socket) => {
+      await goodbye.opened
+      socket.send('goodbye')
+    },
+  })
+  peer.send(...texts('1'))
+  await roundTrip(peer)
+  const got = listen(peer)
+  const report = app.websocketLifecycle.drain()
+  await clock.advance(3_000)
+  goodbye.open()
+  await turns()
+  assert.deepEqual(got, ['goodbye'])
+  await clock.advance(1_999)
+  assert.deepEqual(got, ['goodbye'])
+  await clock.advance(1)
+  await turns()
+  assert.deepEqual(got, ['goodbye', 'close 1012'])
+  stuck.open()
+  await within(report, 'the end of the drain')
+})
+
+test('a drain waits for a loop to handle what it has, and not for the loop to end', async (t) => {
+  const stuck = gate()
+  const connected = await connectOne(t, {
+    clock: new FakeClock(),
+    handler: async (socket) => {
+      for await (const message of socket.messages()) {
+        await stuck.opened
+        socket.send(message)
+      }
+    },
+  })
+  const { app, peer } = connected
+  peer.send(...texts('1', '2'))
+  await roundTrip(peer)
+  const got = listen(peer)
+  const report = app.websocketLifecycle.drain()
+  await turns()
+  assert.deepEqual(got, [])
+  stuck.open()
+  await within(report, 'the end of the drain')
+  assert.deepEqual(got, ['1', '2', 'close 1012'])
+})
+
+test('what still hangs when a drain is over is left behind, and named in its report', async (t) => {
+  const { app, peer, clock, socket } = await connectDraining(t, 1_000)
+  peer.send(...texts('1', '2'))
+  await roundTrip(peer)
+  listen(peer)
+  const report = app.websocketLifecycle.drain()
+  await clock.advance(1_000 + 1_000 + 500 + 500)
+  const { abandoned } = await within(report, 'the end of the drain')
+  assert.deepEqual(abandoned, [{ id: socket.id, route: '/', step: 'messages' }])
+  assert.equal(app.websocketLifecycle.stats().dropped, 1)
+})

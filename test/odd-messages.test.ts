@@ -1,0 +1,157 @@
+// Messages of every kind that ws knows, sockets that are none of ours, and streams that are no sockets.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { WebSocket } from 'ws'
+import type { RouteLifecycleOptions } from '../lib/index.js'
+import { sizeAtMost, sizeOf } from '../lib/payload.js'
+import { FakeClock } from './support/fake-clock.js'
+import { OPCODE, RawPeer } from './support/raw-peer.js'
+import { connectOne, portOf, serveOne } from './support/server.js'
+
+test('a message has the bytes that it has on the wire, whatever it is made of', () => {
+  const sizes: ReadonlyArray<readonly [data: unknown, bytes: number]> = [
+    ['grüezi', 7],
+    ['', 0],
+    [Buffer.alloc(3), 3],
+    [new Uint16Array(2), 4],
+    [new ArrayBuffer(5), 5],
+    [new Blob(['grüezi']), 7],
+    [[Buffer.alloc(1), Buffer.alloc(2)], 3],
+    [12, 2],
+  ]
+  for (const [data, bytes] of sizes) {
+    assert.equal(sizeOf(data), bytes)
+    assert.ok(sizeAtMost(data) >= bytes)
+  }
+})
+
+for (const binaryType of ['nodebuffer', 'arraybuffer', 'fragments'] as const) {
+  test(`onMessage and messages() give Buffers where binaryType is ${binaryType}`, async (t) => {
+    const heard: unknown[] = []
+    const { app } = await serveOne(t, {
+      route: {
+        onMessage: (socket, _request, message) => {
+          heard.push(message)
+          socket.send('heard')
+        },
+      },
+      handler: (socket) => {
+        socket.binaryType = binaryType
+      },
+      routes: (instance) => {
+        instance.get('/loop', { websocket: true }, async (socket) => {
+          socket.binaryType = binaryType
+          for await (const message of socket.messages()) {
+            heard.push(message)
+            socket.send('heard')
+          }
+        })
+      },
+    })
+    for (const path of ['/', '/loop']) {
+      const peer = await RawPeer.open(portOf(app), path)
+      peer.send(RawPeer.frame(OPCODE.binary, Buffer.from([1, 2, 3])))
+      await peer.nextOf(OPCODE.text)
+      peer.destroy()
+    }
+    assert.deepEqual(heard, [Buffer.from([1, 2, 3]), Buffer.from([1, 2, 3])])
+  })
+}
+
+test('a listener may leave the loop that is about to get the message that it hears', async (t) => {
+  const heard: string[] = []
+  const { peer, socket, events, app } = await connectOne(t, {
+    handler: (opened) => {
+      const loop = opened.messages()
+      opened.once('message', () => void loop.return?.())
+      void loop.next().then(({ done }) => heard.push(`done: ${done}`))
+    },
+  })
+  peer.send(RawPeer.frame(OPCODE.text, 'first'), RawPeer.closeFrame(1000))
+  await socket.closed
+  assert.deepEqual(heard, ['done: true'])
+  assert.equal(app.websocketLifecycle.stats().abandoned, 0)
+  assert.equal(events.at(-1), 'release')
+})
+
+test('where maxPayload is 0 a message of any size is handled', async (t) => {
+  const { peer } = await connectOne(t, {
+    options: { websocket: { maxPayload: 0 } },
+    route: { onMessage: (socket, _request, message) => socket.send(String(message.length)) },
+  })
+  peer.send(RawPeer.frame(OPCODE.binary, Buffer.alloc(5_000_000)))
+  assert.equal(String((await peer.nextOf(OPCODE.text))?.payload), '5000000')
+  peer.destroy()
+})
+
+test('over a stream that is no socket pings are answered, and messages handled', async (t) => {
+  const { app } = await serveOne(t, {
+    route: { onMessage: (socket, _request, message) => socket.send(message) },
+  })
+  const client = await app.injectWS('/')
+  client.ping('one')
+  await once(client, 'pong')
+  client.send('two')
+  const [data] = (await once(client, 'message')) as [Buffer]
+  assert.equal(data.toString(), 'two')
+  client.terminate()
+})
+
+test('where age is not judged a look tells of room that no callback tells of', async (t) => {
+  const clock = new FakeClock()
+  const { peer, socket } = await connectOne(t, {
+    clock,
+    options: { outbox: { highWaterMark: 4, maxAge: false } },
+  })
+  peer.freeze()
+  // ws's own method, as a library might call it: nothing of ours hears that it was written.
+  const send = (data: Buffer): void => WebSocket.prototype.send.call(socket, data, {})
+  while (socket.bufferedAmount === 0) send(Buffer.alloc(1024 * 1024))
+  const drained = socket.drained()
+  await clock.advance(2_000)
+  peer.socket.resume()
+  while (socket.bufferedAmount > 0) await new Promise(setImmediate)
+  await clock.advance(2_000)
+  assert.equal(await drained, true)
+  peer.destroy()
+})
+
+test('what a validator answers is read as Fastify reads it for a body', async (t) => {
+  const answers: unknown[] = [{}, { error: undefined, value: 7 }, { error: null }, null, true]
+  const heard: unknown[] = []
+  const { peer } = await connectOne(t, {
+    before: (app) => app.setValidatorCompiler(() => () => answers.shift() as boolean),
+    route: {
+      schema: { message: {} },
+      onMessage: (socket, _request, message) => {
+        heard.push(message)
+        socket.send('heard')
+      },
+    } as RouteLifecycleOptions,
+  })
+  while (answers.length > 0) {
+    peer.send(RawPeer.frame(OPCODE.text, '"raw"'))
+    await peer.nextOf(OPCODE.text)
+  }
+  assert.deepEqual(heard, ['raw', 7, 'raw', 'raw', 'raw'])
+  peer.destroy()
+})
+
+for (const [schema, answer] of [
+  [true, 'heard'],
+  [false, 'invalid'],
+] as const) {
+  test(`the schema ${schema} is one`, async (t) => {
+    const { peer } = await connectOne(t, {
+      route: {
+        schema: { message: schema },
+        onMessage: (socket) => socket.send('heard'),
+        onInvalidMessage: (socket) => socket.send('invalid'),
+      } as RouteLifecycleOptions,
+    })
+    peer.send(RawPeer.frame(OPCODE.text, '1'))
+    assert.equal(String((await peer.nextOf(OPCODE.text))?.payload), answer)
+    peer.destroy()
+  })
+}

@@ -1,0 +1,25 @@
+import type { AddressInfo, Socket } from 'node:net'
+import type { TestContext } from 'node:test'
+import type { FastifyInstance } from 'fastify'
+import type { Clock } from '../../lib/clock.js'
+import { FakeClock } from './fake-clock.js'
+
+/** Closes an app when the test is over, whatever the test left behind. */
+export function endWith(t: TestContext, app: FastifyInstance, clock?: Clock): void {
+  const sockets = new Set<Socket>()
+  app.server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  t.after(async () => {
+    for (const socket of sockets) socket.destroy()
+    const closing = app.close()
+    // A step that hangs waits for a clock that nobody else moves any more.
+    if (clock instanceof FakeClock) await clock.advance(60_000)
+    await closing
+  })
+}
+
+export function portOf(app: FastifyInstance): number {
+  return (app.server.address() as AddressInfo).port
+}
