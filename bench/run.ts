@@ -11,6 +11,8 @@ import { fileURLToPath } from 'node:url'
 const PAIRS = 7
 const CONNECTIONS = 64
 const PAYLOAD = 64
+/** ms. */
+const WARM_UP = 200
 const HANDSHAKE = [
   'GET / HTTP/1.1',
   'Host: localhost',
@@ -20,9 +22,9 @@ const HANDSHAKE = [
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
   '\r\n',
 ].join('\r\n')
-/** A masked binary frame; its mask is zero, so that the driver has nothing to compute. */
+/** A masked text frame; its mask is zero, so that the driver has nothing to compute. */
 const FRAME = Buffer.concat([
-  Buffer.from([0x82, 0x80 | PAYLOAD, 0, 0, 0, 0]),
+  Buffer.from([0x81, 0x80 | PAYLOAD, 0, 0, 0, 0]),
   Buffer.alloc(PAYLOAD, 'a'),
 ])
 const ANSWER_BYTES = 2 + PAYLOAD
@@ -76,6 +78,7 @@ class Contestant {
 /** Messages a second, with so many on the way on each connection. */
 async function echo(contestant: Contestant, inFlight: number): Promise<number> {
   const sockets = await contestant.open(CONNECTIONS)
+  const packet = Buffer.concat(Array.from({ length: inFlight }, () => FRAME))
   let echoed = 0
   for (const socket of sockets) {
     let bytes = 0
@@ -84,10 +87,12 @@ async function echo(contestant: Contestant, inFlight: number): Promise<number> {
       const whole = Math.floor(bytes / ANSWER_BYTES)
       bytes -= whole * ANSWER_BYTES
       echoed += whole
-      if (whole > 0) socket.write(Buffer.concat(Array.from({ length: whole }, () => FRAME)))
+      if (whole > 0) socket.write(packet.subarray(0, whole * FRAME.length))
     })
-    socket.write(Buffer.concat(Array.from({ length: inFlight }, () => FRAME)))
+    socket.write(packet)
   }
+  await pause(WARM_UP)
+  echoed = 0
   const startedAt = performance.now()
   await pause(1_000)
   const rate = echoed / (performance.now() - startedAt)
@@ -121,25 +126,55 @@ async function end(sockets: readonly Socket[]): Promise<void> {
   )
 }
 
-const bare = await Contestant.start('bare')
-const ours = await Contestant.start('ours')
-const scenarios: ReadonlyArray<readonly [string, (contestant: Contestant) => Promise<number>]> = [
-  ['messages a second, 1 in flight', (contestant) => echo(contestant, 1)],
-  ['messages a second, 8 in flight', (contestant) => echo(contestant, 8)],
-  ['connections a second', churn],
-  ['heap of an idle connection', idle],
+/** What is measured, of whom, and against whom. */
+interface Scenario {
+  readonly name: string
+  readonly contestant: string
+  readonly reference: string
+  readonly measure: (contestant: Contestant) => Promise<number>
+}
+
+const ECHOES: ReadonlyArray<readonly [contestant: string, reference: string]> = [
+  ['ours', 'bare'],
+  ['ours, onMessage', 'bare, as text'],
+  ['ours, async onMessage', 'bare, as text'],
 ]
-for (const [name, measure] of scenarios) {
-  await measure(bare)
+
+const SCENARIOS: readonly Scenario[] = [
+  ...ECHOES.flatMap(([contestant, reference]) =>
+    [1, 8, 32].map((inFlight) => ({
+      name: `messages a second, ${inFlight} in flight`,
+      contestant,
+      reference,
+      measure: (server: Contestant) => echo(server, inFlight),
+    })),
+  ),
+  { name: 'connections a second', contestant: 'ours', reference: 'bare', measure: churn },
+  { name: 'heap of an idle connection', contestant: 'ours', reference: 'bare', measure: idle },
+]
+
+const contestants = new Map<string, Contestant>()
+
+async function contestantFor(name: string): Promise<Contestant> {
+  const contestant = contestants.get(name) ?? (await Contestant.start(name))
+  contestants.set(name, contestant)
+  return contestant
+}
+
+for (const { name, contestant, reference, measure } of SCENARIOS) {
+  const [ours, theirs] = [await contestantFor(contestant), await contestantFor(reference)]
+  await measure(theirs)
   await measure(ours)
   const ratios: number[] = []
   for (let pair = 0; pair < PAIRS; pair++) {
-    const reference = await measure(bare)
-    ratios.push((await measure(ours)) / reference)
+    // Each goes first as often as the other.
+    const first = await measure(pair % 2 === 0 ? theirs : ours)
+    const second = await measure(pair % 2 === 0 ? ours : theirs)
+    ratios.push(pair % 2 === 0 ? second / first : first / second)
   }
   ratios.sort((a, b) => a - b)
   const [least = 0, median = 0, most = 0] = [0, (PAIRS - 1) / 2, PAIRS - 1].map((i) => ratios[i])
-  console.log(`${name.padEnd(32)} ${median.toFixed(3)} (${least.toFixed(3)} to ${most.toFixed(3)})`)
+  const spread = `${median.toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)})`
+  console.log(`${contestant.padEnd(22)} ${name.padEnd(33)} ${spread}`)
 }
-bare.stop()
-ours.stop()
+for (const contestant of contestants.values()) contestant.stop()

@@ -39,6 +39,8 @@ export class Reader {
   readonly #route: Route
   readonly #inbox: Inbox<Received>
   readonly #calls: MessageCalls
+  /** So many bytes can only come of compression. */
+  readonly #most: number
   #idle: Deferred<void> | undefined
   #loop: MessageLoop | undefined
   #isHandlerSettled: boolean
@@ -53,6 +55,8 @@ export class Reader {
     this.#route = route
     this.#inbox = new Inbox(route.settings.inbox)
     this.#calls = new MessageCalls(listener, route)
+    const { maxBytes } = route.settings.inbox
+    this.#most = maxBytes + Math.max(maxBytes, ONE_READ) + listener.shell.maxPayload
     this.#isHandlerSettled = isHandlerSettled
   }
 
@@ -199,12 +203,6 @@ export class Reader {
     const { isOpen, hasSentClose } = this.#listener
     if (isOpen) return false
     return (hasSentClose && !this.#inbox.hasRoom) || this.#inbox.bytes > this.#most
-  }
-
-  /** So many bytes can only come of compression. */
-  get #most(): number {
-    const { maxBytes } = this.#route.settings.inbox
-    return maxBytes + Math.max(maxBytes, ONE_READ) + this.#listener.shell.maxPayload
   }
 
   /** Sees to what waits, as far as somebody can handle it. */

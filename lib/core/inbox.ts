@@ -43,7 +43,8 @@ export class Inbox<Message extends { readonly bytes: number }> {
   }
 
   get hasRoom(): boolean {
-    return this.#share() < 1
+    const { maxMessages, maxBytes } = this.#policy
+    return this.#count < maxMessages && this.#bytes < maxBytes
   }
 
   /** Whether the next message may be handled now. */
@@ -93,16 +94,17 @@ export class Inbox<Message extends { readonly bytes: number }> {
     return forgotten.length
   }
 
-  #weigh(bytes: number): void {
-    this.#bytes += bytes
-    const share = this.#share()
-    if (share >= 1) this.#isFull = true
-    else if (share <= 0.5) this.#isFull = false
+  get #count(): number {
+    return this.waiting + this.#handling
   }
 
-  /** How full it is, by the bound that is nearer. */
-  #share(): number {
+  #weigh(bytes: number): void {
+    this.#bytes += bytes
+    if (!this.#isFull) {
+      this.#isFull = !this.hasRoom
+      return
+    }
     const { maxMessages, maxBytes } = this.#policy
-    return Math.max((this.waiting + this.#handling) / maxMessages, this.#bytes / maxBytes)
+    this.#isFull = this.#count * 2 > maxMessages || this.#bytes * 2 > maxBytes
   }
 }
