@@ -13,6 +13,7 @@ const CONNECTIONS = 64
 const PAYLOAD = 64
 /** ms. */
 const WARM_UP = 200
+const DURATION = 700
 const HANDSHAKE = [
   'GET / HTTP/1.1',
   'Host: localhost',
@@ -94,7 +95,7 @@ async function echo(contestant: Contestant, inFlight: number): Promise<number> {
   await pause(WARM_UP)
   echoed = 0
   const startedAt = performance.now()
-  await pause(1_000)
+  await pause(DURATION)
   const rate = echoed / (performance.now() - startedAt)
   await end(sockets)
   return rate
@@ -153,28 +154,29 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'heap of an idle connection', contestant: 'ours', reference: 'bare', measure: idle },
 ]
 
-const contestants = new Map<string, Contestant>()
-
-async function contestantFor(name: string): Promise<Contestant> {
-  const contestant = contestants.get(name) ?? (await Contestant.start(name))
-  contestants.set(name, contestant)
-  return contestant
+/** Measures a process of its own each time: one may be lucky with its compiler for all its life. */
+async function measured({ measure }: Scenario, name: string): Promise<number> {
+  const contestant = await Contestant.start(name)
+  try {
+    await measure(contestant)
+    return await measure(contestant)
+  } finally {
+    contestant.stop()
+  }
 }
 
-for (const { name, contestant, reference, measure } of SCENARIOS) {
-  const [ours, theirs] = [await contestantFor(contestant), await contestantFor(reference)]
-  await measure(theirs)
-  await measure(ours)
+for (const scenario of SCENARIOS) {
+  const { name, contestant, reference } = scenario
   const ratios: number[] = []
   for (let pair = 0; pair < PAIRS; pair++) {
     // Each goes first as often as the other.
-    const first = await measure(pair % 2 === 0 ? theirs : ours)
-    const second = await measure(pair % 2 === 0 ? ours : theirs)
-    ratios.push(pair % 2 === 0 ? second / first : first / second)
+    const names = pair % 2 === 0 ? [reference, contestant] : [contestant, reference]
+    const results = new Map<string, number>()
+    for (const each of names) results.set(each, await measured(scenario, each))
+    ratios.push((results.get(contestant) ?? NaN) / (results.get(reference) ?? NaN))
   }
   ratios.sort((a, b) => a - b)
   const [least = 0, median = 0, most = 0] = [0, (PAIRS - 1) / 2, PAIRS - 1].map((i) => ratios[i])
   const spread = `${median.toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)})`
   console.log(`${contestant.padEnd(22)} ${name.padEnd(33)} ${spread}`)
 }
-for (const contestant of contestants.values()) contestant.stop()
