@@ -44,6 +44,7 @@ export class Reader {
   #idle: Deferred<void> | undefined
   #loop: MessageLoop | undefined
   #isHandlerSettled: boolean
+  #isHandling = false
   #isPausedByApp = false
   /** The end has come as far as it waits for messages: no new ones will come. */
   #isEnding = false
@@ -70,13 +71,8 @@ export class Reader {
     const inbox = this.#inbox
     const isNext = inbox.waiting === 0
     if (isNext && this.#isPlain) return true
-    if (isNext && this.#isReady && inbox.mayHandle && !this.#isUnwelcome) {
-      const bytes = sizeOf(data)
-      inbox.begin(bytes)
-      this.#handle(data, isBinary, bytes)
-      // The app itself may have emitted one meanwhile.
-      if (inbox.waiting > 0) this.#proceed()
-      this.#keepBounds()
+    if (isNext && this.#isReady && inbox.mayHandle && !this.#isHandling && !this.#isUnwelcome) {
+      this.#handleNow(data, isBinary)
     } else {
       this.#keep(data, isBinary)
     }
@@ -239,6 +235,21 @@ export class Reader {
   #handled(bytes: number): void {
     this.#inbox.end(bytes)
     this.#ease()
+  }
+
+  /** What a synchronous `onMessage` has handled at once never was in the inbox. */
+  #handleNow(data: unknown, isBinary: boolean): void {
+    this.#isHandling = true
+    const waiting = this.#calls.handle(data, isBinary)
+    this.#isHandling = false
+    if (waiting !== undefined) {
+      const bytes = sizeOf(data)
+      this.#inbox.begin(bytes)
+      void waiting.then(() => this.#handledLater(bytes))
+      this.#keepBounds()
+    }
+    // The app itself may have emitted one meanwhile.
+    if (this.#inbox.waiting > 0) this.#proceed()
   }
 
   #handle(data: unknown, isBinary: boolean, bytes: number): void {
