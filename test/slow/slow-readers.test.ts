@@ -11,7 +11,7 @@ import { connectOne } from '../support/server.js'
 
 const CHUNK = Buffer.alloc(16 * 1024)
 /** Fifteen times `outbox.maxAge`, what a `closeTimeout` grants to a peer that does not answer, and some for the sweep. */
-const BOUND = 15 * 10_000 + 3_000 + 2_000
+const BOUND = 15 * 10_000 + 3_000 + 12_000
 
 /** Sends whenever there is room, as long as the connection is open. */
 async function keepSending(socket: LifecycleSocket): Promise<void> {
