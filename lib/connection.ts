@@ -86,6 +86,7 @@ export class Connection
   received = 0
   /** Messages. */
   sent = 0
+  isHandlerSettled = false
   readonly shell: Shell
   readonly socket: ConnectionSocket
   readonly request: FastifyRequest
@@ -110,7 +111,6 @@ export class Connection
   #messagesReceived = 0
   /** `sweep.forgiven` when a message last came. */
   #forgiven: number
-  #isHandlerSettled = false
   /** Whether the app closed before its handler had settled, whatever had ended the connection by then. */
   #isRefused = false
   /** Whether ws has answered the peer's close frame. */
@@ -137,7 +137,7 @@ export class Connection
     if (idleTimeout !== false || maxLifetime !== false || handover.expiresAt !== Infinity) {
       this.#limits = this.#makeLimits(handover.expiresAt)
     }
-    if (onMessage !== undefined) this.#reader = new Reader(this, route, false)
+    if (onMessage !== undefined) this.#reader = new Reader(this, route)
     this.dueAt = this.#keepalive || this.#limits ? this.#openedAt : Infinity
   }
 
@@ -167,7 +167,7 @@ export class Connection
 
   get reader(): Reader {
     if (this.#reader !== undefined) return this.#reader
-    this.#reader = new Reader(this, this.#route, this.#isHandlerSettled)
+    this.#reader = new Reader(this, this.#route)
     // Nothing was received before the end, and nothing will be.
     if ('close' in this.#phase) this.#reader.abandon()
     return this.#reader
@@ -199,12 +199,13 @@ export class Connection
     const text = toReason(reason)
     // ws itself calls it once, to answer the peer's close frame. (And on a protocol error: then too
     // what waits for the handler is dropped.)
-    if (this.#hasConcluded || !isCloseFrameReceived(this.socket)) this.#noteRefusal()
-    else this.#hasConcluded = true
+    const isAnswer = isCloseFrameReceived(this.socket) && !this.#hasConcluded
+    if (isAnswer) this.#hasConcluded = true
+    else this.#noteRefusal()
     if (!this.isOpen) {
       this.#record.trustOwnClose()
       WebSocket.prototype.close.call(this.socket)
-    } else if (isCloseFrameReceived(this.socket)) {
+    } else if (isAnswer) {
       this.end('client-close', code, text)
     } else {
       this.#record.noteOwnClose()
@@ -216,7 +217,7 @@ export class Connection
     if (cause === 'server-terminate') this.#noteRefusal()
     if (this.socket.readyState === WebSocket.CLOSED) return
     this.#record.note(cause)
-    this.#writer?.letGo()
+    this.letGo()
     WebSocket.prototype.terminate.call(this.socket)
     this.#leaveOpen()
   }
@@ -263,7 +264,7 @@ export class Connection
   }
 
   handlerSettled(hasFailed: boolean): void {
-    this.#isHandlerSettled = true
+    this.isHandlerSettled = true
     this.#reader?.handlerSettled(hasFailed || this.#isRefused)
   }
 
@@ -328,6 +329,10 @@ export class Connection
 
   noteUnread(duration: number): void {
     this.#rate?.excuse(duration)
+  }
+
+  letGo(): void {
+    this.#writer?.letGo()
   }
 
   lookBy(at: number): void {
@@ -415,7 +420,7 @@ export class Connection
 
   #sendClose(code: number | undefined, reason: string): void {
     this.#record.noteSent(code, reason)
-    this.#writer?.letGo()
+    this.letGo()
     WebSocket.prototype.close.call(this.socket, code, reason)
     // The peer's close frame must get in, also where the app has paused reading.
     if (this.socket.isPaused) this.socket.resume()
@@ -423,7 +428,7 @@ export class Connection
   }
 
   #noteRefusal(): void {
-    if (!this.#isHandlerSettled) this.#isRefused = true
+    if (!this.isHandlerSettled) this.#isRefused = true
   }
 
   #sendableCode(code: unknown): number | undefined {

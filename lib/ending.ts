@@ -57,15 +57,17 @@ function noteStep(mortal: Mortal, step: string, outcome: StepOutcome): void {
   )
   // What it does from now on touches nothing: a failure is told to the log alone.
   void outcome.late.then((late) => {
-    if (late.status === 'failed') {
-      tell(
-        mortal.log,
-        'error',
-        { ...abandoned, err: late.error },
-        'a step that was left behind has failed',
-      )
-    }
+    if (late.status === 'failed') tellLateFailure(mortal, step, late.error)
   })
+}
+
+/** What was left behind has failed: only the log is told. */
+export function tellLateFailure(
+  { id, log, routeUrl: route }: Pick<Mortal, 'id' | 'log' | 'routeUrl'>,
+  step: string,
+  err: unknown,
+): void {
+  tell(log, 'error', { id, route, step, err }, 'a step that was left behind has failed')
 }
 
 /** Logs; where that fails, at an odd error or in the app's own logger, nothing must end differently. */

@@ -5,7 +5,7 @@ import type { CloseCause } from './core/close-info.js'
 import { Heartbeat, type HeartbeatPolicy, type Pulse } from './core/heartbeat.js'
 import { bytesHeld, bytesTaken, isQueued } from './internals.js'
 import type { Shell } from './shell.js'
-import { afterNextPoll } from './sweep.js'
+import { afterNextPoll, LONGEST_TICK } from './sweep.js'
 
 /** Whose heart it is. */
 export interface Peer {
@@ -18,9 +18,6 @@ export interface Peer {
   readonly sent: number
   terminate(cause: CloseCause): void
 }
-
-/** How old a sign of life can be when it is noticed, in ms. */
-const LOOKS_AT_LEAST_EVERY = 1_000
 
 const PAYLOAD_BYTES = 4
 
@@ -51,7 +48,7 @@ export class Keepalive {
   constructor(peer: Peer, policy: HeartbeatPolicy) {
     this.#peer = peer
     this.#lookEvery = Math.min(
-      LOOKS_AT_LEAST_EVERY,
+      LONGEST_TICK,
       policy.interval / 10,
       (policy.timeout || Infinity) / 10,
     )

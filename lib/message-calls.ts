@@ -3,7 +3,7 @@ import { WebSocket } from 'ws'
 import type { LifecycleSocket, Message } from './api.js'
 import type { Callbacks } from './callbacks.js'
 import type { CloseCause } from './core/close-info.js'
-import { tell } from './ending.js'
+import { tellLateFailure } from './ending.js'
 import { toError } from './errors.js'
 import type { Route } from './route.js'
 import type { Shell } from './shell.js'
@@ -13,6 +13,7 @@ import type { Verdict } from './validation.js'
 /** Whose messages they are. */
 export interface Caller {
   readonly id: string
+  readonly routeUrl: string
   readonly shell: Shell
   readonly socket: LifecycleSocket
   readonly request: FastifyRequest
@@ -103,13 +104,8 @@ export class MessageCalls {
   }
 
   #fail(error: unknown, step: string): undefined {
-    const { callbacks, id, log } = this.#caller
-    if (this.isLeftBehind) {
-      const fields = { id, route: this.#route.url, step, err: toError(error) }
-      tell(log, 'error', fields, 'a step that was left behind has failed')
-    } else {
-      callbacks.fail(error, step)
-    }
+    if (this.isLeftBehind) tellLateFailure(this.#caller, step, toError(error))
+    else this.#caller.callbacks.fail(error, step)
     return undefined
   }
 }

@@ -179,8 +179,18 @@ function resolveRoute(
     closeTimeout: options.closeTimeout ?? base.closeTimeout,
     cleanupTimeout: options.cleanupTimeout ?? base.cleanupTimeout,
     expectedCloseCodes: Object.freeze([...(options.expectedCloseCodes ?? base.expectedCloseCodes)]),
-    inbox: resolveInbox(options.inbox, base.inbox, where),
-    outbox: resolveOutbox(options.outbox, base.outbox, where),
+    inbox: fitted(
+      resolveGroup(options.inbox, INBOX_CHECKS, base.inbox, 'inbox', where),
+      options.inbox,
+      ['inbox', 'concurrency', 'maxMessages'],
+      where,
+    ),
+    outbox: fitted(
+      resolveGroup(options.outbox, OUTBOX_CHECKS, base.outbox, 'outbox', where),
+      options.outbox,
+      ['outbox', 'highWaterMark', 'maxBytes'],
+      where,
+    ),
     idleTimeout: options.idleTimeout ?? base.idleTimeout,
     maxLifetime: options.maxLifetime ?? base.maxLifetime,
     expiresAt: options.expiresAt ?? base.expiresAt,
@@ -221,33 +231,18 @@ function resolveKeepalive(
   return resolveGroup(option, KEEPALIVE_CHECKS, base || DEFAULTS.keepalive, 'keepalive', where)
 }
 
-/** One of two that must fit each other, where the other alone was given, follows it. */
-function resolveInbox(
-  option: LifecycleOptions['inbox'],
-  base: InboxPolicy,
+/** Of two that must fit each other, where one alone was given the other follows it. */
+function fitted<Settings extends object>(
+  settings: Settings,
+  option: Partial<Settings> | undefined,
+  [group, name, bound]: readonly [string, keyof Settings & string, keyof Settings & string],
   where: string,
-): InboxPolicy {
-  const inbox = resolveGroup(option, INBOX_CHECKS, base, 'inbox', where)
-  const { concurrency, maxMessages } = inbox
-  if (concurrency <= maxMessages) return inbox
-  if (option?.concurrency === undefined)
-    return Object.freeze({ ...inbox, concurrency: maxMessages })
-  if (option.maxMessages === undefined) return Object.freeze({ ...inbox, maxMessages: concurrency })
-  return refuseMore('inbox.concurrency', concurrency, 'inbox.maxMessages', maxMessages, where)
-}
-
-function resolveOutbox(
-  option: LifecycleOptions['outbox'],
-  base: OutboxPolicy,
-  where: string,
-): OutboxPolicy {
-  const outbox = resolveGroup(option, OUTBOX_CHECKS, base, 'outbox', where)
-  const { highWaterMark, maxBytes } = outbox
-  if (highWaterMark <= maxBytes) return outbox
-  if (option?.highWaterMark === undefined)
-    return Object.freeze({ ...outbox, highWaterMark: maxBytes })
-  if (option.maxBytes === undefined) return Object.freeze({ ...outbox, maxBytes: highWaterMark })
-  return refuseMore('outbox.highWaterMark', highWaterMark, 'outbox.maxBytes', maxBytes, where)
+): Settings {
+  const [value, limit] = [Number(settings[name]), Number(settings[bound])]
+  if (value <= limit) return settings
+  if (option?.[name] === undefined) return Object.freeze({ ...settings, [name]: limit })
+  if (option[bound] === undefined) return Object.freeze({ ...settings, [bound]: value })
+  return refuseMore(`${group}.${name}`, value, `${group}.${bound}`, limit, where)
 }
 
 /** Neither of its members has a default. */

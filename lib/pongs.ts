@@ -2,14 +2,14 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import { bytesHeld, queuedFrames } from './internals.js'
-import type { Writer } from './writer.js'
 
 /** Whose peer sends pings. */
 export interface Answerer {
   readonly socket: WebSocket
   readonly raw: Duplex
-  readonly writer: Writer
   readonly isOpen: boolean
+  /** Hands what is held back for the end of the turn to the raw stream. */
+  letGo(): void
 }
 
 /** Answers a peer's pings; behind a backlog the latest only, one at a time (RFC 6455 §5.5.3). */
@@ -36,9 +36,9 @@ export class Pongs {
   }
 
   #hasBacklog(): boolean {
-    const { socket, raw, writer } = this.#answerer
+    const { socket, raw } = this.#answerer
     // What we hold back ourselves is none.
-    writer.letGo()
+    this.#answerer.letGo()
     if (queuedFrames(socket) > 0) return true
     return raw instanceof Socket ? bytesHeld(raw) > 0 : raw.writableNeedDrain
   }

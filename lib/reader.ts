@@ -11,6 +11,8 @@ import type { Route } from './route.js'
 /** Whose messages are read. */
 export interface Listener extends Caller {
   readonly isOpen: boolean
+  /** Whether the route's handler has returned, and what it returned has settled. */
+  readonly isHandlerSettled: boolean
   /** Whether we have sent a close frame: reading goes on then, whatever is full. */
   readonly hasSentClose: boolean
   lookBy(at: number): void
@@ -43,7 +45,6 @@ export class Reader {
   readonly #most: number
   #idle: Deferred<void> | undefined
   #loop: MessageLoop | undefined
-  #isHandlerSettled: boolean
   #isHandling = false
   #isPausedByApp = false
   /** The end has come as far as it waits for messages: no new ones will come. */
@@ -51,14 +52,13 @@ export class Reader {
   #waitingSince = Infinity
   #pausedAt = 0
 
-  constructor(listener: Listener, route: Route, isHandlerSettled: boolean) {
+  constructor(listener: Listener, route: Route) {
     this.#listener = listener
     this.#route = route
     this.#inbox = new Inbox(route.settings.inbox)
     this.#calls = new MessageCalls(listener, route)
     const { maxBytes } = route.settings.inbox
     this.#most = maxBytes + Math.max(maxBytes, ONE_READ) + listener.shell.maxPayload
-    this.#isHandlerSettled = isHandlerSettled
   }
 
   /** Whether messages wait or are being handled, or reading is paused. */
@@ -81,7 +81,7 @@ export class Reader {
 
   /** No plain listener heard a message that is for nobody else. */
   unheard(data: unknown, isBinary: boolean): void {
-    if (this.#isHandlerSettled) this.#discard(1)
+    if (this.#listener.isHandlerSettled) this.#discard(1)
     else this.#keep(data, isBinary)
   }
 
@@ -90,9 +90,8 @@ export class Reader {
     if (this.#inbox.waiting > 0) queueMicrotask(() => this.#proceed())
   }
 
-  /** From now on messages need not wait for the route's handler; one that has refused wants none. */
+  /** Messages need not wait for the route's handler any more; one that has refused wants none. */
   handlerSettled(hasRefused: boolean): void {
-    this.#isHandlerSettled = true
     this.#waitingSince = Infinity
     if (hasRefused) this.drop()
     else this.#proceed()
@@ -166,9 +165,9 @@ export class Reader {
     return this.#route.settings.onMessage === undefined && this.#loop === undefined
   }
 
-  /** Whether `onMessage` may be called. A loop takes messages by itself: the handler stands in it. */
+  /** Whether `onMessage` may be called. */
   get #isReady(): boolean {
-    return this.#isHandlerSettled && this.#loop === undefined
+    return this.#route.settings.onMessage !== undefined && this.#listener.isHandlerSettled
   }
 
   #keep(data: unknown, isBinary: boolean): void {
@@ -179,7 +178,8 @@ export class Reader {
       return
     }
     inbox.push({ data, isBinary, bytes: sizeOf(data) })
-    if (!this.#isHandlerSettled && this.#waitingSince === Infinity && this.#loop === undefined) {
+    const isHandlerAwaited = !this.#listener.isHandlerSettled && this.#loop === undefined
+    if (isHandlerAwaited && this.#waitingSince === Infinity) {
       this.#waitingSince = shell.clock.now()
       this.#listener.lookBy(this.#waitingSince + this.#route.settings.cleanupTimeout)
     }
@@ -204,22 +204,18 @@ export class Reader {
   /** Sees to what waits, as far as somebody can handle it. */
   #proceed(): void {
     const inbox = this.#inbox
-    if (this.#loop !== undefined) return
-    if (this.#route.settings.onMessage === undefined) {
-      while (this.#isPlain && this.#calls.hasListeners) {
-        const received = inbox.shift()
-        if (received === undefined) break
-        this.#calls.tellListeners(received.data, received.isBinary)
-        inbox.end(received.bytes)
-      }
-      if (this.#isPlain && this.#isHandlerSettled) this.#discard(inbox.clear())
-    } else if (this.#isHandlerSettled) {
-      while (inbox.mayHandle) {
-        const received = inbox.shift()
-        if (received === undefined) break
-        this.#handle(received.data, received.isBinary, received.bytes)
-      }
+    while (this.#isPlain && this.#calls.hasListeners) {
+      const received = inbox.shift()
+      if (received === undefined) break
+      this.#calls.tellListeners(received.data, received.isBinary)
+      inbox.end(received.bytes)
     }
+    while (this.#isReady && inbox.mayHandle) {
+      const received = inbox.shift()
+      if (received === undefined) break
+      this.#handle(received.data, received.isBinary, received.bytes)
+    }
+    if (this.#isPlain && this.#listener.isHandlerSettled) this.#discard(inbox.clear())
     this.#ease()
   }
 
@@ -232,11 +228,6 @@ export class Reader {
     return { message: toMessage(data, isBinary), bytes }
   }
 
-  #handled(bytes: number): void {
-    this.#inbox.end(bytes)
-    this.#ease()
-  }
-
   /** What a synchronous `onMessage` has handled at once never was in the inbox. */
   #handleNow(data: unknown, isBinary: boolean): void {
     this.#isHandling = true
@@ -245,7 +236,7 @@ export class Reader {
     if (waiting !== undefined) {
       const bytes = sizeOf(data)
       this.#inbox.begin(bytes)
-      void waiting.then(() => this.#handledLater(bytes))
+      void waiting.then(() => this.#handled(bytes))
       this.#keepBounds()
     }
     // The app itself may have emitted one meanwhile.
@@ -255,10 +246,11 @@ export class Reader {
   #handle(data: unknown, isBinary: boolean, bytes: number): void {
     const waiting = this.#calls.handle(data, isBinary)
     if (waiting === undefined) this.#inbox.end(bytes)
-    else void waiting.then(() => this.#handledLater(bytes))
+    else void waiting.then(() => this.#handled(bytes))
   }
 
-  #handledLater(bytes: number): void {
+  /** One that was not handled at once. */
+  #handled(bytes: number): void {
     this.#inbox.end(bytes)
     this.#proceed()
   }

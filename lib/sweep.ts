@@ -9,7 +9,8 @@ export interface Swept {
 }
 
 const SHORTEST_TICK = 10
-const LONGEST_TICK = 1_000
+/** ms; also how often whoever has something to watch is looked at, at least. */
+export const LONGEST_TICK = 1_000
 /** So many pings leave in one turn of the loop: about a millisecond of work. */
 const TASKS_PER_TURN = 64
 

@@ -8,7 +8,7 @@ import { OutboxAge, type OutboxPolicy } from './core/outbox.js'
 import { bytesHeld, bytesTaken, queuedFrames } from './internals.js'
 import { sizeAtMost, sizeOf } from './payload.js'
 import type { Shell } from './shell.js'
-import { afterNextPoll } from './sweep.js'
+import { afterNextPoll, LONGEST_TICK } from './sweep.js'
 
 type Data = Parameters<WebSocket['send']>[0]
 type Callback = (error?: Error) => void
@@ -54,8 +54,6 @@ const LEAST_MESSAGES = 1024
 
 /** RFC 6455 §5.5. */
 const MOST_CONTROL = 125
-
-const LOOKS_AT_LEAST_EVERY = 1_000
 
 /**
  * The outbox of a connection: what was sent and not yet written to the network. What one turn of
@@ -188,7 +186,7 @@ export class Writer implements Holder {
     else this.#isStuck = isStuck
     this.#tellRoom()
     const isAwaited = this.#age !== undefined || this.#waiters.length > 0
-    return isAwaited ? Math.min(LOOKS_AT_LEAST_EVERY, (maxAge || Infinity) / 10) : Infinity
+    return isAwaited ? Math.min(LONGEST_TICK, (maxAge || Infinity) / 10) : Infinity
   }
 
   #looksStuck(alive: number): boolean {
@@ -222,15 +220,14 @@ export class Writer implements Holder {
 
   /** Whether a message of so many bytes is too much. */
   #isFull(bytes: number): boolean {
-    const { bufferedAmount } = this.#sender.socket
-    const { maxBytes } = this.#policy
-    const isKernelFull = bytesHeld(this.#sender.raw) > 0
-    const most = maxBytes + (isKernelFull ? 0 : KERNEL_ROOM)
     if (this.#isStuck) return true
+    const { socket, raw } = this.#sender
+    const { bufferedAmount } = socket
     // ws queues what waits to be compressed, also messages of no bytes.
-    const queued = queuedFrames(this.#sender.socket)
+    const queued = queuedFrames(socket)
     // Where nothing waits, a message of any size may leave.
     if (bufferedAmount === 0 && queued === 0) return false
+    const most = this.#policy.maxBytes + (bytesHeld(raw) > 0 ? 0 : KERNEL_ROOM)
     const mostMessages = Math.max(LEAST_MESSAGES, most / BYTES_A_MESSAGE)
     return bufferedAmount + bytes > most || Math.max(this.#unwritten, queued) >= mostMessages
   }
@@ -318,7 +315,7 @@ export class Writer implements Holder {
   #waitForRoom(): Promise<boolean> {
     const { shell } = this.#sender
     // Where a control frame of our own went over the mark no callback tells, but a look does.
-    this.#sender.lookBy(shell.clock.now() + LOOKS_AT_LEAST_EVERY)
+    this.#sender.lookBy(shell.clock.now() + LONGEST_TICK)
     return new Promise((resolve) => {
       this.#waiters.push(resolve)
     })
