@@ -5,36 +5,18 @@ import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import type { InboxOptions, LifecycleSocket, RouteLifecycleOptions } from '../lib/index.js'
 import { within } from './support/bound.js'
+import { roundTrip, texts } from './support/exchange.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { type Gate, gate } from './support/gate.js'
+import { rawOf } from './support/outbox.js'
 import { DEFLATE, OPCODE, RawPeer } from './support/raw-peer.js'
 import { connectOne } from './support/server.js'
+import { until } from './support/timed.js'
 
 const { closeFrame, deflated, frame } = RawPeer
 
 /** What one read of a socket holds at most. */
 const ONE_READ = 64 * 1024
-
-function texts(...payloads: string[]): Buffer[] {
-  return payloads.map((payload) => frame(OPCODE.text, payload))
-}
-
-/** Resolves when the server has read all that was sent before; other frames are dropped. */
-async function roundTrip(peer: RawPeer): Promise<void> {
-  peer.send(frame(OPCODE.ping))
-  await within(peer.nextOf(OPCODE.pong), 'a pong')
-}
-
-/** Lets the loop poll until something holds, for a bounded time. */
-async function until(holds: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 20_000 && !holds(); turn++) await turns(1)
-  assert.ok(holds())
-}
-
-/** What no public property of ws tells. */
-function rawOf(socket: LifecycleSocket): Socket {
-  return Reflect.get(socket, '_socket') as Socket
-}
 
 /** Resolves when the server reads no more for 50 polls of the loop. */
 async function stalled(raw: Socket): Promise<number> {

@@ -4,6 +4,7 @@ import { on, once } from 'node:events'
 import { test } from 'node:test'
 import type { LifecycleSocket, RouteLifecycleOptions } from '../lib/index.js'
 import { within } from './support/bound.js'
+import { roundTrip, texts } from './support/exchange.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { gate, never } from './support/gate.js'
 import { type LogLine, logLines } from './support/log-lines.js'
@@ -11,16 +12,6 @@ import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { connectOne, serve, portOf } from './support/server.js'
 
 const { closeFrame, frame } = RawPeer
-
-function texts(...payloads: string[]): Buffer[] {
-  return payloads.map((payload) => frame(OPCODE.text, payload))
-}
-
-/** Resolves when the server has read all that was sent before; other frames are dropped. */
-async function roundTrip(peer: RawPeer): Promise<void> {
-  peer.send(frame(OPCODE.ping))
-  await within(peer.nextOf(OPCODE.pong), 'a pong')
-}
 
 type Hear = (data: unknown) => void
 

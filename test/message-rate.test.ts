@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import type { LifecycleSocket } from '../lib/index.js'
 import { within } from './support/bound.js'
+import { roundTrip } from './support/exchange.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { gate } from './support/gate.js'
 import { DEFLATE, OPCODE, RawPeer } from './support/raw-peer.js'
@@ -42,12 +43,6 @@ async function connectTimed(t: TestContext, reads = listens, setup: OneRoute = {
 
 function texts(from: number, to: number): Buffer[] {
   return Array.from({ length: to - from + 1 }, (_, index) => frame(OPCODE.text, `${from + index}`))
-}
-
-/** Waits until the server has read all that the peer has sent, by its answer to a ping. */
-async function roundTrip(peer: RawPeer): Promise<void> {
-  peer.send(frame(OPCODE.ping, 'read?'))
-  await within(peer.nextOf(OPCODE.pong), 'a pong')
 }
 
 async function leave({ peer, socket }: Timed): Promise<void> {

@@ -3,45 +3,20 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { RouteLifecycleOptions } from '../lib/index.js'
 import { within } from './support/bound.js'
+import { ENDS } from './support/ends.js'
+import { roundTrip, texts } from './support/exchange.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { type Gate, gate, never } from './support/gate.js'
 import { type LogLine, logLines } from './support/log-lines.js'
-import { DEFLATE, OPCODE, RawPeer } from './support/raw-peer.js'
+import { DEFLATE, RawPeer } from './support/raw-peer.js'
 import { type Connected, connectOne, type OneRoute } from './support/server.js'
+import { until } from './support/timed.js'
 
-const { closeFrame, deflated, frame } = RawPeer
-
-function texts(...payloads: string[]): Buffer[] {
-  return payloads.map((payload) => frame(OPCODE.text, payload))
-}
-
-/** Resolves when the server has read all that was sent before; other frames are dropped. */
-async function roundTrip(peer: RawPeer): Promise<void> {
-  peer.send(frame(OPCODE.ping))
-  await within(peer.nextOf(OPCODE.pong), 'a pong')
-}
-
-/** Lets the loop poll until something holds, for a bounded time. */
-async function until(holds: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 20_000 && !holds(); turn++) await turns(1)
-  assert.ok(holds())
-}
+const { closeFrame, deflated } = RawPeer
 
 /** Resolves when the transport is gone; hooks and releases may still run. */
 async function gone({ socket }: Pick<Connected, 'socket'>): Promise<void> {
   await until(() => socket.readyState === socket.CLOSED)
-}
-
-const ENDS: Readonly<Record<string, (connected: Connected) => unknown>> = {
-  "the peer's close frame": ({ peer }) => peer.send(closeFrame(4000)),
-  'a FIN': ({ peer }) => peer.finish(),
-  'a RST': ({ peer }) => peer.reset(),
-  'our close()': async ({ peer, socket }) => {
-    socket.close(1000)
-    await peer.nextOf(OPCODE.close)
-    peer.send(closeFrame(1000))
-  },
-  'our terminate()': ({ socket }) => socket.terminate(),
 }
 
 for (const [what, end] of Object.entries(ENDS)) {

@@ -3,22 +3,13 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { RouteLifecycleOptions } from '../lib/index.js'
 import { within } from './support/bound.js'
+import { roundTrip, texts } from './support/exchange.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { type Gate, gate } from './support/gate.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { type Connected, connectOne } from './support/server.js'
 
-const { closeFrame, frame } = RawPeer
-
-function texts(...payloads: string[]): Buffer[] {
-  return payloads.map((payload) => frame(OPCODE.text, payload))
-}
-
-/** Resolves when the server has read all that was sent before; other frames are dropped. */
-async function roundTrip(peer: RawPeer): Promise<void> {
-  peer.send(frame(OPCODE.ping))
-  await within(peer.nextOf(OPCODE.pong), 'a pong')
-}
+const { closeFrame } = RawPeer
 
 interface Drained extends Connected {
   readonly clock: FakeClock

@@ -4,23 +4,16 @@ import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import type { LifecycleSocket, Message } from '../lib/index.js'
 import { within } from './support/bound.js'
+import { ENDS } from './support/ends.js'
+import { roundTrip, texts } from './support/exchange.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { gate } from './support/gate.js'
 import { logLines } from './support/log-lines.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
-import { type Connected, connectOne } from './support/server.js'
+import { connectOne } from './support/server.js'
+import { until } from './support/timed.js'
 
 const { closeFrame, frame } = RawPeer
-
-function texts(...payloads: string[]): Buffer[] {
-  return payloads.map((payload) => frame(OPCODE.text, payload))
-}
-
-/** Resolves when the server has read all that was sent before; other frames are dropped. */
-async function roundTrip(peer: RawPeer): Promise<void> {
-  peer.send(frame(OPCODE.ping))
-  await within(peer.nextOf(OPCODE.pong), 'a pong')
-}
 
 /** Takes what a loop gives, until it ends. */
 async function collect(socket: LifecycleSocket, into: unknown[]): Promise<void> {
@@ -93,18 +86,6 @@ test('the bounds of the inbox hold for a loop: full, reading pauses; half empty,
     await turns(1)
   }
 })
-
-const ENDS: Readonly<Record<string, (connected: Connected) => unknown>> = {
-  "the peer's close frame": ({ peer }) => peer.send(closeFrame(1000)),
-  'a FIN': ({ peer }) => peer.finish(),
-  'a RST': ({ peer }) => peer.reset(),
-  'our close()': async ({ peer, socket }) => {
-    socket.close(1000)
-    await peer.nextOf(OPCODE.close)
-    peer.send(closeFrame(1000))
-  },
-  'our terminate()': ({ socket }) => socket.terminate(),
-}
 
 for (const [what, end] of Object.entries(ENDS)) {
   test(`a loop that waits for a message ends after ${what}`, async (t) => {
@@ -468,9 +449,3 @@ test('a handler that stands in its loop for ever keeps nothing waiting: no warni
     [],
   )
 })
-
-/** Lets the loop poll until something holds, for a bounded time. */
-async function until(holds: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 10_000 && !holds(); turn++) await turns(1)
-  assert.ok(holds())
-}

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import type { LifecycleSocket, Message } from '../lib/index.js'
-import { within } from './support/bound.js'
+import { roundTrip, texts } from './support/exchange.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { FAULTS } from './support/faults.js'
 import { gate, type Gate, never } from './support/gate.js'
@@ -11,16 +11,6 @@ import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { connectOne, portOf, serve } from './support/server.js'
 
 const { closeFrame, frame } = RawPeer
-
-function texts(...payloads: string[]): Buffer[] {
-  return payloads.map((payload) => frame(OPCODE.text, payload))
-}
-
-/** Resolves when the server has read all that was sent before; other frames are dropped. */
-async function roundTrip(peer: RawPeer): Promise<void> {
-  peer.send(frame(OPCODE.ping))
-  await within(peer.nextOf(OPCODE.pong), 'a pong')
-}
 
 /** An onMessage whose calls end when the test says so. */
 class Calls {

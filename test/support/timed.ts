@@ -22,6 +22,6 @@ export function assertBetween(value: number, from: number, to: number): void {
 
 /** Lets the loop poll until something holds, for a bounded time. */
 export async function until(holds: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 10_000 && !holds(); turn++) await turns(1)
+  for (let turn = 0; turn < 20_000 && !holds(); turn++) await turns(1)
   assert.ok(holds(), `Expected ${String(holds)}`)
 }
