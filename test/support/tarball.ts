@@ -52,13 +52,16 @@ async function linkDependencies(target: string): Promise<void> {
   }
 }
 
+/** ms. A compiler takes its time on a loaded machine; only what hangs for ever is stopped. */
+const LONG = 10 * 60_000
+
 /** Runs Node in `cwd` and hands back how that ended; never rejects for an exit code. */
 export async function runNode(
   args: readonly string[],
   cwd: string,
 ): Promise<{ code: unknown; stdout: string; stderr: string }> {
   try {
-    const { stdout, stderr } = await run(process.execPath, args, { cwd, env, timeout: 60_000 })
+    const { stdout, stderr } = await run(process.execPath, args, { cwd, env, timeout: LONG })
     return { code: 0, stdout, stderr }
   } catch (error) {
     const { code, stdout, stderr } = error as { code: unknown; stdout: string; stderr: string }
