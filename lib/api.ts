@@ -147,6 +147,22 @@ export interface OutboxOptions {
   overflow?: 'close' | 'drop'
 }
 
+/** A limit for each of many. */
+export interface ConnectionsPerKey<Request = FastifyRequest> {
+  /**
+   * So many connections at once of one key; what comes on top gets 429 with `Retry-After`
+   * (`FST_ERR_WSL_TOO_MANY_CONNECTIONS_PER_KEY`). Given at the plugin, the routes without one of their own
+   * count together; `Infinity` on a route takes it off.
+   */
+  max: number
+  /**
+   * Whose connection it is; asked after the route's hooks, so that it sees whom they found.
+   * `undefined`: not limited. Anything else but a string is refused, with a 500; a throw is as one in a hook.
+   * @default request.ip
+   */
+  key?: (request: Request) => string | undefined
+}
+
 /** How all connections end at shutdown. */
 export interface DrainOptions {
   /**
@@ -234,6 +250,37 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
    * @default 10_000
    */
   handshakeTimeout?: number | false
+  /**
+   * Whose pages may connect, by the `Origin` that browsers send (RFC 6455 §10.2); else 403
+   * (`FST_ERR_WSL_ORIGIN`). `'same-origin'`: those of the host that the request asks for
+   * (`request.host`, so `trustProxy` counts), over a scheme that is not the weaker one. `'*'`:
+   * everybody's. A list: these origins (`'https://app.example'`: scheme, host and port, no path) and
+   * those that a pattern matches, which has to end in `$`. A function: those for which it returns, or
+   * resolves with, `true`; asked within `handshakeTimeout`, a throw is as one in a hook. A request
+   * without an `Origin` comes from no browser, and passes; one whose `Origin` is none passes `'*'` alone.
+   * @default 'same-origin'
+   */
+  allowedOrigins?:
+    | 'same-origin'
+    | '*'
+    | ReadonlyArray<string | RegExp>
+    | ((origin: string, request: Request) => boolean | Promise<boolean>)
+  /**
+   * So many connections at once, upgrades that are not decided included; what comes on top gets 503
+   * with `Retry-After` (`FST_ERR_WSL_TOO_MANY_CONNECTIONS`), before the route's hooks run. Of the
+   * plugin: of the whole server. Of a route: of that route; both hold.
+   * @default Infinity
+   */
+  maxConnections?: number
+  /** So many connections at once for each user, address, or whatever `key` makes of a request. */
+  maxConnectionsPerKey?: ConnectionsPerKey<Request>
+  /**
+   * How a refusal for its origin, a limit or a key is told. `'http'`: by a status, which browsers do
+   * not show to a page. `'close-frame'`: by a 101 and a close frame, 3003 for the origin, 1013 for the
+   * limits; the handler does not run, and the socket ends within `closeTimeout`. Other refusals stay HTTP.
+   * @default 'http'
+   */
+  refuse?: 'http' | 'close-frame'
   /**
    * Called before `onClose` if `close.expected` is `false`. Awaited, for at most `cleanupTimeout`.
    * What it throws goes to `onHandlerError`.
@@ -344,9 +391,11 @@ export interface DrainReport {
 
 /**
  * Why an upgrade was refused: `draining` (503), `route` (404, or 500 for a route that was declared
- * before the plugin had loaded), `handshake` (503, `handshakeTimeout`).
+ * before the plugin had loaded), `origin` (403, `allowedOrigins`), `limit` (503, `maxConnections`),
+ * `key` (429, `maxConnectionsPerKey`), `handshake` (503, `handshakeTimeout`), `hook`
+ * (`reply.refuseWebsocket`). An answer that a hook of the app gives itself is not counted.
  */
-export type RefusalReason = 'draining' | 'route' | 'handshake'
+export type RefusalReason = 'draining' | 'route' | 'origin' | 'limit' | 'key' | 'handshake' | 'hook'
 
 /** Counts since the server started, but for `open`. */
 export interface LifecycleStats {

@@ -144,6 +144,23 @@ declare module 'fastify' {
     wsScope: ConnectionScope | undefined
   }
 
+  interface FastifyReply {
+    /**
+     * Refuses an upgrade in a way that a browser's page can see: a 101, then a close frame at once
+     * (RFC 6455 §7.4), as for authentication that has failed. The handler does not run, no further
+     * hook does, and the socket ends within `closeTimeout`. A `code` that may not be sent becomes
+     * 3000, a `reason` is cut to 123 bytes of UTF-8. For the hooks onRequest to preHandler (return it from an
+     * async one, do not call `done` after it in another) and for error handlers. Does nothing to an upgrade that is over.
+     * On a request that is no upgrade it answers by HTTP: 401 for 3000, 403 for 3003, 503 for 1012
+     * and 1013, else 400.
+     * @param code 3000 (Unauthorized) by default
+     * @param reason for the close frame, `''` by default
+     * @throws `FST_ERR_WSL_TOO_LATE_TO_REFUSE` once the upgrade is being answered: after
+     * `reply.send()`, as in preSerialization, onSend and onResponse hooks, and after the 101
+     */
+    refuseWebsocket(code?: number, reason?: string): FastifyReply
+  }
+
   interface RouteShorthandOptions<
     RawServer extends RawServerBase = RawServerDefault,
     RawRequest extends RawRequestDefaultExpression<RawServer> =

@@ -31,6 +31,20 @@ export function whole(from: number, of: string): Check {
   }
 }
 
+export function orInfinity(check: Check): Check {
+  return {
+    expected: `${check.expected}, or Infinity`,
+    accepts: (value) => value === Infinity || check.accepts(value),
+  }
+}
+
+export function oneOf(...values: string[]): Check {
+  return {
+    expected: values.map((value) => `'${value}'`).join(' or '),
+    accepts: (value) => typeof value === 'string' && values.includes(value),
+  }
+}
+
 export const HOOK: Check = {
   expected: 'a function',
   accepts: (value) => typeof value === 'function',
@@ -72,7 +86,12 @@ export function check(
   }
 }
 
-export function refuse(name: string, wanted: Check, value: unknown, where: string): never {
+export function refuse(
+  name: string,
+  wanted: Pick<Check, 'expected'>,
+  value: unknown,
+  where: string,
+): never {
   throw invalidOption(
     `Expected \`${name}\` to be ${wanted.expected}, got ${show(value)}, in ${where}`,
   )

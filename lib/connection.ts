@@ -9,6 +9,7 @@ import { CloseDeadline } from './core/close-deadline.js'
 import { type CloseCause, type CloseInfo, closeLogLevel } from './core/close-info.js'
 import { CloseRecord } from './core/close-record.js'
 import { goodbyeBudget } from './core/drain-plan.js'
+import type { Slots } from './core/limits.js'
 import { MessageRate } from './core/message-rate.js'
 import { type Release, ReleaseScope, type ScopeOwner } from './core/scope.js'
 import { TIME_CODES, type TimeFacts, TimeLimits } from './core/time-limits.js'
@@ -39,6 +40,8 @@ export interface Handover {
   readonly bytesRead: number
   /** When the credentials end, epoch ms. */
   readonly expiresAt: number
+  /** Its places in the limits; they are given back when the transport is gone. */
+  readonly slots: Slots | undefined
 }
 
 /**
@@ -93,6 +96,7 @@ export class Connection
   readonly raw: Duplex
   readonly callbacks: Callbacks
   readonly #route: Route
+  readonly #slots: Slots | undefined
   readonly #record = new CloseRecord()
   readonly #closed = new Deferred<CloseInfo>()
   readonly #keepalive: Keepalive | undefined
@@ -125,6 +129,7 @@ export class Connection
     this.raw = raw
     this.callbacks = new Callbacks(this, route)
     this.#route = route
+    this.#slots = handover.slots
     this.#scope = scope
     this.#openedAt = shell.clock.now()
     this.#openedAtWall = shell.clock.wall()
@@ -510,6 +515,7 @@ export class Connection
     )
     this.#phase = { name: 'closed', close }
     this.#writer?.end()
+    this.#slots?.giveBack()
     this.shell.sweep.delete(this)
     this.shell.registry.closed(close.cause)
     const { cause, initiator, clean, expected, duration } = close

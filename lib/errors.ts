@@ -9,7 +9,11 @@ export type LifecycleErrorCode =
   | 'FST_ERR_WSL_HANDSHAKE_TIMEOUT'
   | 'FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE'
   | 'FST_ERR_WSL_ROUTE_BEFORE_PLUGIN'
+  | 'FST_ERR_WSL_ORIGIN'
+  | 'FST_ERR_WSL_TOO_MANY_CONNECTIONS'
+  | 'FST_ERR_WSL_TOO_MANY_CONNECTIONS_PER_KEY'
   | 'FST_ERR_WSL_CREDENTIALS_EXPIRED'
+  | 'FST_ERR_WSL_TOO_LATE_TO_REFUSE'
   | 'FST_ERR_WSL_TWO_READERS'
   | 'FST_ERR_WSL_CONNECTION_CLOSED'
 
@@ -50,10 +54,34 @@ export const routeBeforePlugin: ErrorFactory = define(
   500,
 )
 
+export const originRefused: ErrorFactory = define(
+  'FST_ERR_WSL_ORIGIN',
+  'The origin %s may not open a WebSocket here, where the host is %s%s: if it is yours, list it in `allowedOrigins`; behind a proxy that changes the host, have it forward the Host header, or set `trustProxy`',
+  403,
+)
+
+export const tooManyConnections: ErrorFactory = define(
+  'FST_ERR_WSL_TOO_MANY_CONNECTIONS',
+  'There are as many WebSocket connections as the `maxConnections` of %s allows',
+  503,
+)
+
+export const tooManyConnectionsPerKey: ErrorFactory = define(
+  'FST_ERR_WSL_TOO_MANY_CONNECTIONS_PER_KEY',
+  'This client has as many WebSocket connections as the `maxConnectionsPerKey` of %s allows',
+  429,
+)
+
 export const credentialsExpired: ErrorFactory = define(
   'FST_ERR_WSL_CREDENTIALS_EXPIRED',
   'The credentials of this request have expired',
   401,
+)
+
+export const tooLateToRefuse: ErrorFactory = define(
+  'FST_ERR_WSL_TOO_LATE_TO_REFUSE',
+  '%s is being answered already: call reply.refuseWebsocket() before anything else answers, from a hook (onRequest to preHandler) or an error handler',
+  500,
 )
 
 export const twoReaders: ErrorFactory = define(

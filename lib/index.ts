@@ -12,6 +12,7 @@ import { createPlugin } from './plugin.js'
 
 export type {
   ConnectionScope,
+  ConnectionsPerKey,
   DrainOptions,
   DrainReport,
   InboxOptions,

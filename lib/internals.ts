@@ -18,6 +18,7 @@ interface Transport {
 }
 
 interface NodeInternals {
+  readonly _httpMessage?: unknown
   readonly _handle?: (Transport & { readonly _parent?: Transport }) | null
 }
 
@@ -52,6 +53,11 @@ export function bytesTaken(raw: Duplex): number | undefined {
   if (transport?.bytesWritten === undefined || transport.writeQueueSize === undefined)
     return undefined
   return transport.bytesWritten - transport.writeQueueSize
+}
+
+/** Whether the response to a request of this socket is not written to its end yet. */
+export function isResponding(raw: Duplex): boolean {
+  return Boolean((raw as NodeInternals)._httpMessage)
 }
 
 /** How many bytes libuv holds because the kernel takes no more. */

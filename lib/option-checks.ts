@@ -1,11 +1,21 @@
 import type { LifecycleOptions, RouteLifecycleOptions, WebsocketLifecycleOptions } from './api.js'
-import { type Check, duration, GROUP, HOOK, INT32_MAX, orFalse, whole } from './checks.js'
+import {
+  type Check,
+  duration,
+  GROUP,
+  HOOK,
+  INT32_MAX,
+  oneOf,
+  orFalse,
+  orInfinity,
+  whole,
+} from './checks.js'
 import { isSendableCode, truncateReason } from './core/close-codes.js'
 import type { HeartbeatPolicy } from './core/heartbeat.js'
 import type { InboxPolicy } from './core/inbox.js'
 import type { RatePolicy } from './core/message-rate.js'
 import type { OutboxPolicy } from './core/outbox.js'
-import type { DrainSettings } from './options.js'
+import type { DrainSettings, PerKeyPolicy } from './options.js'
 
 const LIFECYCLE_CHECKS: Readonly<Record<keyof LifecycleOptions, Check>> = {
   keepalive: orFalse(GROUP),
@@ -22,6 +32,14 @@ const LIFECYCLE_CHECKS: Readonly<Record<keyof LifecycleOptions, Check>> = {
   expiresAt: HOOK,
   messageRate: orFalse(GROUP),
   handshakeTimeout: orFalse(duration(1)),
+  allowedOrigins: {
+    expected: "'same-origin', '*', an array of origins and patterns, or a function",
+    accepts: (value) =>
+      value === 'same-origin' || value === '*' || Array.isArray(value) || HOOK.accepts(value),
+  },
+  maxConnections: orInfinity(whole(0, 'connections')),
+  maxConnectionsPerKey: GROUP,
+  refuse: oneOf('http', 'close-frame'),
   onUnexpectedClose: HOOK,
   onClose: HOOK,
   onShutdown: HOOK,
@@ -55,15 +73,17 @@ export const OUTBOX_CHECKS: Readonly<Record<keyof OutboxPolicy, Check>> = {
   highWaterMark: whole(0, 'bytes'),
   maxBytes: whole(1, 'bytes'),
   maxAge: orFalse(duration(50)),
-  overflow: {
-    expected: "'close' or 'drop'",
-    accepts: (value) => value === 'close' || value === 'drop',
-  },
+  overflow: oneOf('close', 'drop'),
 }
 
 export const RATE_CHECKS: Readonly<Record<keyof RatePolicy, Check>> = {
   max: whole(1, 'messages'),
   window: duration(1),
+}
+
+export const PER_KEY_CHECKS: Readonly<Record<keyof PerKeyPolicy, Check>> = {
+  max: orInfinity(whole(0, 'connections')),
+  key: HOOK,
 }
 
 export const DRAIN_CHECKS: Readonly<Record<keyof DrainSettings, Check>> = {

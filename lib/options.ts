@@ -1,11 +1,21 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type {
+  ConnectionsPerKey,
   LifecycleOptions,
   LifecycleSocket,
   RouteLifecycleOptions,
   WebsocketLifecycleOptions,
 } from './api.js'
-import { check, given, refuse, refuseMore, refuseUnknown, resolveGroup, show } from './checks.js'
+import {
+  type Check,
+  check,
+  given,
+  refuse,
+  refuseMore,
+  refuseUnknown,
+  resolveGroup,
+  show,
+} from './checks.js'
 import type { CloseInfo } from './core/close-info.js'
 import type { HeartbeatPolicy } from './core/heartbeat.js'
 import type { InboxPolicy } from './core/inbox.js'
@@ -17,11 +27,13 @@ import {
   INBOX_CHECKS,
   KEEPALIVE_CHECKS,
   OUTBOX_CHECKS,
+  PER_KEY_CHECKS,
   PLUGIN_CHECKS,
   RATE_CHECKS,
   ROUTE_CHECKS,
   WEBSOCKET_CHECKS,
 } from './option-checks.js'
+import { type OriginPolicy, resolveOrigins } from './origins.js'
 
 /** Every default, written once. */
 export const DEFAULTS: Defaults = {
@@ -35,11 +47,17 @@ export const DEFAULTS: Defaults = {
   maxLifetime: false,
   messageRate: false,
   handshakeTimeout: 10_000,
+  allowedOrigins: 'same-origin',
+  maxConnections: Infinity,
+  refuse: 'http',
   drain: { timeout: 8_000, spread: 0, code: 1012, reason: 'service restart', retryAfter: 1 },
   websocket: { maxPayload: 1024 * 1024 },
 }
 
-interface Defaults extends Omit<RouteSettings, `on${string}` | 'expiresAt'> {
+interface Defaults extends Omit<
+  RouteSettings,
+  `on${string}` | 'expiresAt' | 'maxConnectionsPerKey'
+> {
   readonly keepalive: HeartbeatPolicy
   readonly drain: DrainSettings
   readonly websocket: { readonly maxPayload: number }
@@ -52,6 +70,8 @@ export type Hook<About extends unknown[]> = (
   request: FastifyRequest,
   ...about: About
 ) => unknown
+
+export type PerKeyPolicy = Readonly<Required<ConnectionsPerKey>>
 
 /** The options of a route, complete and checked; hooks in the order in which they run. */
 export interface RouteSettings {
@@ -66,6 +86,10 @@ export interface RouteSettings {
   readonly expiresAt: LifecycleOptions['expiresAt']
   readonly messageRate: RatePolicy | false
   readonly handshakeTimeout: number | false
+  readonly allowedOrigins: OriginPolicy
+  readonly maxConnections: number
+  readonly maxConnectionsPerKey: PerKeyPolicy | undefined
+  readonly refuse: 'http' | 'close-frame'
   readonly onMessage: Hook<[message: unknown]> | undefined
   readonly onInvalidMessage: Hook<[error: Error]> | undefined
   readonly onUnexpectedClose: readonly Hook<[close: CloseInfo]>[]
@@ -100,6 +124,7 @@ const OURS_TO_SET = [
 const ROUTE_DEFAULTS: RouteSettings = {
   ...DEFAULTS,
   expiresAt: undefined,
+  maxConnectionsPerKey: undefined,
   onMessage: undefined,
   onInvalidMessage: undefined,
   onUnexpectedClose: [],
@@ -196,6 +221,15 @@ function resolveRoute(
     expiresAt: options.expiresAt ?? base.expiresAt,
     messageRate: resolveRate(options.messageRate, base.messageRate, where),
     handshakeTimeout: options.handshakeTimeout ?? base.handshakeTimeout,
+    allowedOrigins: resolveOrigins(options.allowedOrigins, base.allowedOrigins, where),
+    // Not the plugin's, which holds for the whole server.
+    maxConnections: options.maxConnections ?? DEFAULTS.maxConnections,
+    maxConnectionsPerKey: resolvePerKey(
+      options.maxConnectionsPerKey,
+      base.maxConnectionsPerKey,
+      where,
+    ),
+    refuse: options.refuse ?? base.refuse,
     onMessage: options.onMessage as RouteSettings['onMessage'],
     onInvalidMessage: options.onInvalidMessage,
     onUnexpectedClose: inOrder(options.onUnexpectedClose, base.onUnexpectedClose),
@@ -252,12 +286,40 @@ function resolveRate(
   where: string,
 ): RatePolicy | false {
   if (option === undefined || option === false) return option ?? base
-  for (const name of ['max', 'window'] as const) {
-    if (option[name] === undefined) {
-      refuse(`messageRate.${name}`, RATE_CHECKS[name], undefined, where)
-    }
-  }
+  requireMember(option, ['messageRate', 'max'], RATE_CHECKS.max, where)
+  requireMember(option, ['messageRate', 'window'], RATE_CHECKS.window, where)
   return resolveGroup<RatePolicy>(option, RATE_CHECKS, option, 'messageRate', where)
+}
+
+/** A route's replaces the plugin's, and has a count of its own. */
+function resolvePerKey(
+  option: LifecycleOptions['maxConnectionsPerKey'],
+  plugins: PerKeyPolicy | undefined,
+  where: string,
+): PerKeyPolicy | undefined {
+  if (option === undefined) return plugins
+  requireMember(option, ['maxConnectionsPerKey', 'max'], PER_KEY_CHECKS.max, where)
+  const base = { max: option.max, key: byAddress }
+  return resolveGroup<PerKeyPolicy>(option, PER_KEY_CHECKS, base, 'maxConnectionsPerKey', where)
+}
+
+/** Behind a socket of the file system nobody has an address: there all are one. */
+function byAddress(request: FastifyRequest): string | undefined {
+  // injectWS comes over none, and with trustProxy Fastify looks for its address all the same.
+  const { socket }: { readonly socket?: object } = request.raw
+  if (socket === undefined) return undefined
+  const { ip }: { readonly ip?: string } = request
+  return ip ?? ''
+}
+
+/** Refuses a group without a member that has no default. */
+function requireMember<Settings extends object>(
+  option: Settings,
+  [group, name]: readonly [string, keyof Settings],
+  wanted: Check,
+  where: string,
+): void {
+  if (option[name] === undefined) refuse(`${group}.${String(name)}`, wanted, undefined, where)
 }
 
 /** A hook of the route runs before the plugin's. */

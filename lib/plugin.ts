@@ -1,23 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import fastifyWebsocket from '@fastify/websocket'
-import type {
-  FastifyContextConfig,
-  FastifyInstance,
-  FastifyPluginAsync,
-  FastifyReply,
-  FastifyRequest,
-  FastifySchema,
-  RouteOptions,
-} from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifySchema, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import type { WebSocket } from 'ws'
-import { failHandshake, scopeOf, Upgrade, upgradeOf } from './admission.js'
+import { Limits } from './admission.js'
 import type { RouteLifecycleOptions, WebsocketLifecycle, WebsocketLifecycleOptions } from './api.js'
 import { Bursts } from './bursts.js'
 import { type Clock, systemClock } from './clock.js'
 import { Drain } from './drain.js'
-import { alreadyRegistered, notAWebsocketRoute, routeBeforePlugin } from './errors.js'
+import { alreadyRegistered } from './errors.js'
 import {
   checkPluginTimeout,
   type PluginSettings,
@@ -25,25 +17,22 @@ import {
   resolveRouteOptions,
   type RouteSettings,
 } from './options.js'
+import { RefusalLog } from './refusal-log.js'
+import { refuseWebsocket } from './refuse-websocket.js'
 import { Registry } from './registry.js'
-import { type Handler, Route } from './route.js'
+import { type Handler, markRoute, Route } from './route.js'
 import type { Shell } from './shell.js'
 import { ConnectionSocket } from './socket.js'
 import { Steps } from './steps.js'
 import { Sweep } from './sweep.js'
+import { scopeOf, Upgrade, upgradeOf } from './upgrade.js'
+import { admit, guardHandshake, release } from './upgrade-hooks.js'
 
 type UpgradeListener = (message: IncomingMessage, raw: Duplex, head: Buffer) => void
-
-/** On the `config` of each route that was declared after us: its route, `null` for other routes. */
-const kRoute = Symbol('fastify-websocket-lifecycle.route')
 
 /** avvio's own way to add an onClose function; `addHook` refuses once the app has started. */
 interface AvvioInstance {
   onClose(callback: () => Promise<void>): unknown
-}
-
-interface MarkedConfig {
-  [kRoute]?: Route | null
 }
 
 /** Servers that have a plugin of ours: there may be one, at the root or in a child. */
@@ -75,9 +64,12 @@ export function createPlugin(
       steps: new Steps(clock),
       registry: new Registry(),
       bursts: new Bursts(),
+      refusals: new RefusalLog(clock),
+      accept: (message, raw, head, accepted) => acceptUpgrade(app, [message, raw, head], accepted),
       answersPings: settings.websocket.autoPong !== false,
       maxPayload: settings.websocket.maxPayload || Infinity,
     }
+    const limits = new Limits(settings.route)
     const drain = new Drain(shell, settings.drain, settings.route.closeTimeout, app.log)
     serve(shell, settings.route)
     app.decorate('websocketLifecycle', publicFace(shell, drain))
@@ -86,9 +78,12 @@ export function createPlugin(
         return scopeOf(this.raw)
       },
     })
+    app.decorateReply('refuseWebsocket', function (code, reason) {
+      return refuseWebsocket(this, code, reason)
+    })
     // One hook before those of @fastify/websocket, which take the handler, and one after them.
     app.addHook('onRoute', function (route) {
-      prepareRoute(this, shell, settings.route, route)
+      prepareRoute(this, shell, limits, settings.route, route)
     })
     const upgradeToFastify = await registerWebsocket(app, settings, drain)
     app.addHook('onRoute', guardHandshake)
@@ -149,6 +144,20 @@ async function registerWebsocket(
   return theirs
 }
 
+/** Completes a handshake of which no list of the app's is to know. */
+function acceptUpgrade(
+  { websocketServer }: FastifyInstance,
+  handshake: Parameters<UpgradeListener>,
+  accepted: (socket: WebSocket) => void,
+): void {
+  websocketServer.handleUpgrade(...handshake, (socket) => {
+    // ws has no list where the app has turned `clientTracking` off.
+    const { clients }: { readonly clients?: Set<WebSocket> } = websocketServer
+    clients?.delete(socket)
+    accepted(socket)
+  })
+}
+
 function refuseSecond(app: FastifyInstance): void {
   if (taken.has(app.server)) {
     throw alreadyRegistered(
@@ -198,6 +207,7 @@ function publicFace(shell: Shell, drain: Drain): WebsocketLifecycle {
 function prepareRoute(
   instance: FastifyInstance,
   shell: Shell,
+  limits: Limits,
   defaults: RouteSettings,
   options: RouteOptions & RouteLifecycleOptions,
 ): void {
@@ -209,13 +219,19 @@ function prepareRoute(
   }
   // Fastify announces its automatic HEAD twin too, which no upgrade can reach.
   if (!isWebsocket || [options.method].flat().every((method) => method === 'HEAD')) {
-    mark(options, null)
+    markRoute(options, null)
     return
   }
   const settings = resolveRouteOptions(options, defaults, `GET ${options.url}`)
   serve(shell, settings)
-  const route = new Route(options.url, settings, instance, options.schema?.message)
-  mark(options, route)
+  const route = new Route(
+    options.url,
+    settings,
+    limits.of(settings, options.url),
+    instance,
+    options.schema?.message,
+  )
+  markRoute(options, route)
   if (options.websocket === true) {
     options.handler = bridge(options.handler as unknown as Handler) as never
   } else if (typeof options.wsHandler === 'function') {
@@ -223,68 +239,6 @@ function prepareRoute(
   }
 }
 
-function mark(options: RouteOptions, route: Route | null): void {
-  const marked: FastifyContextConfig & MarkedConfig = { ...options.config, [kRoute]: route }
-  options.config = marked
-}
-
 function bridge(handler: Handler): (socket: ConnectionSocket) => void {
   return (socket) => ConnectionSocket.ownerOf(socket)?.callbacks.run(handler)
-}
-
-/** The last look before the 101: whatever was decided while the hooks ran holds. */
-function guardHandshake(options: RouteOptions): void {
-  const config: (FastifyContextConfig & MarkedConfig) | undefined = options.config
-  const route = config?.[kRoute]
-  if (!route) return
-  const handshake = options.handler
-  options.handler = function (request, reply) {
-    const upgrade = upgradeOf(request.raw)
-    if (upgrade === undefined) return handshake.call(this, request, reply)
-    const shake = (): unknown => {
-      if (upgrade.isLost) return reply.hijack()
-      try {
-        return handshake.call(this, request, reply)
-      } catch (error) {
-        // From a function that the app gave to ws, or from a listener on its 'connection'.
-        failHandshake(request.raw, error)
-        return reply
-      }
-    }
-    if (upgrade.isLost) return reply.hijack()
-    const preparing = upgrade.prepare(request, route)
-    return preparing === undefined ? shake() : preparing.then(shake)
-  }
-}
-
-/** An upgrade that got another answer than 101 is over, also one that `admit` has never seen. */
-function release(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
-  upgradeOf(request.raw)?.cut()
-  done()
-}
-
-/** What is decided of an upgrade before the route's own hooks see it. */
-function admit(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
-  const upgrade = upgradeOf(request.raw)
-  if (upgrade === undefined) {
-    done()
-    return
-  }
-  if (upgrade.isLost) {
-    // It was answered, or its peer has gone, during a hook that was added before this one.
-    reply.hijack()
-    return
-  }
-  const config: FastifyContextConfig & MarkedConfig = request.routeOptions.config
-  const route = config[kRoute]
-  upgrade.enter(request, reply, route ?? undefined)
-  if (route) {
-    done()
-    return
-  }
-  upgrade.refuse('route')
-  const name = `${request.method} ${request.routeOptions.url ?? request.url}`
-  // Without a route Fastify's own 404 follows, or that of the app.
-  if (request.is404) done()
-  else done(route === null ? notAWebsocketRoute(name) : routeBeforePlugin(name))
 }

@@ -38,7 +38,15 @@ export class Registry {
   #opened = 0
   #dropped = 0
   #abandonedCount = 0
-  readonly #refused: Record<RefusalReason, number> = { draining: 0, route: 0, handshake: 0 }
+  readonly #refused: Record<RefusalReason, number> = {
+    draining: 0,
+    route: 0,
+    origin: 0,
+    limit: 0,
+    key: 0,
+    handshake: 0,
+    hook: 0,
+  }
   readonly #closed = Object.fromEntries(CLOSE_CAUSES.map((cause) => [cause, 0])) as Record<
     CloseCause,
     number

@@ -1,8 +1,22 @@
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
+import type {
+  FastifyBaseLogger,
+  FastifyContextConfig,
+  FastifyInstance,
+  FastifyRequest,
+  RouteOptions,
+} from 'fastify'
 import type { LifecycleSocket } from './api.js'
+import type { RouteLimits } from './admission.js'
 import { tell } from './ending.js'
 import type { RouteSettings } from './options.js'
 import { compileMessageSchema, type Validate } from './validation.js'
+
+/** On the `config` of each route that was declared after us: its route, `null` for other routes. */
+const kRoute = Symbol('fastify-websocket-lifecycle.route')
+
+interface MarkedConfig extends FastifyContextConfig {
+  [kRoute]?: Route | null
+}
 
 /** A route's handler, as it is called. */
 export type Handler = (
@@ -16,15 +30,23 @@ export class Route {
   readonly url: string
   readonly settings: RouteSettings
   readonly instance: FastifyInstance
+  readonly limits: RouteLimits
   readonly #messageSchema: unknown
   readonly #warned = new Set<string>()
   #validate: Validate | undefined
 
-  constructor(url: string, settings: RouteSettings, instance: FastifyInstance, schema: unknown) {
+  constructor(
+    url: string,
+    settings: RouteSettings,
+    limits: RouteLimits,
+    instance: FastifyInstance,
+    messageSchema: unknown,
+  ) {
     this.url = url
     this.settings = settings
+    this.limits = limits
     this.instance = instance
-    this.#messageSchema = schema
+    this.#messageSchema = messageSchema
   }
 
   /** What each text message has to pass; `undefined` without a schema, and before the first 101. */
@@ -44,4 +66,16 @@ export class Route {
     this.#warned.add(text)
     tell(log, 'warn', { route: this.url }, text)
   }
+}
+
+/** Notes what a route is to us; `null` for one that takes no upgrades. */
+export function markRoute(options: RouteOptions, route: Route | null): void {
+  const marked: MarkedConfig = { ...options.config, [kRoute]: route }
+  options.config = marked
+}
+
+/** `null` for a route that takes no upgrades, `undefined` for one that was declared before us. */
+export function routeOf(config: FastifyContextConfig | undefined): Route | null | undefined {
+  const marked: MarkedConfig | undefined = config
+  return marked?.[kRoute]
 }

@@ -1,5 +1,9 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
 import type { Bursts } from './bursts.js'
 import type { Clock } from './clock.js'
+import type { RefusalLog } from './refusal-log.js'
 import type { Registry } from './registry.js'
 import type { Steps } from './steps.js'
 import type { Sweep } from './sweep.js'
@@ -11,6 +15,14 @@ export interface Shell {
   readonly steps: Steps
   readonly registry: Registry
   readonly bursts: Bursts
+  readonly refusals: RefusalLog
+  /** Completes a handshake without a handler. */
+  readonly accept: (
+    message: IncomingMessage,
+    raw: Duplex,
+    head: Buffer,
+    accepted: (socket: WebSocket) => void,
+  ) => void
   /** Whether the peers' pings are ours to answer; not with `websocket: { autoPong: false }`. */
   readonly answersPings: boolean
   /** The largest message that ws lets through, in bytes. */

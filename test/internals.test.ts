@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
 import { type AddressInfo, connect as connectNet, createServer, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { type TestContext, test } from 'node:test'
@@ -12,6 +17,7 @@ import {
   isCloseFrameReceived,
   isParsing,
   isQueued,
+  isResponding,
   queuedFrames,
 } from '../lib/internals.js'
 import { cert, key } from './support/tls.js'
@@ -252,4 +258,21 @@ test('of a socket that keeps its internals to itself, or has none yet, nothing i
     assert.equal(queuedFrames(socket), 0)
     assert.equal(isQueued(socket, payload), false)
   }
+})
+
+test('node: a response belongs to its socket until its end is written', async (t) => {
+  const server = createHttpServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const far = connectNet(port, '127.0.0.1')
+  endWith(t, server, far)
+  far.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  const [{ socket }, response] = (await once(server, 'request')) as [
+    IncomingMessage,
+    ServerResponse,
+  ]
+  assert.equal(isResponding(socket), true)
+  response.end()
+  await once(response, 'finish')
+  assert.equal(isResponding(socket), false)
 })

@@ -33,6 +33,10 @@ test('without options all defaults hold', () => {
       expiresAt: undefined,
       messageRate: false,
       handshakeTimeout: 10_000,
+      allowedOrigins: 'same-origin',
+      maxConnections: Infinity,
+      maxConnectionsPerKey: undefined,
+      refuse: 'http',
       onMessage: undefined,
       onInvalidMessage: undefined,
       onUnexpectedClose: [],
@@ -47,7 +51,7 @@ test('without options all defaults hold', () => {
 })
 
 test('undefined is as good as nothing, at every level', () => {
-  const names = [...Object.keys(DEFAULTS), 'expiresAt', 'onClose']
+  const names = [...Object.keys(DEFAULTS), 'expiresAt', 'maxConnectionsPerKey', 'onClose']
   const empty = Object.fromEntries(names.map((name) => [name, undefined]))
   assert.deepEqual(plugin(empty), plugin())
   assert.deepEqual(route({ ...empty, onMessage: undefined }), plugin().route)
@@ -100,6 +104,16 @@ function whole(path: string, of: string, from: number, atMost: number): Rule {
       ['64', "`'64'` (string)"],
       [false, '`false` (boolean)'],
     ],
+  }
+}
+
+function connections(path: string): Rule {
+  const rule = whole(path, 'connections', 0, 1_000_000)
+  return {
+    ...rule,
+    expected: `${rule.expected}, or Infinity`,
+    good: [...rule.good, Infinity],
+    wrong: [...rule.wrong.filter(([value]) => value !== Infinity), [NaN, '`NaN` (number)']],
   }
 }
 
@@ -174,6 +188,30 @@ const ROUTE_RULES: readonly Rule[] = [
   group('messageRate', true),
   { ...whole('messageRate.max', 'messages', 1, 1_000_000), beside: { window: 1_000 } },
   { ...duration('messageRate.window', 1), beside: { max: 10 } },
+  {
+    path: 'allowedOrigins',
+    expected: "'same-origin', '*', an array of origins and patterns, or a function",
+    good: ['same-origin', '*', [], ['https://app.example', /^https:\/\/app\.example$/], () => true],
+    wrong: [
+      ['same-site', "`'same-site'` (string)"],
+      [true, '`true` (boolean)'],
+      [null, '`null` (object)'],
+      [/example$/, '`/example$/` (object)'],
+    ],
+  },
+  connections('maxConnections'),
+  group('maxConnectionsPerKey'),
+  connections('maxConnectionsPerKey.max'),
+  { ...hook('maxConnectionsPerKey.key', [() => 'anna']), beside: { max: 10 } },
+  {
+    path: 'refuse',
+    expected: "'http' or 'close-frame'",
+    good: ['http', 'close-frame'],
+    wrong: [
+      ['close', "`'close'` (string)"],
+      [false, '`false` (boolean)'],
+    ],
+  },
   hook('onUnexpectedClose'),
   hook('onClose'),
   hook('onShutdown'),
@@ -273,7 +311,8 @@ test('every option has its rule', () => {
   const named = [...ROUTE_RULES, ...MESSAGE_RULES, ...PLUGIN_RULES].map(({ path }) => path)
   const { keepalive, inbox, outbox, drain } = DEFAULTS
   const messageRate = { max: undefined, window: undefined }
-  const groups = { keepalive, inbox, outbox, drain, messageRate }
+  const maxConnectionsPerKey = { max: undefined, key: undefined }
+  const groups = { keepalive, inbox, outbox, drain, messageRate, maxConnectionsPerKey }
   const fields = Object.entries(groups).flatMap(([name, group]) =>
     Object.keys(group).map((field) => `${name}.${field}`),
   )

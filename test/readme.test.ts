@@ -29,6 +29,7 @@ function flatten(value: object, prefix = ''): Array<[string, unknown]> {
 
 /** A default as the table writes it, read as JavaScript reads it. */
 function parse(cell: string): unknown {
+  if (cell === 'Infinity') return Infinity
   return JSON.parse(cell.replaceAll("'", '"').replaceAll(/(\w+):/g, '"$1":'))
 }
 
@@ -45,6 +46,7 @@ test("the README's option table has no option that is not there", () => {
   const known = new Set(flatten(DEFAULTS).map(([name]) => name))
   const others = new Set([
     'expiresAt',
+    'maxConnectionsPerKey',
     'onMessage',
     'onInvalidMessage',
     'onUnexpectedClose',

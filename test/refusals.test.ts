@@ -17,6 +17,7 @@ import { FakeClock, turns } from './support/fake-clock.js'
 import { type Gate, gate, never } from './support/gate.js'
 import { logLines } from './support/log-lines.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
+import { refused } from './support/refused.js'
 import { endWith, portOf, serve, type Setup } from './support/server.js'
 
 interface Served {
@@ -68,7 +69,7 @@ async function start(
 /** That an upgrade has come to nothing, and that nothing of it is left. */
 async function assertNothingLeft(
   { app, clock, events }: Served,
-  refused: Partial<Record<RefusalReason, number>>,
+  counts: Partial<Record<RefusalReason, number>>,
   expected: readonly string[] = ['hook', 'abort', 'release'],
 ): Promise<void> {
   const isOver = (): boolean => events.length >= expected.length && clock.pending === 0
@@ -76,7 +77,7 @@ async function assertNothingLeft(
   await turns(20)
   assert.deepEqual(events, expected)
   const stats = app.websocketLifecycle.stats()
-  assert.deepEqual(stats.refused, { draining: 0, route: 0, handshake: 0, ...refused })
+  assert.deepEqual(stats.refused, refused(counts))
   assert.equal(stats.opened, 0)
   assert.equal(stats.open, 0)
   assert.equal(clock.pending, 0)
@@ -416,13 +417,13 @@ describe('an upgrade that takes longer than handshakeTimeout', () => {
 
   test('through injectWS is refused too', async (t) => {
     const served = await start(t, { handshakeTimeout: 1_000 }, { preHandler: async () => never })
-    const refused = assert.rejects(
+    const isRefused = assert.rejects(
       async () => served.app.injectWS('/ws'),
       /Unexpected server response: 503/,
     )
     await served.seen.opened
     await served.clock.advance(1_200)
-    await refused
+    await isRefused
     await assertNothingLeft(served, { handshake: 1 })
   })
 })
@@ -518,11 +519,8 @@ describe('a refusal', () => {
       await turns()
       assert.equal(served.events.at(-1), 'early release')
       assert.equal(served.clock.pending, 0)
-      assert.deepEqual(served.app.websocketLifecycle.stats().refused, {
-        draining: 0,
-        route: status === 404 ? 1 : 0,
-        handshake: 0,
-      })
+      const stats = served.app.websocketLifecycle.stats()
+      assert.deepEqual(stats.refused, refused({ route: status === 404 ? 1 : 0 }))
       await within(served.app.close(), 'app.close()')
     })
   }
@@ -825,10 +823,10 @@ describe('what is left of upgrades', () => {
     // The hooks of those that have left go on: too late.
     slow.open()
     await turns(20)
-    const { opened, open, refused } = served.app.websocketLifecycle.stats()
-    assert.equal(open, 0)
-    assert.equal(opened, 11)
-    assert.deepEqual(refused, { draining: 0, route: 20, handshake: 0 })
+    const stats = served.app.websocketLifecycle.stats()
+    assert.equal(stats.open, 0)
+    assert.equal(stats.opened, 11)
+    assert.deepEqual(stats.refused, refused({ route: 20 }))
     // Every upgrade but those to the route that is no WebSocket route came as far as the hook.
     assert.equal(count('hook'), 41)
     assert.equal(count('release'), 41)

@@ -9,6 +9,7 @@ import { Client } from './support/client.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { gate, never } from './support/gate.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
+import { refused } from './support/refused.js'
 import { portOf, serve, serveOne } from './support/server.js'
 
 function closedOf(causes: Partial<Record<CloseCause, number>>): Record<CloseCause, number> {
@@ -19,7 +20,7 @@ function closedOf(causes: Partial<Record<CloseCause, number>>): Record<CloseCaus
 const NOTHING: LifecycleStats = {
   open: 0,
   opened: 0,
-  refused: { draining: 0, route: 0, handshake: 0 },
+  refused: refused(),
   closed: closedOf({}),
   abandoned: 0,
   dropped: 0,
@@ -124,7 +125,7 @@ describe('stats()', () => {
     for (const path of ['/slow', '/http', '/nowhere']) await answerTo(path)
     assert.deepEqual(app.websocketLifecycle.stats(), {
       ...NOTHING,
-      refused: { draining: 3, route: 2, handshake: 1 },
+      refused: refused({ draining: 3, route: 2, handshake: 1 }),
     })
   })
 

@@ -4,6 +4,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import * as fc from 'fast-check'
 import { ReleaseScope, type Release, type ScopeOwner } from '../../lib/core/scope.js'
 import { type Mortal, runRelease, runReleases } from '../../lib/ending.js'
+import { RefusalLog } from '../../lib/refusal-log.js'
 import { Registry } from '../../lib/registry.js'
 import { Bursts } from '../../lib/bursts.js'
 import { Steps } from '../../lib/steps.js'
@@ -220,6 +221,8 @@ class World implements Mortal, ScopeOwner {
     registry: new Registry(),
     answersPings: true,
     bursts: new Bursts(),
+    refusals: new RefusalLog(this.clock),
+    accept: () => assert.fail('no upgrade here'),
     maxPayload: Infinity,
   }
   readonly log = { warn: () => {}, error: () => {} } as unknown as FastifyBaseLogger

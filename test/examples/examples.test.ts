@@ -14,10 +14,13 @@ describe('the examples', () => {
     assert.deepEqual(names.toSorted(), [
       'cleanup.ts',
       'fan-out.ts',
+      'first-message-auth.ts',
       'graceful-shutdown.ts',
+      'jwt-auth.ts',
       'migration.ts',
       'minimal.ts',
       'ordered-work.ts',
+      'rate-limit.ts',
       'stream-file.ts',
     ])
     for (const name of names) {

@@ -44,7 +44,15 @@ if (error instanceof ConnectionClosedError) {
   exactly<'FST_ERR_WSL_CONNECTION_CLOSED'>()(error.code)
   exactly<CloseCause | undefined>()(error.closeCause)
 }
-export const reasons: Record<RefusalReason, true> = { draining: true, route: true, handshake: true }
+export const reasons: Record<RefusalReason, true> = {
+  draining: true,
+  route: true,
+  origin: true,
+  limit: true,
+  key: true,
+  handshake: true,
+  hook: true,
+}
 export const codes: Record<LifecycleErrorCode, true> = {
   FST_ERR_WSL_INVALID_OPTION: true,
   FST_ERR_WSL_ALREADY_REGISTERED: true,
@@ -52,7 +60,11 @@ export const codes: Record<LifecycleErrorCode, true> = {
   FST_ERR_WSL_HANDSHAKE_TIMEOUT: true,
   FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE: true,
   FST_ERR_WSL_ROUTE_BEFORE_PLUGIN: true,
+  FST_ERR_WSL_ORIGIN: true,
+  FST_ERR_WSL_TOO_MANY_CONNECTIONS: true,
+  FST_ERR_WSL_TOO_MANY_CONNECTIONS_PER_KEY: true,
   FST_ERR_WSL_CREDENTIALS_EXPIRED: true,
+  FST_ERR_WSL_TOO_LATE_TO_REFUSE: true,
   FST_ERR_WSL_TWO_READERS: true,
   FST_ERR_WSL_CONNECTION_CLOSED: true,
 }

@@ -1,6 +1,7 @@
 // What the options and a route's options must refuse.
 import Fastify, { type FastifyRequest } from 'fastify'
 import websocketLifecycle, {
+  type ConnectionsPerKey,
   type DrainOptions,
   type DrainReport,
   type InboxOptions,
@@ -28,6 +29,16 @@ app.register(websocketLifecycle, {
   },
   messageRate: { max: 100, window: 1_000 },
   handshakeTimeout: 10_000,
+  allowedOrigins: ['https://app.example', /^https:\/\/[^.]+\.app\.example$/] as const,
+  maxConnections: Infinity,
+  maxConnectionsPerKey: {
+    max: 10,
+    key: (request) => {
+      exactly<FastifyRequest>()(request)
+      return request.headers.authorization
+    },
+  },
+  refuse: 'close-frame',
   drain: { timeout: 8_000, spread: 0, code: 1012, reason: 'service restart', retryAfter: 1 },
   websocket: { maxPayload: 1024, perMessageDeflate: true },
 })
@@ -49,6 +60,24 @@ const options: WebsocketLifecycleOptions[] = [
   { expectedCloseCodes: 1000 },
   // @ts-expect-error
   { handshakeTimeout: true },
+  // @ts-expect-error
+  { allowedOrigins: 'https://app.example' },
+  // @ts-expect-error
+  { allowedOrigins: [true] },
+  // @ts-expect-error
+  { allowedOrigins: () => 'yes' },
+  // @ts-expect-error
+  { maxConnections: false },
+  // @ts-expect-error
+  { maxConnectionsPerKey: 10 },
+  // @ts-expect-error
+  { maxConnectionsPerKey: { key: () => 'anna' } },
+  // @ts-expect-error
+  { maxConnectionsPerKey: { max: 10, key: () => 1 } },
+  // @ts-expect-error
+  { maxConnectionsPerKey: { max: 10, key: async () => 'anna' } },
+  // @ts-expect-error
+  { refuse: 'close' },
   // @ts-expect-error
   { inbox: false },
   // @ts-expect-error
@@ -187,6 +216,7 @@ app.websocketLifecycle.drain({ timeout: '1s' })
 app.websocketLifecycle.draining = true
 
 exactly<false | KeepaliveOptions | undefined>()(({} as LifecycleOptions).keepalive)
+exactly<ConnectionsPerKey | undefined>()(({} as LifecycleOptions).maxConnectionsPerKey)
 exactly<InboxOptions | undefined>()(({} as LifecycleOptions).inbox)
 exactly<OutboxOptions | undefined>()(({} as LifecycleOptions).outbox)
 exactly<DrainOptions | undefined>()(options[0]?.drain)

@@ -15,8 +15,11 @@ app.register(websocketLifecycle, { keepalive: { interval: 25_000 }, drain: { spr
 
 exactly<WebsocketLifecycle>()(app.websocketLifecycle)
 
-app.addHook('onRequest', async (request) => {
+app.addHook('onRequest', async (request, reply) => {
   exactly<ConnectionScope | undefined>()(request.wsScope)
+  exactly<FastifyReply>()(reply.refuseWebsocket(3000, 'who are you?'))
+  // @ts-expect-error
+  reply.refuseWebsocket('3000')
 })
 
 // get with three arguments
@@ -138,6 +141,30 @@ app.get<Room>(
     exactly<{ since?: number }>()(request.query)
   },
 )
+app.get<Room>(
+  '/rooms/:id',
+  {
+    websocket: true,
+    allowedOrigins: async (origin, request) => {
+      exactly<string>()(origin)
+      exactly<{ id: string }>()(request.params)
+      return true
+    },
+    maxConnections: 100,
+    maxConnectionsPerKey: { max: 2, key: (request) => request.params.id },
+    refuse: 'http',
+    preHandler: async (request, reply) => {
+      exactly<string>()(request.params.id)
+      if (request.wsScope === undefined) return reply.refuseWebsocket()
+      return reply.refuseWebsocket(3003, 'not a member')
+    },
+  },
+  () => {},
+)
+// @ts-expect-error
+app.get<Room>('/', { websocket: true, allowedOrigins: (_, { params }) => params.id }, () => {})
+// @ts-expect-error
+app.get<Room>('/', { websocket: true, maxConnectionsPerKey: {} }, () => {})
 app.get<Room>('/rooms/:id', {
   websocket: true,
   onUnexpectedClose: (_socket, request) => exactly<{ id: string }>()(request.params),

@@ -1,0 +1,58 @@
+// The token comes as the first message, in time, or the connection ends. For pages of another site,
+// whose requests bring no cookie. Where one comes, or a header, prefer a hook (jwt-auth.ts): there
+// strangers never have a connection. Start it with `npx tsx examples/first-message-auth.ts`, get a
+// token with `curl -X POST http://127.0.0.1:3000/login/ada`, and paste it, within ten seconds,
+// into `npx wscat -c ws://127.0.0.1:3000/chat`.
+import { randomBytes } from 'node:crypto'
+import jwt from '@fastify/jwt'
+import Fastify, { type FastifyInstance } from 'fastify'
+import websocketLifecycle, { CloseCode } from 'fastify-websocket-lifecycle'
+
+const { JWT_SECRET = randomBytes(32).toString('hex'), DEADLINE = '10000' } = process.env
+
+export async function build(): Promise<FastifyInstance> {
+  const app = Fastify({ logger: true })
+  await app.register(jwt, { secret: JWT_SECRET, verify: { requiredClaims: ['sub', 'exp'] } })
+  await app.register(websocketLifecycle)
+
+  // Stands for a login: here whoever asks is let in.
+  app.post<{ Params: { user: string } }>('/login/:user', async ({ params }) =>
+    app.jwt.sign({ sub: params.user }, { expiresIn: '15m' }),
+  )
+
+  app.get(
+    '/chat',
+    {
+      websocket: true,
+      allowedOrigins: ['https://app.example'],
+      maxConnections: 10_000, // strangers count here, too
+      maxConnectionsPerKey: { max: 20 }, // for each address
+    },
+    async (socket) => {
+      socket.expireAt(Date.now() + Number(DEADLINE)) // closed with 3000
+      const messages = socket.messages()
+      const first = await messages.next()
+      if (first.done === true) return
+      const user = read(app, String(first.value))
+      if (user === undefined) return socket.close(CloseCode.Unauthorized)
+
+      socket.expireAt(user.exp * 1_000)
+      socket.send(`hello, ${user.sub}`)
+      for await (const message of messages) socket.send(`${user.sub} says ${String(message)}`)
+    },
+  )
+  return app
+}
+
+function read(app: FastifyInstance, token: string): { sub: string; exp: number } | undefined {
+  try {
+    return app.jwt.verify(token)
+  } catch {
+    return undefined
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const app = await build()
+  await app.listen({ port: Number(process.env['PORT'] ?? 3000) })
+}

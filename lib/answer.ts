@@ -1,0 +1,130 @@
+import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { FastifyReply } from 'fastify'
+import type { LifecycleError } from './errors.js'
+import { isResponding } from './internals.js'
+
+/**
+ * After a first error the app's error handler is asked, which may refuse in its own way; what was
+ * `begun`, by Fastify or as a handshake, is out of our hands; what was `given` we have given ourselves.
+ *
+ *     none ──▶ failed ──▶ begun
+ *       └────────┴──────▶ given
+ */
+type State = 'none' | 'failed' | 'begun' | 'given'
+
+/** The one answer that an upgrade gets: from Fastify, from ws, or from us. */
+export class Answer {
+  readonly #raw: Duplex
+  /** `raw.bytesWritten` before it; `undefined` where the stream does not count. */
+  readonly #bytesBefore: number | undefined
+  /** Whether an earlier request of the same packet, or one that a client did not wait for, comes first. */
+  readonly #isBehind: boolean
+  #reply: FastifyReply | undefined
+  #state: State = 'none'
+
+  constructor(raw: Duplex) {
+    this.#raw = raw
+    this.#isBehind = isResponding(raw)
+    this.#bytesBefore = raw instanceof Socket ? raw.bytesWritten : undefined
+  }
+
+  /** Whether nobody has begun to give it. */
+  get isOpen(): boolean {
+    return this.#state === 'none'
+  }
+
+  get isGiven(): boolean {
+    return this.#state === 'given'
+  }
+
+  /** Whether somebody else gives it: no second one may be written. */
+  get isTheirs(): boolean {
+    return this.#state === 'begun' || (!this.isGiven && !this.isUnwritten)
+  }
+
+  /** Whether it may be written: not one byte of it, nor of another answer before it, is on its way. */
+  get isUnwritten(): boolean {
+    if (this.#isBehind) return false
+    if (this.#bytesBefore !== undefined) {
+      return (this.#raw as Socket).bytesWritten === this.#bytesBefore
+    }
+    return this.#reply?.raw.headersSent !== true
+  }
+
+  /** From now on Fastify can give it. */
+  enter(reply: FastifyReply): void {
+    this.#reply = reply
+  }
+
+  begin(): void {
+    this.#state = 'begun'
+  }
+
+  /** Fastify was told to send this. @returns whether that is the answer */
+  sends(payload: unknown): boolean {
+    const isFirstError = payload instanceof Error && this.#state === 'none'
+    this.#state = isFirstError ? 'failed' : 'begun'
+    return !isFirstError
+  }
+
+  onceWritten(listener: () => void): void {
+    this.#reply?.raw.once('finish', listener)
+  }
+
+  /** An error of ours has headers that an error handler of the app may not know of. */
+  setHeaders({ headers = {} }: LifecycleError): void {
+    this.#reply?.headers(headers)
+  }
+
+  /** Gives it from outside of Fastify, in the form of its errors, and ends the stream. */
+  give(error: LifecycleError): void {
+    this.#state = 'given'
+    // From here on no hook begins. `reply.send` would not do: an answer may be on its way already,
+    // behind an onSend or onError hook, and Fastify would mix the two.
+    this.#reply?.hijack()
+    const { statusCode = 500, code, message } = error
+    const body = JSON.stringify({ statusCode, code, error: STATUS_CODES[statusCode], message })
+    const headers = {
+      ...error.headers,
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': Buffer.byteLength(body),
+      connection: 'close',
+    }
+    const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+    this.#raw.write(
+      `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}\r\n${head.join('')}\r\n${body}`,
+    )
+    this.end()
+  }
+
+  /** Leaves it to a handshake of ours: whatever Fastify still writes gets nowhere. */
+  takeOver(): void {
+    this.#state = 'given'
+    this.#reply?.hijack()
+    if (this.#reply !== undefined) detach(this.#reply.raw, this.#raw)
+  }
+
+  /** Ends the stream when all that was written to it has left; not where another answer is on its way. */
+  end(): void {
+    if (this.#isBehind && isResponding(this.#raw)) return
+    const raw = this.#raw
+    // Unread bytes would turn the end of the stream into a reset, and the answer might be lost.
+    raw.resume()
+    raw.on('error', destroyRaw)
+    raw.once('finish', destroyRaw)
+    raw.end()
+  }
+}
+
+/** Takes a response off its stream; that this has closed it is told all the same. */
+function detach(response: ServerResponse, raw: Duplex): void {
+  if (response.socket !== raw) return
+  response.detachSocket(raw as Socket)
+  raw.once('close', () => response.emit('close'))
+}
+
+function destroyRaw(this: Duplex): void {
+  this.destroy()
+}

@@ -1,0 +1,44 @@
+/** So many at once, in all or for each key. */
+export class Limit {
+  /** Whose limit it is, as an error names it. */
+  readonly of: string
+  readonly #max: number
+  readonly #taken = new Map<string, number>()
+
+  constructor(of: string, max: number) {
+    this.of = of
+    this.#max = max
+  }
+
+  /** @returns whether there was room */
+  take(key: string): boolean {
+    const taken = this.#taken.get(key) ?? 0
+    if (taken >= this.#max) return false
+    this.#taken.set(key, taken + 1)
+    return true
+  }
+
+  giveBack(key: string): void {
+    const left = (this.#taken.get(key) ?? 0) - 1
+    if (left > 0) this.#taken.set(key, left)
+    else this.#taken.delete(key)
+  }
+}
+
+/** The places that one upgrade, and then its connection, has taken; each is given back once. */
+export class Slots {
+  #held: Array<{ readonly limit: Limit; readonly key: string }> = []
+
+  /** @returns whether there was room */
+  take(limit: Limit, key: string): boolean {
+    if (!limit.take(key)) return false
+    this.#held.push({ limit, key })
+    return true
+  }
+
+  giveBack(): void {
+    const held = this.#held
+    this.#held = []
+    for (const { limit, key } of held) limit.giveBack(key)
+  }
+}

@@ -1,0 +1,100 @@
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { type Refusal, refuseAtFirst } from './admission.js'
+import { type LifecycleError, notAWebsocketRoute, routeBeforePlugin, toError } from './errors.js'
+import { routeOf } from './route.js'
+import { failHandshake, upgradeOf } from './upgrade.js'
+
+/** What is decided of an upgrade before the route's own hooks see it. */
+export function admit(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: (error?: Error) => void,
+): void {
+  const upgrade = upgradeOf(request.raw)
+  if (upgrade === undefined) {
+    done()
+    return
+  }
+  if (upgrade.isLost) {
+    // It was answered, or its peer has gone, during a hook that was added before this one.
+    reply.hijack()
+    return
+  }
+  const route = routeOf(request.routeOptions.config)
+  upgrade.enter(request, reply)
+  if (!route) {
+    // Without any route Fastify's own 404 follows, or what the app's hooks say before.
+    const error = request.is404 ? undefined : unrouted(request, route)
+    if (error !== undefined) upgrade.refuse('route', error.message)
+    done(error)
+    return
+  }
+  const settle = (refusal: Refusal | undefined): void => {
+    if (upgrade.isLost) reply.hijack()
+    // Fastify's own handlerTimeout may have answered meanwhile.
+    if (upgrade.isDecided) return
+    const error = refusal && upgrade.turnAway(refusal)
+    // Nothing follows where it was answered with a close frame.
+    if (refusal === undefined || error !== undefined) done(error)
+  }
+  const fail = (thrown: unknown): void => {
+    // Fastify takes a falsy error for none, and would let in whom a function of the app threw it about.
+    if (upgrade.mayAnswer) done(toError(thrown))
+  }
+  let refusal: ReturnType<typeof refuseAtFirst>
+  try {
+    refusal = refuseAtFirst(upgrade, request, route)
+  } catch (error) {
+    fail(error)
+    return
+  }
+  if (refusal instanceof Promise) refusal.then(settle, fail)
+  else settle(refusal)
+}
+
+/** What an upgrade is told whose route is none of ours. */
+function unrouted(request: FastifyRequest, route: null | undefined): LifecycleError {
+  const name = `${request.method} ${request.routeOptions.url}`
+  return route === null ? notAWebsocketRoute(name) : routeBeforePlugin(name)
+}
+
+/** The last look before the 101: whatever was decided while the hooks ran holds. */
+export function guardHandshake(options: RouteOptions): void {
+  const route = routeOf(options.config)
+  if (!route) return
+  const handshake = options.handler
+  options.handler = function (request, reply) {
+    const upgrade = upgradeOf(request.raw)
+    if (upgrade === undefined) return handshake.call(this, request, reply)
+    const shake = (): unknown => {
+      if (upgrade.isLost) return reply.hijack()
+      // A hook that answered and did not say so to Fastify: its onSend hooks may still be running.
+      if (upgrade.isDecided) return reply
+      upgrade.noteHandshake()
+      try {
+        return handshake.call(this, request, reply)
+      } catch (error) {
+        // From a function that the app gave to ws, or from a listener on its 'connection'.
+        failHandshake(request.raw, error)
+        return reply
+      }
+    }
+    const fail = (thrown: unknown): FastifyReply => {
+      if (!upgrade.mayAnswer) return reply
+      throw toError(thrown)
+    }
+    let preparing: Promise<void> | undefined
+    try {
+      if (!upgrade.isDecided) preparing = upgrade.prepare(request, route)
+    } catch (error) {
+      return fail(error)
+    }
+    return preparing === undefined ? shake() : preparing.then(shake, fail)
+  }
+}
+
+/** An upgrade that got another answer than 101 is over, also one that `admit` has never seen. */
+export function release(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  upgradeOf(request.raw)?.cut()
+  done()
+}

@@ -1,0 +1,400 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
+import type { RefusalReason } from './api.js'
+import { type Refusal, refusePerKey } from './admission.js'
+import { Answer } from './answer.js'
+import { Connection } from './connection.js'
+import { type Limit, Slots } from './core/limits.js'
+import { type Release, ReleaseScope, type ScopeOwner } from './core/scope.js'
+import { makeController } from './controller.js'
+import { Deferred } from './deferred.js'
+import { type Mortal, runRelease, runReleases, tell } from './ending.js'
+import {
+  ConnectionClosedError,
+  credentialsExpired,
+  handshakeTimeout,
+  type LifecycleError,
+  tooLateToRefuse,
+  toError,
+} from './errors.js'
+import { type RouteSettings, toExpiry } from './options.js'
+import { type RawWatcher, rewatchRaw, watchRaw } from './raw.js'
+import type { PendingUpgrade } from './registry.js'
+import { type Route, routeOf } from './route.js'
+import type { Shell } from './shell.js'
+import { ConnectionSocket } from './socket.js'
+import type { Swept } from './sweep.js'
+
+/** Of the path of a stranger that is logged. */
+const LONGEST_PATH = 200
+
+const kScoped = Symbol('fastify-websocket-lifecycle.scoped')
+
+/** `send` as it was before it was watched. */
+const kSend = Symbol('fastify-websocket-lifecycle.send')
+
+interface WatchedReply extends FastifyReply {
+  [kSend](payload?: unknown): FastifyReply
+}
+
+interface ScopedMessage extends IncomingMessage {
+  [kScoped]?: Upgrade | Connection
+}
+
+/** The upgrade that a request is, as long as it is one. */
+export function upgradeOf(message: IncomingMessage): Upgrade | undefined {
+  const holder = (message as ScopedMessage)[kScoped]
+  return holder instanceof Upgrade ? holder : undefined
+}
+
+/** The scope of an upgrade request, before and after its 101; `undefined` for any other request. */
+export function scopeOf(message: IncomingMessage): ReleaseScope | undefined {
+  return (message as ScopedMessage)[kScoped]?.scope
+}
+
+/** Whether a request is an upgrade, or has been one before its 101. */
+export function isUpgrade(message: IncomingMessage): boolean {
+  return kScoped in message
+}
+
+/** The handshake threw: before the 101 the socket ends, after it the connection does. */
+export function failHandshake(message: IncomingMessage, error: unknown): void {
+  const holder = (message as ScopedMessage)[kScoped]
+  holder?.fail(error, 'handshake')
+  if (holder instanceof Upgrade) holder.cut()
+}
+
+/** One upgrade request, from node's `'upgrade'` event to its 101, its refusal or its loss. */
+export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUpgrade {
+  dueAt: number
+  readonly shell: Shell
+  readonly #message: ScopedMessage
+  readonly #raw: Duplex
+  readonly #head: Buffer
+  readonly #startedAt: number
+  readonly #bytesRead: number
+  readonly #answer: Answer
+  #settings: RouteSettings
+  #log: FastifyBaseLogger
+  #request: FastifyRequest | undefined
+  #route: Route | undefined
+  #scope: ReleaseScope | undefined
+  #id: string | undefined
+  #slots: Slots | undefined
+  #expiresAt = Infinity
+  #isRefused = false
+  #isOver = false
+  readonly #released = new Deferred<void>()
+
+  constructor(
+    shell: Shell,
+    message: IncomingMessage,
+    raw: Duplex,
+    head: Buffer,
+    settings: RouteSettings,
+    log: FastifyBaseLogger,
+  ) {
+    this.shell = shell
+    this.#message = message
+    this.#raw = raw
+    this.#head = head
+    this.#settings = settings
+    this.#log = log
+    this.#startedAt = shell.clock.now()
+    this.dueAt = this.#startedAt + (settings.handshakeTimeout || Infinity)
+    this.#answer = new Answer(raw)
+    const isSocket = raw instanceof Socket
+    this.#bytesRead = isSocket ? raw.bytesRead - head.length : 0
+    // node forgets the address when the socket closes, unless somebody has asked before: this is
+    // what lets `request.ip` answer in onClose.
+    if (isSocket) void raw.remoteAddress
+    this.#message[kScoped] = this
+    watchRaw(raw, this)
+    shell.registry.upgrades.add(this)
+    shell.sweep.add(this)
+  }
+
+  get id(): string {
+    return (this.#id ??= randomUUID())
+  }
+
+  get log(): FastifyBaseLogger {
+    return this.#log
+  }
+
+  get routeUrl(): string {
+    // The query of a request that no route has taken yet is the user's.
+    return this.#knownUrl ?? String(this.#message.url).split('?', 1).join().slice(0, LONGEST_PATH)
+  }
+
+  get cleanupTimeout(): number {
+    return this.#settings.cleanupTimeout
+  }
+
+  get scope(): ReleaseScope {
+    if (this.#scope === undefined) {
+      this.#scope = new ReleaseScope(this)
+      if (this.#isOver) {
+        this.#scope.abort()
+        this.#scope.next()
+      }
+    }
+    return this.#scope
+  }
+
+  /** Whether its handler must not run any more. */
+  get isLost(): boolean {
+    return this.#isRefused || this.#isOver
+  }
+
+  /** Whether nothing can be decided of it any more: it is lost, or being answered. */
+  get isDecided(): boolean {
+    return !this.#answer.isOpen || this.isLost
+  }
+
+  /** Whether Fastify may still be told what to answer. */
+  get mayAnswer(): boolean {
+    return this.#answer.isOpen && !this.#isOver
+  }
+
+  get released(): Promise<void> {
+    return this.#released.promise
+  }
+
+  /** Our first hook has seen it: from now on Fastify can answer, and the route's options hold. */
+  enter(request: FastifyRequest, reply: FastifyReply): void {
+    if (this.#request !== undefined) return
+    this.#request = request
+    this.#answer.enter(reply)
+    this.#log = request.log
+    // The response of a stream that is no socket never says that it has finished (injectWS).
+    if (!(this.#raw instanceof Socket)) {
+      reply.raw.once('prefinish', () => setImmediate(() => this.cut()))
+    }
+    const send: unknown = Reflect.get(reply, 'send')
+    Object.assign(reply, { [kSend]: send, send: replySend })
+    const route = routeOf(request.routeOptions.config)
+    if (!route) return
+    this.#route = route
+    this.#settings = route.settings
+    this.dueAt = this.#startedAt + (route.settings.handshakeTimeout || Infinity)
+  }
+
+  /** Takes a place in a limit, until the connection has ended. @returns whether there was room */
+  take(limit: Limit, key = ''): boolean {
+    return (this.#slots ??= new Slots()).take(limit, key)
+  }
+
+  /**
+   * All hooks have run: the route's messages can be read, its credentials still hold, and there is room
+   * for one more of that key.
+   * @returns what to await, if there is something
+   */
+  prepare(request: FastifyRequest, route: Route): Promise<void> | undefined {
+    route.prepare(request)
+    const { expiresAt } = route.settings
+    if (expiresAt === undefined) return this.#takeKey(request, route)
+    return this.#checkExpiry(expiresAt, request).then(() => this.#takeKey(request, route))
+  }
+
+  /** ws has sent the 101: the connection takes over, unless it was none of our routes that opened. */
+  open(socket: ConnectionSocket): void {
+    if (this.#request === undefined || this.#route === undefined) {
+      this.dueAt = Infinity
+      return
+    }
+    const connection = new Connection(this.shell, socket, {
+      raw: this.#raw,
+      request: this.#request,
+      route: this.#route,
+      scope: this.#scope,
+      bytesRead: this.#bytesRead,
+      expiresAt: this.#expiresAt,
+      slots: this.#slots,
+    })
+    this.#scope?.handTo(connection)
+    this.#message[kScoped] = connection
+    rewatchRaw(this.#raw, connection)
+    this.#forget()
+    ConnectionSocket.attach(socket, connection)
+    this.shell.registry.open(connection)
+    this.shell.sweep.add(connection)
+  }
+
+  /** Counts and logs a refusal; whoever calls it sees to the answer. */
+  refuse(reason: RefusalReason, why: string): void {
+    this.#isRefused = true
+    this.#slots?.giveBack()
+    this.#endSoon()
+    this.shell.registry.refused(reason)
+    const about = { route: this.routeUrl, why }
+    this.shell.refusals.tell(this.#log, reason, this.#knownUrl, about)
+  }
+
+  /**
+   * Refuses in the way that the route wants.
+   * @returns what Fastify is to answer; `undefined` if it was answered
+   */
+  turnAway({ reason, error, closeCode }: Refusal): LifecycleError | undefined {
+    this.refuse(reason, error.message)
+    if (this.#settings.refuse === 'close-frame') {
+      this.#closeAtOnce(closeCode, '')
+      return undefined
+    }
+    this.#answer.setHeaders(error)
+    return error
+  }
+
+  /**
+   * The app refuses.
+   * @throws FST_ERR_WSL_TOO_LATE_TO_REFUSE
+   */
+  refuseWithClose(reply: FastifyReply, code: number, reason: string): void {
+    // A hook that was added before ours may be the first to see it.
+    this.enter(reply.request, reply)
+    const isOver = this.#isOver || this.#answer.isGiven
+    if (!isOver && this.#answer.isTheirs) throw tooLateToRefuse(`GET ${this.routeUrl}`)
+    reply.hijack()
+    if (isOver) return
+    // An error handler may say in its own way what we have refused.
+    if (!this.#isRefused) this.refuse('hook', `the app closed it with ${code} ${reason}`.trimEnd())
+    this.#closeAtOnce(code, reason)
+  }
+
+  /** ws shakes hands: nothing else may be written any more. */
+  noteHandshake(): void {
+    this.#answer.begin()
+  }
+
+  /** Fastify was told to send something. */
+  noteSend(payload: unknown): void {
+    if (!this.#answer.sends(payload)) return
+    // Our onResponse hook ends the socket, unless one of the app's fails before.
+    this.#answer.onceWritten(() => this.#endSoon())
+    // As long as nothing was sent, a hook could refuse.
+    if (this.#request?.is404 === true && !this.isLost)
+      this.refuse('route', 'there is no such route')
+  }
+
+  /** Refuses, and answers from outside of Fastify's hooks: one of them may never settle. */
+  refuseNow(reason: RefusalReason, error: LifecycleError): void {
+    if (this.isLost) return
+    if (this.#answer.isUnwritten) {
+      this.refuse(reason, error.message)
+      this.#answer.give(error)
+    } else {
+      // Fastify has answered, outside of our encapsulation: nobody ends that socket but us.
+      this.#endSoon()
+      this.#answer.end()
+    }
+  }
+
+  /** The handshake took too long, or a refused peer does not go. */
+  onSweep(): void {
+    if (this.#isRefused || !this.#answer.isUnwritten) this.cut()
+    else this.refuseNow('handshake', handshakeTimeout(String(this.#settings.handshakeTimeout)))
+  }
+
+  cut(): void {
+    this.dueAt = Infinity
+    this.#raw.destroy()
+  }
+
+  /** A peer that sent a FIN before the 101 has left: nothing that it could say completes it. */
+  rawEnded(): void {
+    this.#end()
+    this.cut()
+  }
+
+  rawClosed(): void {
+    this.#end()
+  }
+
+  makeController(): AbortController {
+    return makeController()
+  }
+
+  abortReason(): Error {
+    return new ConnectionClosedError(undefined)
+  }
+
+  releaseLate(release: Release): void {
+    void runRelease(this, release)
+  }
+
+  fail(error: unknown, step: string): void {
+    const { id, routeUrl: route } = this
+    const fields = { err: toError(error), id, route, step }
+    tell(this.#log, 'error', fields, 'a callback of a WebSocket upgrade failed')
+  }
+
+  /** @throws FST_ERR_WSL_TOO_MANY_CONNECTIONS_PER_KEY */
+  #takeKey(request: FastifyRequest, route: Route): undefined {
+    const refusal = this.isDecided ? undefined : refusePerKey(this, request, route)
+    const error = refusal && this.turnAway(refusal)
+    if (error !== undefined) throw error
+  }
+
+  #endSoon(): void {
+    this.dueAt = this.shell.clock.now() + this.#settings.closeTimeout
+  }
+
+  /** Completes the handshake only to close: that is what a browser's page can see. */
+  #closeAtOnce(code: number, reason: string): void {
+    this.#answer.takeOver()
+    try {
+      this.shell.accept(this.#message, this.#raw, this.#head, (socket) => {
+        // What a refused peer still says is heard by nobody, and what it does wrong concerns nobody.
+        socket.on('error', ignore)
+        socket.close(code, reason)
+      })
+    } catch (error) {
+      // From a function that the app gave to ws.
+      failHandshake(this.#message, error)
+    }
+  }
+
+  async #checkExpiry(
+    expiresAt: NonNullable<RouteSettings['expiresAt']>,
+    request: FastifyRequest,
+  ): Promise<void> {
+    const when = await expiresAt(request)
+    if (when === undefined) return
+    this.#expiresAt = toExpiry(when, `the answer of \`expiresAt\` of route ${this.routeUrl}`)
+    if (this.#expiresAt <= this.shell.clock.wall()) throw credentialsExpired()
+  }
+
+  /** The pattern of a route, ours or not. */
+  get #knownUrl(): string | undefined {
+    return this.#route?.url ?? this.#request?.routeOptions.url
+  }
+
+  /** The request is over without a connection. */
+  #end(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#slots?.giveBack()
+    this.shell.sweep.delete(this)
+    this.scope.abort()
+    void runReleases(this, this.scope).then(() => {
+      this.#forget()
+      this.#released.resolve()
+    })
+  }
+
+  #forget(): void {
+    this.shell.sweep.delete(this)
+    this.shell.registry.upgrades.delete(this)
+  }
+}
+
+/** `reply.send` of an upgrade: shared by all, and takes note that there is an answer. */
+function replySend(this: WatchedReply, payload?: unknown): FastifyReply {
+  if (!this.sent) upgradeOf(this.request.raw)?.noteSend(payload)
+  return this[kSend](payload)
+}
+
+function ignore(): void {}

@@ -1,0 +1,217 @@
+// The examples that keep strangers out: by a token before the 101, by one after it, and by a rate.
+import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
+import { describe, it } from 'node:test'
+import type { ClientOptions } from 'ws'
+import { within } from '../support/bound.js'
+import { Client, type Closed, refusal } from '../support/client.js'
+import { OPCODE, RawPeer } from '../support/raw-peer.js'
+import { logged, run } from './run.js'
+
+const JWT_SECRET = 'known to the server and to this test'
+
+/** A JSON Web Token (RFC 7519), true or forged. */
+function sign(claims: object, secret = JWT_SECRET, alg = 'HS256'): string {
+  const signed = `${encode({ alg, typ: 'JWT' })}.${encode(claims)}`
+  const signature = createHmac('sha256', secret).update(signed).digest('base64url')
+  return `${signed}.${alg === 'none' ? '' : signature}`
+}
+
+function encode(part: object): string {
+  return Buffer.from(JSON.stringify(part)).toString('base64url')
+}
+
+/** The second that begins in at least so many, as tokens count them. */
+function inSeconds(seconds: number): number {
+  return Math.ceil(Date.now() / 1_000) + seconds
+}
+
+const later = inSeconds(3_600)
+const ada = sign({ sub: 'ada', exp: later })
+const bob = sign({ sub: 'bob', exp: later })
+
+const bad = [
+  ['nothing', ''],
+  ['no token', 'ada'],
+  ['a token that has expired', sign({ sub: 'ada', exp: inSeconds(-2) })],
+  ['one that never ends', sign({ sub: 'ada' })],
+  ["nobody's token", sign({ exp: later })],
+  ['one that does not hold yet', sign({ sub: 'ada', exp: later, nbf: later - 1 })],
+  ['one that somebody else has signed', sign({ sub: 'ada', exp: later }, 'a guess')],
+  ['one that nobody has signed', sign({ sub: 'ada', exp: later }, '', 'none')],
+] as const
+
+async function closeOf(client: Client): Promise<Closed> {
+  return within(client.closed, 'the end of the connection')
+}
+
+function withToken(token: string, headers: Record<string, string> = {}): ClientOptions {
+  return { headers: { cookie: `token=${token}`, ...headers } }
+}
+
+describe('examples/jwt-auth.ts', () => {
+  it('opens for the cookie of its login, and for the same token in a header', async (t) => {
+    const { http, ws } = await run(t, 'jwt-auth')
+    const response = await fetch(`${http}/login/ada`, { method: 'POST' })
+    const cookie = response.headers.get('set-cookie') ?? ''
+    assert.match(cookie, /^token=.*; Path=\/; HttpOnly; SameSite=Lax$/)
+    const byCookie = await Client.open(`${ws}/feed`, { headers: { cookie } })
+    assert.equal(await byCookie.next(), 'hello, ada')
+    const authorization = `Bearer ${await response.text()}`
+    const byHeader = await Client.open(`${ws}/feed`, { headers: { authorization } })
+    assert.equal(await byHeader.next(), 'hello, ada')
+  })
+
+  it('shows 3000 to all others, and runs no handler for them', async (t) => {
+    const { program, http, ws } = await run(t, 'jwt-auth', { JWT_SECRET })
+    for (const [what, token] of bad) {
+      const client = new Client(`${ws}/feed`, withToken(token))
+      assert.equal((await closeOf(client)).code, 3000, what)
+      assert.deepEqual(client.events, ['close 3000'], what)
+      assert.equal((await logged(program, 'WebSocket upgrade refused'))['reason'], 'hook')
+    }
+    assert.equal((await closeOf(new Client(`${ws}/feed`))).code, 3000)
+    assert.equal((await fetch(`${http}/feed`)).status, 401)
+  })
+
+  it('shows 3003 to a page of another site, whose requests bring the cookie, too', async (t) => {
+    const { http, ws } = await run(t, 'jwt-auth', { JWT_SECRET })
+    const stranger = new Client(`${ws}/feed`, withToken(ada, { origin: 'https://evil.example' }))
+    assert.equal((await closeOf(stranger)).code, 3003)
+    assert.deepEqual(stranger.events, ['close 3003'])
+    const own = await Client.open(`${ws}/feed`, withToken(ada, { origin: http }))
+    assert.equal(await own.next(), 'hello, ada')
+  })
+
+  it('ends with the token, or with a newer one that came in time', async (t) => {
+    const { ws } = await run(t, 'jwt-auth', { JWT_SECRET })
+    const first = inSeconds(2)
+    const short = withToken(sign({ sub: 'ada', exp: first }))
+    const renewed = await Client.open(`${ws}/feed`, short)
+    const other = await Client.open(`${ws}/feed`, short)
+    for (const client of [renewed, other]) assert.equal(await client.next(), 'hello, ada')
+
+    renewed.ws.send(sign({ sub: 'ada', exp: first + 2 }))
+    assert.equal((await closeOf(other)).code, 3000)
+    assert.ok(Date.now() >= first * 1_000)
+    // A peer that is closing answers no ping.
+    await within(renewed.roundTrip(), 'an answer')
+    assert.equal((await closeOf(renewed)).code, 3000)
+    assert.ok(Date.now() >= (first + 2) * 1_000)
+  })
+
+  it('ends at once for a newer token that is none, or of somebody else', async (t) => {
+    const { ws } = await run(t, 'jwt-auth', { JWT_SECRET })
+    for (const [what, token] of [...bad, ["bob's", bob], ['binary', Buffer.of(0xff)]] as const) {
+      const client = await Client.open(`${ws}/feed`, withToken(ada))
+      assert.equal(await client.next(), 'hello, ada')
+      client.ws.send(token)
+      assert.deepEqual(await closeOf(client), { code: 3000, reason: 'no token of yours' }, what)
+    }
+  })
+
+  it('has five places for each user', async (t) => {
+    const { ws } = await run(t, 'jwt-auth', { JWT_SECRET })
+    const knock = (token: string): Client => new Client(`${ws}/feed`, withToken(token))
+    const clients = Array.from({ length: 5 }, () => knock(ada))
+    for (const client of clients) assert.equal(await client.next(), 'hello, ada')
+    assert.equal(await knock(ada).next(), 'close 1013')
+    assert.equal(await knock(bob).next(), 'hello, bob')
+    clients[0]?.ws.close()
+    // The server may see that it has left a moment later than it does.
+    let answer = 'close 1013'
+    while (answer === 'close 1013') answer = await knock(ada).next()
+    assert.equal(answer, 'hello, ada')
+  })
+})
+
+describe('examples/first-message-auth.ts', () => {
+  it('serves whoever begins with a token of its login, and all that they sent behind it', async (t) => {
+    const { http, ws } = await run(t, 'first-message-auth')
+    const token = await (await fetch(`${http}/login/ada`, { method: 'POST' })).text()
+    const client = await Client.open(`${ws}/chat`)
+    for (const message of [token, 'good', 'morning']) client.ws.send(message)
+    for (const expected of ['hello, ada', 'ada says good', 'ada says morning']) {
+      assert.equal(await client.next(), expected)
+    }
+  })
+
+  it('serves nothing to whoever begins with anything else, and shows 3000', async (t) => {
+    const { ws } = await run(t, 'first-message-auth', { JWT_SECRET })
+    for (const [what, first] of [...bad, ['binary', Buffer.of(0xff)]] as const) {
+      const client = await Client.open(`${ws}/chat`)
+      for (const message of [first, ada, 'good morning']) client.ws.send(message)
+      assert.equal((await closeOf(client)).code, 3000, what)
+      assert.deepEqual(client.events, ['close 3000'], what)
+    }
+  })
+
+  it('waits for the token until the deadline, whatever else comes meanwhile', async (t) => {
+    const { ws } = await run(t, 'first-message-auth', { JWT_SECRET, DEADLINE: '1000' })
+    const member = await Client.open(`${ws}/chat`)
+    member.ws.send(ada)
+    assert.equal(await member.next(), 'hello, ada')
+
+    const before = Date.now()
+    const silent = await Client.open(`${ws}/chat`)
+    const slow = await RawPeer.open(Number(new URL(ws).port), '/chat')
+    slow.send(RawPeer.frame(OPCODE.ping), RawPeer.frame(OPCODE.text, ada.slice(0, 5), false))
+    assert.equal((await closeOf(silent)).code, 3000)
+    assert.ok(Date.now() - before >= 1_000)
+    const { payload } = (await within(slow.nextOf(OPCODE.close), 'a close frame')) ?? {}
+    assert.equal(payload?.readUInt16BE(), 3000)
+
+    member.ws.send('still here')
+    assert.equal(await member.next(), 'ada says still here')
+  })
+
+  it('ends with the token', async (t) => {
+    const { ws } = await run(t, 'first-message-auth', { JWT_SECRET })
+    const exp = inSeconds(1)
+    const client = await Client.open(`${ws}/chat`)
+    client.ws.send(sign({ sub: 'ada', exp }))
+    assert.equal((await closeOf(client)).code, 3000)
+    assert.ok(Date.now() >= exp * 1_000)
+    assert.deepEqual(client.events, ['hello, ada', 'close 3000'])
+  })
+
+  it('lets in the pages of one site, and no more than twenty from one address', async (t) => {
+    const { http, ws } = await run(t, 'first-message-auth')
+    assert.equal((await refusal(`${ws}/chat`, { origin: http })).status, 403)
+    for (let i = 0; i < 20; i++) await Client.open(`${ws}/chat`, { origin: 'https://app.example' })
+    const { status, headers } = await refusal(`${ws}/chat`)
+    assert.equal(status, 429)
+    assert.match(String(headers['retry-after']), /^\d+$/)
+  })
+})
+
+describe('examples/rate-limit.ts', () => {
+  it('answers the eleventh attempt of a minute with 429, and when to come back', async (t) => {
+    const { program, ws } = await run(t, 'rate-limit')
+    for (let i = 0; i < 10; i++) {
+      await Client.open(`${ws}/feed`)
+      await program.line('who is it?')
+    }
+    const { status, headers, body } = await refusal(`${ws}/feed`)
+    const wait = Number(headers['retry-after'])
+    assert.ok(wait > 0 && wait <= 60, `${wait} s`)
+    assert.deepEqual([status, JSON.parse(body).statusCode], [429, 429])
+    // Whoever is refused is not asked.
+    await program.line('"statusCode":429')
+    program.kill('SIGKILL')
+    const { stdout } = await program.exited
+    assert.equal(stdout.filter((line) => line.includes('who is it?')).length, 10)
+  })
+
+  it('shows the same to a page, as 1013', async (t) => {
+    const { ws } = await run(t, 'rate-limit')
+    for (let i = 0; i < 10; i++) {
+      assert.equal(await (await Client.open(`${ws}/page`)).next(), 'welcome')
+    }
+    const client = new Client(`${ws}/page`)
+    const { code, reason } = await closeOf(client)
+    assert.equal(code, 1013)
+    assert.match(reason, /^([1-9]|[1-5]\d|60) s$/)
+    assert.equal(client.events.length, 1)
+  })
+})

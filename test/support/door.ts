@@ -1,0 +1,54 @@
+// Who wants in, and what they get.
+import assert from 'node:assert/strict'
+import type { FastifyInstance } from 'fastify'
+import { within } from './bound.js'
+import { type Answer, parseAnswer } from './client.js'
+import { RawPeer } from './raw-peer.js'
+import { portOf } from './server.js'
+import { until } from './timed.js'
+
+type Headers = Record<string, string>
+
+/** The answer of an upgrade that is refused, when its socket has ended. */
+export async function turnedAway(
+  app: FastifyInstance,
+  path = '/',
+  headers: Headers = {},
+): Promise<Answer> {
+  const peer = await RawPeer.dial(portOf(app), path, headers)
+  const answer = parseAnswer(await within(peer.answer(), 'an answer'))
+  assert.notEqual(answer.status, 101, 'Expected the upgrade to be refused, but it opened')
+  await within(peer.ended(), 'the end of the socket')
+  return answer
+}
+
+/** Resets peers that are open, and waits until nothing of them is left. */
+export async function leave(app: FastifyInstance, ...peers: RawPeer[]): Promise<void> {
+  const { connections } = app.websocketLifecycle
+  const left = connections.size - peers.length
+  for (const peer of peers) peer.reset()
+  await until(() => connections.size <= left)
+}
+
+/** Opens connections until one is refused, then ends them. @returns how many there was room for */
+export async function roomFor(
+  app: FastifyInstance,
+  path = '/',
+  headers: Headers = {},
+  status = 503,
+): Promise<number> {
+  const peers: RawPeer[] = []
+  for (;;) {
+    const peer = await RawPeer.dial(portOf(app), path, headers)
+    const answer = parseAnswer(await within(peer.answer(), 'an answer'))
+    if (answer.status !== 101) {
+      assert.equal(answer.status, status, answer.body)
+      await within(peer.ended(), 'the end of the socket')
+      break
+    }
+    peers.push(peer)
+    assert.ok(peers.length < 1_000, 'There is no limit')
+  }
+  await leave(app, ...peers)
+  return peers.length
+}
