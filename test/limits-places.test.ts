@@ -1,13 +1,13 @@
 // When a place is taken and for how long: whoever comes meanwhile sees the limit as it is.
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { WebsocketLifecycleOptions } from '../lib/index.js'
 import { within } from './support/bound.js'
 import { parseAnswer } from './support/client.js'
 import { leave, roomFor, turnedAway } from './support/door.js'
 import { FakeClock, turns } from './support/fake-clock.js'
-import { type Gate, gate } from './support/gate.js'
+import { type Gate, gate, never } from './support/gate.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { refused } from './support/refused.js'
 import { portOf, serve } from './support/server.js'
@@ -24,14 +24,30 @@ async function start(
   t: TestContext,
   options: WebsocketLifecycleOptions,
   hooks: RouteHooks = {},
+  routes?: (app: FastifyInstance) => unknown,
+  before?: (app: FastifyInstance) => unknown,
 ): Promise<Served> {
   const clock = new FakeClock()
   const app = await serve(t, {
     clock,
+    ...(before && { before }),
     options: { keepalive: false, ...options },
-    routes: (app) => void app.get('/', { ...(hooks as object), websocket: true }, () => {}),
+    routes: (app) => {
+      app.get('/', { ...(hooks as object), websocket: true }, () => {})
+      routes?.(app)
+    },
   })
   return { app, clock, port: portOf(app) }
+}
+
+const WS = { websocket: true } as const
+
+async function onRequest(_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  return reply.refuseWebsocket()
+}
+
+function noHandler(): never {
+  throw new Error('Expected nobody to come as far as this')
 }
 
 /** The status of each peer's answer, sorted. */
@@ -52,6 +68,42 @@ describe('a place', () => {
     assert.match(await first.answer(), /^HTTP\/1\.1 101 /)
     assert.equal((await turnedAway(app)).status, 503)
   })
+
+  for (const [where, later] of [
+    ['at once', (done: () => void): void => done()],
+    ['after a while', (done: () => void): unknown => setImmediate(done)],
+  ] as const) {
+    const callTwice = ({ headers }: FastifyRequest, done: () => void): void => {
+      done()
+      if (headers['x-fault'] !== undefined) later(done)
+    }
+    const preHandler: RouteHooks['preHandler'] = (request, _reply, done) => {
+      callTwice(request, done)
+    }
+    const options: WebsocketLifecycleOptions = {
+      maxConnections: 3,
+      maxConnectionsPerKey: { max: 2 },
+      expiresAt: async () => undefined,
+    }
+
+    test(`is taken once, though a hook before the plugin calls back twice, ${where}`, async (t) => {
+      const { app, port } = await start(t, options, {}, undefined, (app) => {
+        app.addHook('onRequest', (request, _reply, done) => callTwice(request, done))
+      })
+      await RawPeer.open(port, '/', { 'x-fault': 'yes' })
+      await turns()
+      assert.equal(await roomFor(app, '/', {}, 429), 1)
+      await RawPeer.open(port)
+      assert.equal((await turnedAway(app)).status, 429)
+    })
+
+    test(`is taken once, though a hook of the route calls back twice, ${where}`, async (t) => {
+      const { app, port } = await start(t, options, { preHandler })
+      await RawPeer.open(port, '/', { 'x-fault': 'yes' })
+      await turns()
+      assert.equal(await roomFor(app, '/', {}, 429), 1)
+    })
+  }
 
   test('of a key is taken after them: of those who wait, the first to come out gets it', async (t) => {
     const doors = new Map<unknown, Gate>()
@@ -185,6 +237,56 @@ describe('a place', () => {
         await gone
         peer = await RawPeer.open(port)
       }
+    })
+  }
+
+  for (const [whom, arrange, code] of [
+    [
+      'whom a hook has refused with a close frame',
+      (app) => app.get('/late', { ...WS, onRequest }, noHandler),
+      3000,
+    ],
+    [
+      'whom the route has no room for, told by a close frame',
+      (app) => app.get('/late', { ...WS, maxConnections: 0, refuse: 'close-frame' }, noHandler),
+      1013,
+    ],
+    [
+      'whose key has no room, told by a close frame',
+      (app) =>
+        app.get(
+          '/late',
+          { ...WS, maxConnectionsPerKey: { max: 0 }, refuse: 'close-frame' },
+          noHandler,
+        ),
+      1013,
+    ],
+    [
+      'whose key has no room, and whose answer hangs',
+      (app) =>
+        app.get(
+          '/late',
+          { ...WS, maxConnectionsPerKey: { max: 0 }, onSend: async () => never },
+          noHandler,
+        ),
+      undefined,
+    ],
+  ] as ReadonlyArray<[string, (app: FastifyInstance) => unknown, number | undefined]>) {
+    test(`of the server is free at once of those ${whom}, though they stay`, async (t) => {
+      const { app, port } = await start(t, { maxConnections: 2 }, {}, arrange)
+      await RawPeer.open(port)
+      const { websocketLifecycle } = app
+      for (let i = 1; i <= 3; i++) {
+        const peer = await RawPeer.dial(port, '/late')
+        await until(() => {
+          const { limit, key, hook } = websocketLifecycle.stats().refused
+          return limit + key + hook === i
+        })
+        if (code === undefined) continue
+        await peer.answer()
+        assert.equal((await peer.nextOf(OPCODE.close))?.payload.readUInt16BE(), code)
+      }
+      assert.equal(await roomFor(app), 1)
     })
   }
 

@@ -29,8 +29,9 @@ export class Limit {
 export class Slots {
   #held: Array<{ readonly limit: Limit; readonly key: string }> = []
 
-  /** @returns whether there was room */
+  /** @returns whether there was room, or a place is held already: a hook may call back twice */
   take(limit: Limit, key: string): boolean {
+    if (this.#held.some((held) => held.limit === limit)) return true
     if (!limit.take(key)) return false
     this.#held.push({ limit, key })
     return true
