@@ -99,7 +99,7 @@ async function assertRefused(asked: Asked, status: number): Promise<Answer> {
 }
 
 async function assertNothingLeft({ app, clock, events }: Asked): Promise<void> {
-  for (let i = 0; i < 200 && clock.pending > 0; i++) await turns(1)
+  await until(() => clock.pending === 0)
   await turns(20)
   assert.deepEqual(events, [...HOOKS, 'expiresAt', 'abort', 'release'])
   const { open, opened } = app.websocketLifecycle.stats()

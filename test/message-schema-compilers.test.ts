@@ -12,6 +12,7 @@ import { logLines } from './support/log-lines.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { connectOne, portOf, serve, serveOne } from './support/server.js'
 import { type Compiler, type SchemaRoute, speak, telling } from './support/spoken.js'
+import { until } from './support/timed.js'
 
 const { frame } = RawPeer
 
@@ -236,7 +237,7 @@ describe('a validator', () => {
       }
       const { peer, socket } = await connectOne(t, { route, clock })
       peer.send(frame(OPCODE.text, '{}'))
-      for (let i = 0; i < 200 && calls.length === 0; i++) await turns(1)
+      await until(() => calls.length > 0)
       peer.destroy()
       await turns()
       await clock.advance(1_000)

@@ -8,6 +8,7 @@ import { type LogLine, logLines } from './support/log-lines.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { connectOne, portOf, serve } from './support/server.js'
 import { type SchemaRoute, speak, telling } from './support/spoken.js'
+import { until } from './support/timed.js'
 
 const { frame } = RawPeer
 
@@ -179,7 +180,7 @@ describe('a message that does not match', () => {
     }
     const { peer } = await speak(t, route)
     peer.send(frame(OPCODE.text, '?'), frame(OPCODE.text, '{"to":"left"}'))
-    for (let i = 0; i < 200 && order.length === 0; i++) await turns(1)
+    await until(() => order.length > 0)
     await turns()
     assert.deepEqual(order, ['Expected a message in JSON'])
     open()

@@ -19,6 +19,7 @@ import { logLines } from './support/log-lines.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { refused } from './support/refused.js'
 import { endWith, portOf, serve, type Setup } from './support/server.js'
+import { until } from './support/timed.js'
 
 interface Served {
   readonly app: FastifyInstance
@@ -72,8 +73,7 @@ async function assertNothingLeft(
   counts: Partial<Record<RefusalReason, number>>,
   expected: readonly string[] = ['hook', 'abort', 'release'],
 ): Promise<void> {
-  const isOver = (): boolean => events.length >= expected.length && clock.pending === 0
-  for (let i = 0; i < 200 && !isOver(); i++) await turns(1)
+  await until(() => events.length >= expected.length && clock.pending === 0)
   await turns(20)
   assert.deepEqual(events, expected)
   const stats = app.websocketLifecycle.stats()
@@ -515,7 +515,7 @@ describe('a refusal', () => {
         async () => served.app.injectWS(path),
         new RegExp(`Unexpected server response: ${status}`),
       )
-      for (let i = 0; i < 200 && served.clock.pending > 0; i++) await turns(1)
+      await until(() => served.clock.pending === 0)
       await turns()
       assert.equal(served.events.at(-1), 'early release')
       assert.equal(served.clock.pending, 0)
