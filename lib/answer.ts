@@ -58,8 +58,14 @@ export class Answer {
     this.#reply = reply
   }
 
-  begin(): void {
+  /** ws gives it, with a handshake. */
+  leaveToHandshake(): void {
     this.#state = 'begun'
+    const response = this.#reply?.raw
+    // Nobody would hear of its end: let go of, it is no longer kept for as long as the connection.
+    if (response?.socket === this.#raw && response.listenerCount('close') === 0) {
+      response.detachSocket(this.#raw as Socket)
+    }
   }
 
   /** Fastify was told to send this. @returns whether that is the answer */

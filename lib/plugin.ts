@@ -240,5 +240,10 @@ function prepareRoute(
 }
 
 function bridge(handler: Handler): (socket: ConnectionSocket) => void {
-  return (socket) => ConnectionSocket.ownerOf(socket)?.callbacks.run(handler)
+  return (socket) => {
+    // @fastify/websocket has just added one, for an errorHandler that we do not need; it would keep the
+    // reply for as long as the connection. (Another one is of the app, which listens to 'connection'.)
+    if (socket.listenerCount('error') === 1) socket.removeAllListeners('error')
+    ConnectionSocket.ownerOf(socket)?.callbacks.run(handler)
+  }
 }

@@ -266,7 +266,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
 
   /** ws shakes hands: nothing else may be written any more. */
   noteHandshake(): void {
-    this.#answer.begin()
+    this.#answer.leaveToHandshake()
   }
 
   /** Fastify was told to send something. */

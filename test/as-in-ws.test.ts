@@ -247,8 +247,6 @@ async function playOnOurs(t: TestContext, script: Script): Promise<unknown[]> {
   const app = await serve(t, {
     routes: (app) => {
       app.get('/', { websocket: true }, (socket) => {
-        // @fastify/websocket has a listener of its own, so that no error is without one.
-        socket.removeAllListeners('error')
         begin(script, socket, seen)
         connection.emit('socket', socket)
       })
