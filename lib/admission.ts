@@ -40,30 +40,31 @@ const RETRY_AFTER = 5
 
 /** The limits of one server: those that several routes share are counted once. */
 export class Limits {
-  readonly #ofServer: readonly Limit[]
+  readonly #ofServer: Limit | undefined
   readonly #plugins: PerKeyPolicy | undefined
   readonly #perKeyOfServer: Limit | undefined
 
   constructor({ maxConnections, maxConnectionsPerKey }: RouteSettings) {
     this.#ofServer = limitOf('the server', maxConnections)
     this.#plugins = maxConnectionsPerKey
-    ;[this.#perKeyOfServer] = limitOf('the server', maxConnectionsPerKey?.max)
+    this.#perKeyOfServer = limitOf('the server', maxConnectionsPerKey?.max)
   }
 
   of({ maxConnections, maxConnectionsPerKey }: RouteSettings, url: string): RouteLimits {
     const route = `route ${url}`
     const isShared = maxConnectionsPerKey === this.#plugins
-    const limit = isShared ? this.#perKeyOfServer : limitOf(route, maxConnectionsPerKey?.max)[0]
+    const limit = isShared ? this.#perKeyOfServer : limitOf(route, maxConnectionsPerKey?.max)
+    const inAll = [this.#ofServer, limitOf(route, maxConnections)]
     return {
-      inAll: [...this.#ofServer, ...limitOf(route, maxConnections)],
+      inAll: inAll.filter((one) => one !== undefined),
       perKey: limit && maxConnectionsPerKey && { limit, key: maxConnectionsPerKey.key },
     }
   }
 }
 
-/** One limit, or none where there is nothing to count. */
-function limitOf(of: string, max = Infinity): Limit[] {
-  return max === Infinity ? [] : [new Limit(of, max)]
+/** `undefined` where there is nothing to count. */
+function limitOf(of: string, max = Infinity): Limit | undefined {
+  return max === Infinity ? undefined : new Limit(of, max)
 }
 
 /** Decides before the route's own hooks: by the origin, then by the limits. */
@@ -72,7 +73,9 @@ export function refuseAtFirst(
   request: FastifyRequest,
   route: Route,
 ): Refusal | undefined | Promise<Refusal | undefined> {
-  const { origin } = request.headers
+  // Version 8 of the protocol, which ws takes too, had a header of its own.
+  const { headers } = request
+  const origin = headers.origin ?? headers['sec-websocket-origin']?.toString()
   // Without one it is no browser: there is no page that might abuse its user's cookies.
   if (origin === undefined) return refuseInAll(applicant, route)
   const judge = (isWelcome: unknown): Refusal | undefined =>

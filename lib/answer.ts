@@ -1,4 +1,4 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply } from 'fastify'
@@ -58,18 +58,14 @@ export class Answer {
     this.#reply = reply
   }
 
-  /** ws gives it, with a handshake. */
+  /** ws gives it, with a handshake: no byte of Fastify's may follow. */
   leaveToHandshake(): void {
     this.#state = 'begun'
-    const response = this.#reply?.raw
-    // Nobody would hear of its end: let go of, it is no longer kept for as long as the connection.
-    if (response?.socket === this.#raw && response.listenerCount('close') === 0) {
-      response.detachSocket(this.#raw as Socket)
-    }
+    this.#detach()
   }
 
   /** Fastify was told to send this. @returns whether that is the answer */
-  sends(payload: unknown): boolean {
+  noteSend(payload: unknown): boolean {
     const isFirstError = payload instanceof Error && this.#state === 'none'
     this.#state = isFirstError ? 'failed' : 'begun'
     return !isFirstError
@@ -109,26 +105,31 @@ export class Answer {
   takeOver(): void {
     this.#state = 'given'
     this.#reply?.hijack()
-    if (this.#reply !== undefined) detach(this.#reply.raw, this.#raw)
+    this.#detach()
   }
 
   /** Ends the stream when all that was written to it has left; not where another answer is on its way. */
   end(): void {
-    if (this.#isBehind && isResponding(this.#raw)) return
     const raw = this.#raw
+    raw.on('error', destroyRaw)
+    if (this.#isBehind && isResponding(raw)) return
     // Unread bytes would turn the end of the stream into a reset, and the answer might be lost.
     raw.resume()
-    raw.on('error', destroyRaw)
     raw.once('finish', destroyRaw)
     raw.end()
   }
-}
 
-/** Takes a response off its stream; that this has closed it is told all the same. */
-function detach(response: ServerResponse, raw: Duplex): void {
-  if (response.socket !== raw) return
-  response.detachSocket(raw as Socket)
-  raw.once('close', () => response.emit('close'))
+  /**
+   * Takes Fastify's response off the stream, which would keep it for as long as the connection. That the
+   * stream has closed it is told all the same.
+   */
+  #detach(): void {
+    const raw = this.#raw
+    const response = this.#reply?.raw
+    if (response?.socket !== raw) return
+    response.detachSocket(raw as Socket)
+    if (response.listenerCount('close') > 0) raw.once('close', () => response.emit('close'))
+  }
 }
 
 function destroyRaw(this: Duplex): void {

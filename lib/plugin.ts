@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import fastifyWebsocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyPluginAsync, FastifySchema, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import type { WebSocket } from 'ws'
+import type { VerifyClientCallbackAsync, WebSocket } from 'ws'
 import { Limits } from './admission.js'
 import type { RouteLifecycleOptions, WebsocketLifecycle, WebsocketLifecycleOptions } from './api.js'
 import { Bursts } from './bursts.js'
@@ -25,8 +25,8 @@ import type { Shell } from './shell.js'
 import { ConnectionSocket } from './socket.js'
 import { Steps } from './steps.js'
 import { Sweep } from './sweep.js'
-import { scopeOf, Upgrade, upgradeOf } from './upgrade.js'
-import { admit, guardHandshake, release } from './upgrade-hooks.js'
+import { failHandshake, scopeOf, Upgrade, upgradeOf } from './upgrade.js'
+import { admit, endAnswered, guardHandshake } from './upgrade-hooks.js'
 
 type UpgradeListener = (message: IncomingMessage, raw: Duplex, head: Buffer) => void
 
@@ -88,7 +88,7 @@ export function createPlugin(
     const upgradeToFastify = await registerWebsocket(app, settings, drain)
     app.addHook('onRoute', guardHandshake)
     app.addHook('onRequest', admit)
-    app.addHook('onResponse', release)
+    app.addHook('onResponse', endAnswered)
 
     const onUpgrade: UpgradeListener = (message, raw, head) => {
       const upgrade = new Upgrade(shell, message, raw, head, settings.route, app.log)
@@ -129,7 +129,7 @@ async function registerWebsocket(
 ): Promise<UpgradeListener> {
   const before: ReadonlySet<unknown> = new Set(app.server.listeners('upgrade'))
   await app.register(fastifyWebsocket, {
-    options: { ...LIMITS, ...websocket, ...OURS },
+    options: { ...LIMITS, ...guardVerify(websocket), ...OURS },
     preClose: async () => void (await drain.close()),
     // Each error is recorded where it is emitted; thrown ones never get as far as this.
     errorHandler: () => {},
@@ -142,6 +142,23 @@ async function registerWebsocket(
     if (socket instanceof ConnectionSocket) upgradeOf(message)?.open(socket)
   })
   return theirs
+}
+
+/** What ws goes on to do in the callback of an async `verifyClient` runs functions of the app, too. */
+function guardVerify(websocket: PluginSettings['websocket']): PluginSettings['websocket'] {
+  const { verifyClient } = websocket
+  // ws, too, tells by this how it is to be called.
+  if (verifyClient?.length !== 2) return websocket
+  const verify: VerifyClientCallbackAsync = verifyClient
+  const guarded: VerifyClientCallbackAsync = (info, callback) =>
+    verify.call(websocket, info, (...answer) => {
+      try {
+        callback(...answer)
+      } catch (error) {
+        failHandshake(info.req, error)
+      }
+    })
+  return { ...websocket, verifyClient: guarded }
 }
 
 /** Completes a handshake of which no list of the app's is to know. */

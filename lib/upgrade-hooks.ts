@@ -94,7 +94,7 @@ export function guardHandshake(options: RouteOptions): void {
 }
 
 /** An upgrade that got another answer than 101 is over, also one that `admit` has never seen. */
-export function release(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+export function endAnswered(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
   upgradeOf(request.raw)?.cut()
   done()
 }

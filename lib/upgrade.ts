@@ -271,7 +271,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
 
   /** Fastify was told to send something. */
   noteSend(payload: unknown): void {
-    if (!this.#answer.sends(payload)) return
+    if (!this.#answer.noteSend(payload)) return
     // Our onResponse hook ends the socket, unless one of the app's fails before.
     this.#answer.onceWritten(() => this.#endSoon())
     // As long as nothing was sent, a hook could refuse.

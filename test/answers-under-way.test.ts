@@ -13,11 +13,13 @@ import Fastify, {
 import websocketLifecycle from '../lib/index.js'
 import { Client, refusal } from './support/client.js'
 import { turns } from './support/fake-clock.js'
-import { type Gate, gate } from './support/gate.js'
+import { type Gate, gate, never } from './support/gate.js'
 import { logLines } from './support/log-lines.js'
+import { RawPeer } from './support/raw-peer.js'
 import { refused } from './support/refused.js'
 import { FOREIGN } from './support/refusing.js'
 import { endWith, portOf, serve } from './support/server.js'
+import { serverSockets } from './support/server-sockets.js'
 import { assertAnswered, assertClosedAtOnce, Stranger } from './support/stranger.js'
 import { until } from './support/timed.js'
 
@@ -138,6 +140,47 @@ describe("Fastify's handlerTimeout", () => {
       assert.deepEqual(app.websocketLifecycle.stats().refused, refused())
     })
   }
+})
+
+test('a hook before the plugin that answers, and does not return its reply, writes nothing behind a 101', async (t) => {
+  const answered = gate()
+  const app = Fastify()
+  endWith(t, app)
+  app.addHook('onSend', slowly)
+  app.addHook('onRequest', async (_request, reply) => {
+    void reply.code(401).send('who?')
+    reply.raw.once('close', () => answered.open())
+  })
+  await app.register(websocketLifecycle)
+  app.get('/', { websocket: true }, (socket) => socket.close(4000))
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  await assertClosedAtOnce(await Stranger.dial(portOf(app)), 4000)
+  await answered.opened
+})
+
+test('a peer that resets a handshake behind a request that is not answered, while draining, harms nobody', async (t) => {
+  const arrived = gate()
+  const app = await serve(t, {
+    routes: (app) => {
+      app.get('/slow', async () => {
+        arrived.open()
+        return never
+      })
+      app.get('/', { websocket: true }, () => {})
+    },
+  })
+  const sockets = serverSockets(app)
+  await app.websocketLifecycle.drain()
+  const port = portOf(app)
+  const request = RawPeer.handshake(port, '/slow').replace(
+    'connection: Upgrade\r\nupgrade: websocket\r\n',
+    '',
+  )
+  const peer = await RawPeer.dialWith(port, request, RawPeer.handshake(port, '/'))
+  await arrived.opened
+  await turns(20)
+  peer.reset()
+  await until(() => sockets.size === 0)
 })
 
 test('an app that has taken the response off the socket can refuse all the same', async (t) => {

@@ -123,6 +123,17 @@ describe('by default', () => {
     assert.equal(await statusOfLines(port, host, `origin: ${OURS}`, 'origin:'), 403)
   })
 
+  test('the header that browsers sent with version 8 of the protocol counts too', async (t) => {
+    const { port } = await serveOne(t)
+    const version = { 'sec-websocket-version': '8' }
+    for (const [origin, status] of [
+      [OURS, 101],
+      [STRANGER, 403],
+    ] as const) {
+      assert.equal((await ask(port, { ...version, 'sec-websocket-origin': origin })).status, status)
+    }
+  })
+
   test('without a Host no page is of the same origin, and what is no page passes', async (t) => {
     const { port } = await serveOne(t)
     for (const origin of [OURS, 'http://', 'http://undefined', 'null', '']) {
