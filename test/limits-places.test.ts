@@ -290,6 +290,25 @@ describe('a place', () => {
     })
   }
 
+  test("is nobody's after a drain: who comes then is told of that, not of the limit", async (t) => {
+    const waiting = new WaitingRoom()
+    const hooks = STAGES['preHandler']?.(waiting).route
+    const { app, port } = await start(t, { maxConnections: 2, allowedOrigins: '*' }, hooks)
+    const peer = await RawPeer.open(port)
+    const late = await RawPeer.dial(port, '/', FAULTY)
+    await waiting.arrived()
+    const draining = app.websocketLifecycle.drain()
+    assert.match(await late.answer(), /^HTTP\/1\.1 503 .*FST_ERR_WSL_DRAINING/s)
+    peer.send(RawPeer.closeFrame(1012))
+    await within(draining, 'the drain')
+    waiting.open()
+    for (let i = 0; i < 3; i++) {
+      assert.equal(JSON.parse((await turnedAway(app)).body).code, 'FST_ERR_WSL_DRAINING')
+    }
+    const { open, opened, refused: counts } = app.websocketLifecycle.stats()
+    assert.deepEqual([open, opened, counts], [0, 1, refused({ draining: 4 })])
+  })
+
   test('of everybody is free when a crowd has gone at once', async (t) => {
     const { app, port } = await start(t, { maxConnections: 30 })
     for (let round = 0; round < 3; round++) {
