@@ -98,7 +98,6 @@ const THEMES: Readonly<Record<string, readonly Row[]>> = {
     ['punycode', 'https://xn--mnchen-3ya.example', 'xn--mnchen-3ya.example', ANY],
     ['what punycode is made of', 'https://münchen.example', 'xn--mnchen-3ya.example', ANY],
     ['a letter of another script', 'https://аpp.example', APP, NONE],
-    ['punycode that is none', 'https://xn--a', 'xn--a', NONE],
     ['a percent sign with digits is that letter', 'https://%61pp.example', APP, ANY],
     ['a percent sign without', 'https://%app.example', '%app.example', NONE],
     ['an escaped NUL', 'https://app.example%00', APP, NONE],
