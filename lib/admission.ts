@@ -8,6 +8,7 @@ import {
   originRefused,
   tooManyConnections,
   tooManyConnectionsPerKey,
+  withRetryAfter,
 } from './errors.js'
 import type { PerKeyPolicy, RouteSettings } from './options.js'
 import { hostOf, isAllowed, isEncrypted } from './origins.js'
@@ -124,6 +125,5 @@ export function refusePerKey(
 }
 
 function tryAgainLater(error: LifecycleError): Omit<Refusal, 'reason'> {
-  error.headers = { 'retry-after': String(RETRY_AFTER) }
-  return { error, closeCode: CloseCode.TryAgainLater }
+  return { error: withRetryAfter(error, RETRY_AFTER), closeCode: CloseCode.TryAgainLater }
 }

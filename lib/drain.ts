@@ -4,7 +4,7 @@ import type { DrainOptions, DrainReport } from './api.js'
 import type { Timer } from './clock.js'
 import { departureDelay, DRAIN_GRACE, goodbyeBudget } from './core/drain-plan.js'
 import { tell } from './ending.js'
-import { draining, type LifecycleError } from './errors.js'
+import { draining, type LifecycleError, withRetryAfter } from './errors.js'
 import { type DrainSettings, resolveDrainOptions } from './options.js'
 import type { LiveConnection, PendingUpgrade } from './registry.js'
 import type { Shell } from './shell.js'
@@ -53,9 +53,7 @@ export class Drain {
 
   /** What an upgrade gets from now on. */
   get refusal(): LifecycleError {
-    return Object.assign(draining(), {
-      headers: { 'retry-after': String(this.#current.retryAfter) },
-    })
+    return withRetryAfter(draining(), this.#current.retryAfter)
   }
 
   async #run(settings: DrainSettings): Promise<DrainReport> {

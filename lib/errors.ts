@@ -109,6 +109,12 @@ export class ConnectionClosedError extends Error {
   }
 }
 
+/** Says when to come back, in seconds (RFC 9110 §10.2.3). */
+export function withRetryAfter(error: LifecycleError, seconds: number): LifecycleError {
+  error.headers = { 'retry-after': String(seconds) }
+  return error
+}
+
 /** What was thrown, as an Error: JavaScript lets people throw anything. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error

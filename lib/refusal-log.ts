@@ -8,7 +8,7 @@ const LINES = 10
 const WINDOW = 10_000
 
 interface Window {
-  endsAt: number
+  readonly endsAt: number
   lines: number
   unlogged: number
 }
@@ -43,16 +43,10 @@ export class RefusalLog {
 
   #windowOf(key: string): Window {
     const now = this.#clock.now()
-    const window = this.#windows.get(key)
-    if (window === undefined) {
-      const first = { endsAt: now + WINDOW, lines: 0, unlogged: 0 }
-      this.#windows.set(key, first)
-      return first
-    }
-    if (now >= window.endsAt) {
-      window.endsAt = now + WINDOW
-      window.lines = 0
-    }
-    return window
+    const last = this.#windows.get(key)
+    if (last !== undefined && now < last.endsAt) return last
+    const next = { endsAt: now + WINDOW, lines: 0, unlogged: last?.unlogged ?? 0 }
+    this.#windows.set(key, next)
+    return next
   }
 }

@@ -41,15 +41,22 @@ export function admit(
     // Fastify takes a falsy error for none, and would let in whom a function of the app threw it about.
     if (upgrade.mayAnswer) done(toError(thrown))
   }
-  let refusal: ReturnType<typeof refuseAtFirst>
+  void decide(() => refuseAtFirst(upgrade, request, route), settle, fail)
+}
+
+/** Goes on with what `question` answers, at once or later. */
+function decide<Verdict, Next>(
+  question: () => Verdict | Promise<Verdict>,
+  goOn: (verdict: Verdict) => Next,
+  fail: (thrown: unknown) => Next,
+): Next | Promise<Next> {
+  let verdict: Verdict | Promise<Verdict>
   try {
-    refusal = refuseAtFirst(upgrade, request, route)
+    verdict = question()
   } catch (error) {
-    fail(error)
-    return
+    return fail(error)
   }
-  if (refusal instanceof Promise) refusal.then(settle, fail)
-  else settle(refusal)
+  return verdict instanceof Promise ? verdict.then(goOn, fail) : goOn(verdict)
 }
 
 /** What an upgrade is told whose route is none of ours. */
@@ -83,13 +90,9 @@ export function guardHandshake(options: RouteOptions): void {
       if (!upgrade.mayAnswer) return reply
       throw toError(thrown)
     }
-    let preparing: Promise<void> | undefined
-    try {
-      if (!upgrade.isDecided) preparing = upgrade.prepare(request, route)
-    } catch (error) {
-      return fail(error)
-    }
-    return preparing === undefined ? shake() : preparing.then(shake, fail)
+    const prepare = (): Promise<void> | undefined =>
+      upgrade.isDecided ? undefined : upgrade.prepare(request, route)
+    return decide<void, unknown>(prepare, shake, fail)
   }
 }
 

@@ -104,7 +104,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     this.#settings = settings
     this.#log = log
     this.#startedAt = shell.clock.now()
-    this.dueAt = this.#startedAt + (settings.handshakeTimeout || Infinity)
+    this.dueAt = this.#handshakeBy
     this.#answer = new Answer(raw)
     const isSocket = raw instanceof Socket
     this.#bytesRead = isSocket ? raw.bytesRead - head.length : 0
@@ -180,7 +180,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     if (!route) return
     this.#route = route
     this.#settings = route.settings
-    this.dueAt = this.#startedAt + (route.settings.handshakeTimeout || Infinity)
+    this.dueAt = this.#handshakeBy
   }
 
   /** Takes a place in a limit, until the connection has ended. @returns whether there was room */
@@ -365,6 +365,10 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     if (when === undefined) return
     this.#expiresAt = toExpiry(when, `the answer of \`expiresAt\` of route ${this.routeUrl}`)
     if (this.#expiresAt <= this.shell.clock.wall()) throw credentialsExpired()
+  }
+
+  get #handshakeBy(): number {
+    return this.#startedAt + (this.#settings.handshakeTimeout || Infinity)
   }
 
   /** The pattern of a route, ours or not. */
