@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { test } from 'node:test'
-import type { InboxOptions, LifecycleSocket, RouteLifecycleOptions } from '../lib/index.js'
+import type { InboxOptions, LifecycleSocket, Message, RouteLifecycleOptions } from '../lib/index.js'
 import { within } from './support/bound.js'
 import { roundTrip, texts } from './support/exchange.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { type Gate, gate } from './support/gate.js'
 import { rawOf } from './support/outbox.js'
 import { DEFLATE, OPCODE, RawPeer } from './support/raw-peer.js'
-import { connectOne } from './support/server.js'
+import { connectOne, type OneRoute } from './support/server.js'
 import { until } from './support/timed.js'
 
 const { closeFrame, deflated, frame } = RawPeer
@@ -112,6 +112,8 @@ for (const [who, setup] of Object.entries(STUCK)) {
 /** A text message of 100 bytes. */
 const sized = (name: string): Buffer => frame(OPCODE.text, name.padEnd(100))
 
+type Handle = (message: Message) => Promise<void>
+
 const BOUNDS: ReadonlyArray<{
   readonly bound: string
   readonly inbox: InboxOptions
@@ -120,18 +122,32 @@ const BOUNDS: ReadonlyArray<{
   { bound: 'maxBytes', inbox: { maxBytes: 400 } },
 ]
 
-for (const { bound, inbox } of BOUNDS) {
-  test(`at \`${bound}\` reading pauses, also for one that is being handled; half empty, it resumes`, async (t) => {
+const READERS: Readonly<Record<string, (handle: Handle) => OneRoute>> = {
+  onMessage: (handle) => ({
+    route: { onMessage: async (_socket, _request, message) => handle(message) },
+  }),
+  'messages()': (handle) => ({
+    handler: async (socket) => {
+      for await (const message of socket.messages()) await handle(message)
+    },
+  }),
+}
+
+const bounded = BOUNDS.flatMap(({ bound, inbox }) =>
+  Object.entries(READERS).map(([reader, setup]) => ({ bound, inbox, reader, setup })),
+)
+
+for (const { bound, inbox, reader, setup } of bounded) {
+  test(`at \`${bound}\` reading pauses, also for one that ${reader} handles; half empty, it resumes`, async (t) => {
     const waiting: Array<() => void> = []
     const got: string[] = []
+    const { route, handler } = setup(async (message) => {
+      got.push(String(message).trim())
+      await new Promise<void>((resolve) => waiting.push(resolve))
+    })
     const { peer, socket } = await connectOne(t, {
-      route: {
-        inbox,
-        onMessage: (_socket, _request, message) => {
-          got.push(String(message).trim())
-          return new Promise<void>((resolve) => waiting.push(resolve))
-        },
-      },
+      route: { ...route, inbox },
+      ...(handler && { handler }),
     })
     peer.send(sized('1'), sized('2'), sized('3'))
     await roundTrip(peer)

@@ -55,38 +55,6 @@ test('a loop is handed the next message when it asks for it, and no sooner', asy
   handled[2].open()
 })
 
-test('the bounds of the inbox hold for a loop: full, reading pauses; half empty, it resumes', async (t) => {
-  const wanted: Array<() => void> = []
-  const got: string[] = []
-  const { peer, socket } = await connectOne(t, {
-    route: { inbox: { maxMessages: 4 } },
-    handler: async (socket) => {
-      for await (const message of socket.messages()) {
-        got.push(String(message))
-        await new Promise<void>((resolve) => wanted.push(resolve))
-      }
-    },
-  })
-  for (const text of texts('1', '2', '3')) peer.send(text)
-  await roundTrip(peer)
-  assert.equal(socket.isPaused, false)
-  peer.send(...texts('4'))
-  await until(() => socket.isPaused)
-  peer.send(...texts('5'))
-  await handleOne()
-  assert.deepEqual([got, socket.isPaused], [['1', '2'], true])
-  await handleOne()
-  assert.deepEqual([got, socket.isPaused], [['1', '2', '3'], false])
-  await roundTrip(peer)
-  for (let i = 0; i < 3; i++) await handleOne()
-  assert.deepEqual(got, ['1', '2', '3', '4', '5'])
-
-  async function handleOne(): Promise<void> {
-    wanted.shift()?.()
-    await turns(1)
-  }
-})
-
 for (const [what, end] of Object.entries(ENDS)) {
   test(`a loop that waits for a message ends after ${what}`, async (t) => {
     const got: unknown[] = []

@@ -22,6 +22,13 @@ interface Case {
 
 const answer401 = async (_request: unknown, reply: FastifyReply): Promise<FastifyReply> =>
   reply.code(401).send({ error: 'who?' })
+/** A hook that has a payload to hand on. */
+const refusing =
+  (refuse: Act) =>
+  async (_request: unknown, reply: FastifyReply, payload: Payload): Promise<Payload> => {
+    refuse(reply)
+    return payload
+  }
 const fail = async (): Promise<void> => {
   throw Object.assign(new Error('not for you'), { statusCode: 403 })
 }
@@ -31,10 +38,7 @@ const LATE: Readonly<Record<string, Case>> = {
   'in preSerialization': {
     hooks: (app, refuse) => {
       app.addHook('onRequest', answer401)
-      app.addHook('preSerialization', async (_request, reply, payload: Payload) => {
-        refuse(reply)
-        return payload
-      })
+      app.addHook('preSerialization', refusing(refuse))
     },
     caught: 401,
     thrown: 500,
@@ -42,13 +46,19 @@ const LATE: Readonly<Record<string, Case>> = {
   'in onSend': {
     hooks: (app, refuse) => {
       app.addHook('onRequest', answer401)
-      app.addHook('onSend', async (_request, reply, payload: Payload) => {
-        refuse(reply)
-        return payload
-      })
+      app.addHook('onSend', refusing(refuse))
     },
     caught: 401,
     thrown: 500,
+  },
+  'in onSend of an error': {
+    hooks: (app, refuse) => {
+      app.addHook('onRequest', fail)
+      app.addHook('onSend', refusing(refuse))
+    },
+    caught: 403,
+    // The status of the first error stands.
+    thrown: 403,
   },
   'in onSend, which waited': {
     hooks: (app, refuse) => {

@@ -1,16 +1,13 @@
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../lib/clock.js'
 import { FakeClock } from './fake-clock.js'
+import { serverSockets } from './server-sockets.js'
 
 /** Closes an app when the test is over, whatever the test left behind. */
 export function endWith(t: TestContext, app: FastifyInstance, clock?: Clock): void {
-  const sockets = new Set<Socket>()
-  app.server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
+  const sockets = serverSockets(app)
   t.after(async () => {
     for (const socket of sockets) socket.destroy()
     const closing = app.close()

@@ -37,17 +37,29 @@ export async function roomFor(
   headers: Headers = {},
   status = 503,
 ): Promise<number> {
+  const assertFull = (answer: Answer): void => assert.equal(answer.status, status, answer.body)
+  return countRoom(app, path, () => headers, assertFull, 999)
+}
+
+/** The same where each has headers of its own, of whom there may be no more than `atMost`. */
+export async function countRoom(
+  app: FastifyInstance,
+  path: string,
+  headersOf: (index: number) => Headers,
+  assertFull: (answer: Answer) => void,
+  atMost: number,
+): Promise<number> {
   const peers: RawPeer[] = []
   for (;;) {
-    const peer = await RawPeer.dial(portOf(app), path, headers)
+    const peer = await RawPeer.dial(portOf(app), path, headersOf(peers.length))
     const answer = parseAnswer(await within(peer.answer(), 'an answer'))
     if (answer.status !== 101) {
-      assert.equal(answer.status, status, answer.body)
+      assertFull(answer)
       await within(peer.ended(), 'the end of the socket')
       break
     }
     peers.push(peer)
-    assert.ok(peers.length < 1_000, 'There is no limit')
+    assert.ok(peers.length <= atMost, 'There is no limit')
   }
   await leave(app, ...peers)
   return peers.length

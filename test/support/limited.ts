@@ -3,9 +3,8 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { FastifyInstance, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { LifecycleSocket } from '../../lib/index.js'
-import { within } from './bound.js'
-import { parseAnswer } from './client.js'
-import { leave } from './door.js'
+import type { Answer } from './client.js'
+import { countRoom } from './door.js'
 import { FakeClock, turns } from './fake-clock.js'
 import { RawPeer } from './raw-peer.js'
 import { portOf, serve } from './server.js'
@@ -105,20 +104,14 @@ function keyOf({ headers }: FastifyRequest): string {
   return (key === 'wrong' ? 5 : key) as string
 }
 
-/** Opens connections, of one key or each of its own, until one is refused; then ends them. */
+function assertFull({ body }: Answer): void {
+  assert.match(body, /FST_ERR_WSL_TOO_MANY_CONNECTIONS/)
+}
+
+/** Of one key, or each of its own. */
 async function roomFor(app: FastifyInstance, path: string, key?: string): Promise<number> {
-  const peers: RawPeer[] = []
-  for (;;) {
-    const headers = { 'x-key': key ?? `${path} ${peers.length}` }
-    const peer = await RawPeer.dial(portOf(app), path, headers)
-    const { status, body } = parseAnswer(await within(peer.answer(), 'an answer'))
-    if (status !== 101) {
-      assert.match(body, /FST_ERR_WSL_TOO_MANY_CONNECTIONS/)
-      break
-    }
-    peers.push(peer)
-    assert.ok(peers.length <= MAX.server, 'There is no limit')
-  }
-  await leave(app, ...peers)
-  return peers.length
+  const headersOf = (index: number): Record<string, string> => ({
+    'x-key': key ?? `${path} ${index}`,
+  })
+  return countRoom(app, path, headersOf, assertFull, MAX.server)
 }

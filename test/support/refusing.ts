@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import type { TestContext } from 'node:test'
-import type { FastifyInstance, FastifyServerOptions } from 'fastify'
-import type {
-  LifecycleSocket,
-  RefusalReason,
-  RouteLifecycleOptions,
-  WebsocketLifecycleOptions,
-} from '../../lib/index.js'
+import type { FastifyInstance } from 'fastify'
+import type { LifecycleSocket, RefusalReason } from '../../lib/index.js'
 import { Client } from './client.js'
 import { FakeClock, turns } from './fake-clock.js'
 import { refused } from './refused.js'
-import { portOf, serve } from './server.js'
+import { type OneRoute, portOf, serve } from './server.js'
 import { serverSockets } from './server-sockets.js'
 import { until } from './timed.js'
 
@@ -25,13 +20,7 @@ export interface Refusing {
   readonly sockets: ReadonlySet<Socket>
 }
 
-export interface RefusingSetup {
-  readonly options?: WebsocketLifecycleOptions
-  readonly route?: RouteLifecycleOptions
-  readonly fastify?: FastifyServerOptions
-  readonly before?: (app: FastifyInstance) => unknown
-  readonly routes?: (app: FastifyInstance) => void
-}
+export type RefusingSetup = Omit<OneRoute, 'clock' | 'handler'>
 
 /** The header of a page that is not ours. */
 export const FOREIGN = { origin: 'https://evil.example' } as const
@@ -41,10 +30,9 @@ export async function serveFrames(t: TestContext, setup: RefusingSetup = {}): Pr
   const clock = new FakeClock()
   const events: string[] = []
   const app = await serve(t, {
+    ...setup,
     clock,
     options: { keepalive: false, closeTimeout: 1_000, refuse: 'close-frame', ...setup.options },
-    ...(setup.fastify && { fastify: setup.fastify }),
-    ...(setup.before && { before: setup.before }),
     routes: (app) => {
       setup.routes?.(app)
       const options = {
@@ -75,9 +63,7 @@ export async function assertNoneLeft(
   { app, clock, sockets, events }: Refusing,
   counts: Partial<Record<RefusalReason, number>>,
 ): Promise<void> {
-  // What has come may still be in the hands of a thread that inflates it.
-  const { clients } = app.websocketServer
-  await until(() => sockets.size + clients.size + clock.pending === 0)
+  await until(() => sockets.size + clock.pending === 0)
   await turns(20)
   const { refused: counted, open, opened } = app.websocketLifecycle.stats()
   assert.deepEqual({ counted, open, opened }, { counted: refused(counts), open: 0, opened: 0 })
