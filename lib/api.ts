@@ -150,7 +150,7 @@ export interface OutboxOptions {
 /** A limit for each of many. */
 export interface ConnectionsPerKey<Request = FastifyRequest> {
   /**
-   * So many connections at once of one key; what comes on top gets 429 with `Retry-After`
+   * So many connections at once of one key; what comes on top gets 429 with `Retry-After: 5`
    * (`FST_ERR_WSL_TOO_MANY_CONNECTIONS_PER_KEY`). Given at the plugin, the routes without one of their own
    * count together; `Infinity` on a route takes it off.
    */
@@ -267,7 +267,7 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
     | ((origin: string, request: Request) => boolean | Promise<boolean>)
   /**
    * So many connections at once, upgrades that are not decided included; what comes on top gets 503
-   * with `Retry-After` (`FST_ERR_WSL_TOO_MANY_CONNECTIONS`), before the route's hooks run. Of the
+   * with `Retry-After: 5` (`FST_ERR_WSL_TOO_MANY_CONNECTIONS`), before the route's hooks run. Of the
    * plugin: of the whole server. Of a route: of that route; both hold.
    * @default Infinity
    */
