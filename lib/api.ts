@@ -47,8 +47,9 @@ export interface LifecycleSocket extends WebSocket {
    * `ConnectionClosedError` where the message came too late.
    *
    * The first message of a turn of the event loop leaves at once, the further ones of the same turn
-   * leave together when it ends, as one write (at most 16 KiB are held back): a second `send`
-   * followed by a second of synchronous work leaves after that work.
+   * leave together when it ends, as one write (at most 16 KiB are held back); so does the first one
+   * where it answers the first of several messages that came together. What is sent before a second
+   * of synchronous work in the same turn may leave after that work.
    * @returns `false` above `outbox.highWaterMark` (the message was queued: do not send it again, but
    * wait for {@link drained} before the next), and where nothing was queued: the connection is no
    * longer open, or the message was dropped by `outbox.overflow`

@@ -8,7 +8,11 @@ import type { WebSocket } from 'ws'
 
 interface WsInternals {
   readonly _closeFrameReceived?: boolean
-  readonly _receiver?: { readonly writableLength: number }
+  readonly _receiver?: {
+    readonly writableLength: number
+    readonly _loop?: boolean
+    readonly _bufferedBytes?: number
+  }
   readonly _sender?: { readonly _queue?: ReadonlyArray<readonly unknown[]> }
 }
 
@@ -30,6 +34,16 @@ export function isCloseFrameReceived(socket: WebSocket): boolean {
 /** Whether received bytes are not parsed yet: a close frame may stand among them. */
 export function isParsing(socket: WebSocket): boolean {
   return ((socket as WsInternals)._receiver?.writableLength ?? 0) > 0
+}
+
+/** Whether ws is handing over what one read of the socket brought: we are called from within that. */
+export function isReading(socket: WebSocket): boolean {
+  return (socket as WsInternals)._receiver?._loop === true
+}
+
+/** Whether there is more of what that read brought. */
+export function hasMoreRead(socket: WebSocket): boolean {
+  return ((socket as WsInternals)._receiver?._bufferedBytes ?? 0) > 0
 }
 
 /** How many frames ws holds back because it compresses an earlier one. */

@@ -112,7 +112,7 @@ export class MessageCalls {
 
 /** A text frame as text, a binary one as a Buffer, also where `binaryType` asks for something else. */
 export function toMessage(data: unknown, isBinary: boolean): Message {
-  if (!isBinary) return String(data)
+  if (!isBinary) return Buffer.isBuffer(data) ? data.toString() : String(data)
   if (data instanceof ArrayBuffer) return Buffer.from(data)
   return Array.isArray(data) ? Buffer.concat(data) : (data as Buffer)
 }

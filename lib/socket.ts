@@ -12,7 +12,7 @@ import {
   wrapHandler,
 } from './event-target.js'
 import type { Reader } from './reader.js'
-import type { SendOptions, Writer } from './writer.js'
+import { NO_OPTIONS, type SendOptions, type Writer } from './writer.js'
 
 type Callback = (error?: Error) => void
 /** @types/ws says that these always get an error; ws calls them without one where all went well. */
@@ -44,8 +44,6 @@ export interface SocketOwner {
   terminate(cause: CloseCause): void
   expireAt(when: Date | number): void
 }
-
-const NO_OPTIONS: SendOptions = Object.freeze({})
 
 /**
  * ws's socket, with every door through which something can happen to it led past its connection.

@@ -5,7 +5,7 @@ import type { Holder } from './bursts.js'
 import type { Callbacks } from './callbacks.js'
 import type { CloseCause } from './core/close-info.js'
 import { OutboxAge, type OutboxPolicy } from './core/outbox.js'
-import { bytesHeld, bytesTaken, queuedFrames } from './internals.js'
+import { bytesHeld, bytesTaken, hasMoreRead, isReading, queuedFrames } from './internals.js'
 import { sizeAtMost, sizeOf } from './payload.js'
 import type { Shell } from './shell.js'
 import { afterNextPoll, LONGEST_TICK } from './sweep.js'
@@ -20,6 +20,8 @@ export interface SendOptions {
   fin?: boolean
 }
 
+export const NO_OPTIONS: SendOptions = Object.freeze({})
+
 /** Whose messages leave through a writer. */
 export interface Sender {
   readonly shell: Shell
@@ -27,6 +29,8 @@ export interface Sender {
   readonly raw: Duplex
   readonly callbacks: Callbacks
   readonly isOpen: boolean
+  /** Messages and control frames that came. */
+  readonly received: number
   /** Messages sent. */
   sent: number
   /** Asks for a look by then, if none is due before. */
@@ -69,6 +73,8 @@ export class Writer implements Holder {
   readonly #written: () => void
   readonly #compresses: boolean
   #sentInTurn = 0
+  /** `received` at the last message that was answered at once. */
+  #answered = -1
   /** How often `drained()` has answered at once. */
   #answers = 0
   /** Messages that will tell when they have been written. */
@@ -103,12 +109,13 @@ export class Writer implements Holder {
     if (this.#isStuck || atMost > this.#policy.highWaterMark || this.#isQueueLong) {
       return this.#sendAboveMark(data, options, done)
     }
-    if (this.#sentInTurn++ === 0) {
+    if (isReading(sender.socket)) {
+      if (this.#isOnlyAnswer()) this.#write(data, options, done)
+      else this.#holdBack(data, options, done)
+    } else if (this.#sentInTurn++ === 0) {
       this.#writeAndTell(data, options, done)
     } else {
-      this.#hold()
-      this.#write(data, options, done)
-      this.#holdNoMoreThanMost()
+      this.#holdBack(data, options, done)
     }
     return true
   }
@@ -211,7 +218,7 @@ export class Writer implements Holder {
     }
     // node counts the UTF-16 units of text that waits; here its bytes have to be known.
     if (typeof data === 'string') {
-      this.#writeAndTell(Buffer.from(data), { binary: false, ...options }, done)
+      this.#writeAndTell(Buffer.from(data), asText(options), done)
     } else {
       this.#writeAndTell(data, options, done)
     }
@@ -263,7 +270,25 @@ export class Writer implements Holder {
     this.#tellRoom()
   }
 
-  /** From the second message of a turn on, they wait for its end. */
+  /**
+   * Whether this is the first message that answers the last one of a read: as a rule there is one of
+   * each, and nobody needs to hear of the end of the turn.
+   */
+  #isOnlyAnswer(): boolean {
+    const { socket, received } = this.#sender
+    if (this.#isHolding || this.#answered === received || hasMoreRead(socket)) return false
+    this.#answered = received
+    return true
+  }
+
+  /** It leaves at the end of the turn, with the others. */
+  #holdBack(data: Data, options: SendOptions, done: Callback | undefined): void {
+    this.#hold()
+    if (typeof data === 'string') this.#write(Buffer.from(data), asText(options), done)
+    else this.#write(data, options, done)
+    this.#holdNoMoreThanMost()
+  }
+
   #hold(): void {
     const socket = this.#socket
     if (this.#isHolding || socket === undefined) return
@@ -333,6 +358,13 @@ export class Writer implements Holder {
     if (done !== undefined) process.nextTick(done, this.#sender.abortReason())
     return false
   }
+}
+
+const AS_TEXT: SendOptions = Object.freeze({ binary: false })
+
+/** Options for the bytes of a text. */
+function asText(options: SendOptions): SendOptions {
+  return options === NO_OPTIONS ? AS_TEXT : { binary: false, ...options }
 }
 
 function falseInNextTurn(): Promise<boolean> {

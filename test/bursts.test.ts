@@ -282,21 +282,69 @@ const ANSWERERS = [
   ...Object.entries(READERS).map(([by, route]) => ({ by, setup: { route } })),
   ...Object.entries(HANDLERS).map(([by, handler]) => ({ by, setup: { handler } })),
 ]
+/** They answer while ws hands over what it has read, and there is more of that. */
+const AT_ONCE = ['an onMessage', 'a listener']
 
 for (const { by, setup } of ANSWERERS) {
   for (const line of LINES) {
-    test(`over ${line.over} eight messages in one packet are answered by ${by} in two writes at most`, async (t) => {
+    const most = AT_ONCE.includes(by) ? 1 : 2
+    test(`over ${line.over} eight messages in one packet are answered by ${by} in ${most} write(s) at most`, async (t) => {
       const { peer, socket } = await connectOver(line, t, setup)
       await turns(1)
       const writes = watchWrites(socket)
       for (let round = 1; round <= 3; round++) {
         peer.send(...numbers(8).map((i) => frame(OPCODE.text, i)))
         assert.deepEqual(await take(peer, 8), numbers(8))
-        assert.ok(writes.length <= 2 * round, `${writes.length} writes in ${round} rounds`)
+        assert.ok(writes.length <= most * round, `${writes.length} writes in ${round} rounds`)
       }
     })
   }
 }
+
+for (const line of LINES) {
+  test(`over ${line.over} the one answer to a message leaves at once, the second and third together`, async (t) => {
+    const { peer, socket } = await connectOver(line, t, {
+      handler: (socket) => {
+        socket.on('message', (data) => {
+          for (const text of (data as Buffer).toString().split('')) socket.send(text)
+          corked.push(rawOf(socket).writableCorked)
+        })
+      },
+    })
+    const corked: number[] = []
+    await turns(1)
+    const writes = watchWrites(socket)
+    for (const [text, expected] of [
+      ['a', 1],
+      ['b', 2],
+      ['abc', 4],
+      ['d', 5],
+    ] as const) {
+      peer.send(frame(OPCODE.text, text))
+      assert.deepEqual(await take(peer, text.length), text.split(''))
+      assert.equal(writes.length, expected)
+    }
+    assert.deepEqual(corked, [0, 0, 1, 0])
+  })
+}
+
+test('the one answer to a message is written without a callback, as on bare ws', async (t) => {
+  const { peer } = await connectOne(t, {
+    handler: (socket) => {
+      socket.on('message', (data) => void socket.send(data as Buffer))
+    },
+  })
+  await turns(1)
+  const sends = t.mock.method(WebSocket.prototype, 'send').mock
+  for (const text of numbers(3)) {
+    peer.send(frame(OPCODE.text, text))
+    assert.deepEqual(await take(peer, 1), [text])
+  }
+  assert.deepEqual(
+    sends.calls.map((call) => Reflect.get(call.arguments, 2) as unknown),
+    [undefined, undefined, undefined],
+  )
+})
 
 test('a loop over drained() sends bursts as well', async (t) => {
   const { peer, socket } = await connectOne(t)

@@ -14,9 +14,11 @@ import { WebSocket, WebSocketServer } from 'ws'
 import {
   bytesHeld,
   bytesTaken,
+  hasMoreRead,
   isCloseFrameReceived,
   isParsing,
   isQueued,
+  isReading,
   isResponding,
   queuedFrames,
 } from '../lib/internals.js'
@@ -249,12 +251,42 @@ for (const [kind, isDeflated] of [
   })
 }
 
+test('what one read brought is handed over message by message, and the last one is known', async (t) => {
+  const { server, client, raw } = await openPair(t, false)
+  const seen: unknown[] = []
+  server.on('message', () => {
+    seen.push([isReading(server), hasMoreRead(server)])
+    queueMicrotask(() => seen.push(isReading(server)))
+  })
+  assert.deepEqual([isReading(server), hasMoreRead(server)], [false, false])
+  const frame = Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x78])
+  raw.emit('data', Buffer.concat([frame, frame, frame]))
+  assert.equal(isReading(server), false)
+  await Promise.resolve()
+  assert.deepEqual(seen, [[true, true], [true, true], [true, false], false, false, false])
+  // Half a frame is more, too.
+  seen.length = 0
+  raw.emit('data', Buffer.concat([frame, frame.subarray(0, 3)]))
+  assert.deepEqual(seen, [[true, true]])
+  client.terminate()
+})
+
+test('a message that was compressed is handed over after its read', async (t) => {
+  const { server, client } = await openPair(t, true)
+  const message = once(server, 'message')
+  server.on('message', () => assert.equal(isReading(server), false))
+  client.send('x'.repeat(10_000))
+  await message
+})
+
 test('of a socket that keeps its internals to itself, or has none yet, nothing is known', () => {
   const payload = Buffer.alloc(0)
   const unborn = new WebSocket(null as never, undefined, {})
   for (const socket of [unborn, {}, { _sender: {} }] as WebSocket[]) {
     assert.equal(isCloseFrameReceived(socket), false)
     assert.equal(isParsing(socket), false)
+    assert.equal(isReading(socket), false)
+    assert.equal(hasMoreRead(socket), false)
     assert.equal(queuedFrames(socket), 0)
     assert.equal(isQueued(socket, payload), false)
   }
