@@ -89,6 +89,8 @@ export class Connection
   received = 0
   /** Messages. */
   sent = 0
+  heardAt = 0
+  toldAt = 0
   isHandlerSettled = false
   readonly shell: Shell
   readonly socket: ConnectionSocket
@@ -241,11 +243,11 @@ export class Connection
       case 'message':
         return this.#admitsMessage(first, second === true)
       case 'ping':
-        this.received++
+        this.#heard()
         this.#answerPing(first as Buffer)
         return true
       case 'pong':
-        this.received++
+        this.#heard()
         this.#keepalive?.pong(first as Buffer)
         return true
       case 'error':
@@ -393,9 +395,14 @@ export class Connection
     }
   }
 
+  #heard(): void {
+    this.received++
+    this.heardAt = this.shell.sweep.aliveAtTick
+  }
+
   /** @returns whether plain listeners are to hear it at once */
   #admitsMessage(data: unknown, isBinary: boolean): boolean {
-    this.received++
+    this.#heard()
     this.#messagesReceived++
     const { registry } = this.shell
     const isWithinRate = this.#rate === undefined || this.#isWithin(this.#rate)

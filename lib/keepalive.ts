@@ -5,7 +5,7 @@ import type { CloseCause } from './core/close-info.js'
 import { Heartbeat, type HeartbeatPolicy, type Pulse } from './core/heartbeat.js'
 import { bytesHeld, bytesTaken, isQueued } from './internals.js'
 import type { Shell } from './shell.js'
-import { afterNextPoll, LONGEST_TICK } from './sweep.js'
+import { afterNextPoll } from './sweep.js'
 
 /** Whose heart it is. */
 export interface Peer {
@@ -16,6 +16,9 @@ export interface Peer {
   /** What stands in for byte counts on a stream that has none (injectWS). */
   readonly received: number
   readonly sent: number
+  /** When the last frame came, and our last message went: the forgiving time of the tick before. */
+  readonly heardAt: number
+  readonly toldAt: number
   terminate(cause: CloseCause): void
 }
 
@@ -25,7 +28,9 @@ const PAYLOAD_BYTES = 4
 const pulse: Pulse = {
   now: 0,
   received: 0,
+  heardAt: 0,
   taken: 0,
+  toldAt: 0,
   backlogged: false,
   paused: false,
   ping: 'gone',
@@ -37,7 +42,6 @@ export class Keepalive {
   latency: number | undefined
   readonly #peer: Peer
   readonly #heartbeat: Heartbeat
-  readonly #lookEvery: number
   /** The last ping's number, which is its payload. */
   #number = 0
   #isAnswered = true
@@ -47,11 +51,6 @@ export class Keepalive {
 
   constructor(peer: Peer, policy: HeartbeatPolicy) {
     this.#peer = peer
-    this.#lookEvery = Math.min(
-      LONGEST_TICK,
-      policy.interval / 10,
-      (policy.timeout || Infinity) / 10,
-    )
     this.#heartbeat = new Heartbeat(
       // Without byte counts there is no evidence that a verdict could rest on.
       peer.raw instanceof Socket ? policy : { interval: policy.interval, timeout: false },
@@ -74,7 +73,7 @@ export class Keepalive {
       this.#unwritten = payload
       this.#peer.shell.sweep.spread(() => this.#ping(payload))
     }
-    return Math.min(this.#lookEvery, Math.max(0, this.#heartbeat.nextDueAt() - alive))
+    return Math.max(0, this.#heartbeat.nextLookAt() - alive)
   }
 
   /** An answer, or a pong that nobody asked for. */
@@ -116,6 +115,8 @@ export class Keepalive {
   #takePulse(alive: number): Pulse {
     const { raw } = this.#peer
     pulse.now = alive
+    pulse.heardAt = this.#peer.heardAt
+    pulse.toldAt = this.#peer.toldAt
     pulse.ping = this.#wherePingIs()
     if (raw instanceof Socket) {
       const taken = bytesTaken(raw)

@@ -31,6 +31,11 @@ export class Sweep {
     this.#clock = clock
   }
 
+  /** The forgiving time of the last tick: near enough for notes about each message, and free. */
+  get aliveAtTick(): number {
+    return this.#alive
+  }
+
   /** The forgiving time now. */
   get alive(): number {
     if (this.#timer === undefined) return this.#alive

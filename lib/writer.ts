@@ -33,6 +33,8 @@ export interface Sender {
   readonly received: number
   /** Messages sent. */
   sent: number
+  /** When the last of them was. */
+  toldAt: number
   /** Asks for a look by then, if none is due before. */
   lookBy(at: number): void
   end(cause: CloseCause, code: number, reason: string): void
@@ -248,7 +250,9 @@ export class Writer implements Holder {
     const sender = this.#sender
     WebSocket.prototype.send.call(sender.socket, data, options, done)
     this.#isFragmented = options.fin === false
-    if (!this.#isFragmented) sender.sent++
+    if (this.#isFragmented) return
+    sender.sent++
+    sender.toldAt = sender.shell.sweep.aliveAtTick
   }
 
   /** A callback that tells us too when its message has been written; mostly the same for all. */

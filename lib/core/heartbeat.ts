@@ -9,8 +9,12 @@ export interface Pulse {
   now: number
   /** Counts what the peer sent; any change is a sign of life. */
   received: number
+  /** When the last frame came, or a little before. */
+  heardAt: number
   /** Bytes that the kernel took from us; any change means that a proxy saw traffic. */
   taken: number
+  /** When our last message was handed to the stream, or a little before. */
+  toldAt: number
   /** Whether we hold bytes that the kernel did not take yet. */
   backlogged: boolean
   /** Whether we do not read at present. */
@@ -28,14 +32,20 @@ const SLOWEST_LINE = 65_536 / 1000
 /** No kernel holds more of ours than this: it bounds what a slow line can excuse. */
 const KERNEL_HOLDS = 8 * 1024 * 1024
 
+/** How often to look at a peer that has to answer, and at what leaves for one that is silent, in ms. */
+const CLOSE_LOOK = 1_000
+
 /** Pings while idle, and the verdict that a peer is dead: numbers in, advice out. */
 export class Heartbeat {
   readonly #policy: HeartbeatPolicy
+  readonly #closeLook: number
   #seenAt: number
   #received: number
   #taken: number
   #backlogged = false
-  /** No later than the last byte of either direction: the look before the one that noticed it. */
+  /** Which way messages went between the last two looks, as far as what we sent matters. */
+  #flow: 'none' | 'out' | 'both' = 'none'
+  /** No later than the last byte of either direction: a frame's time, or the look before its bytes showed. */
   #lastInAt: number
   #lastOutAt: number
   /** The pause before the next ping: the interval with its jitter. */
@@ -52,6 +62,7 @@ export class Heartbeat {
   /** @param phase 0 to 1: spreads the first pings of connections that opened together */
   constructor(policy: HeartbeatPolicy, pulse: Pulse, phase: number) {
     this.#policy = policy
+    this.#closeLook = Math.min(CLOSE_LOOK, policy.interval / 10, (policy.timeout || Infinity) / 10)
     this.#seenAt = pulse.now
     this.#received = pulse.received
     this.#taken = pulse.taken
@@ -65,21 +76,25 @@ export class Heartbeat {
   /** Notes what the sweep saw and says what to do about it. */
   look(pulse: Pulse): HeartbeatAdvice {
     const { now } = pulse
+    const told = pulse.toldAt >= this.#seenAt
     const progressed = pulse.taken !== this.#taken
-    if (pulse.received !== this.#received) {
+    const heard = pulse.received !== this.#received
+    this.#flow = !progressed ? 'none' : !heard ? 'out' : told ? 'both' : 'none'
+    if (heard) {
       this.#received = pulse.received
-      this.#lastInAt = this.#seenAt
+      this.#lastInAt = Math.max(this.#seenAt, pulse.heardAt)
       this.#silentSince = now
       // A ping that is still here was not answered by it.
       if (pulse.ping === 'gone') this.#unanswered = 'none'
       else if (this.#unanswered === 'left') this.#unanswered = 'leaving'
     }
     if (progressed) {
-      const carriedAt =
-        Math.max(this.#lineClearAt, this.#seenAt) + (pulse.taken - this.#taken) / SLOWEST_LINE
+      // After a long time without a look it may all have been taken just now.
+      const takenAt = Math.max(this.#lineClearAt, this.#seenAt, now - this.#closeLook)
+      const carriedAt = takenAt + (pulse.taken - this.#taken) / SLOWEST_LINE
       this.#lineClearAt = Math.min(carriedAt, now + KERNEL_HOLDS / SLOWEST_LINE)
       this.#taken = pulse.taken
-      this.#lastOutAt = this.#seenAt
+      this.#lastOutAt = pulse.backlogged ? this.#seenAt : Math.max(this.#seenAt, pulse.toldAt)
     }
     // What excuses silence: we do not read, or the peer takes what waits for it.
     if (pulse.paused || (this.#backlogged && progressed)) this.#excuse(now)
@@ -115,6 +130,20 @@ export class Heartbeat {
   /** When a look can first lead to something, if nothing moves until then. */
   nextDueAt(): number {
     return Math.min(this.#pingDueAt(), this.#verdictAt())
+  }
+
+  /**
+   * When the next look has to come, so that it leads to the same as if we looked all the time. Where
+   * nothing moves that is when something is due; what moves says how much a look has to know.
+   */
+  nextLookAt(): number {
+    return Math.min(this.nextDueAt(), this.#seenAt + this.#longestPause())
+  }
+
+  #longestPause(): number {
+    // What we send, and when it leaves us, says for how long the peer may be silent.
+    if (this.#unanswered !== 'none' || this.#flow === 'out') return this.#closeLook
+    return this.#flow === 'both' ? this.#policy.interval / 4 : Infinity
   }
 
   #excuse(until: number): void {

@@ -50,7 +50,7 @@ test('a peer that dies is declared dead within the bound, however much we go on 
       model.die()
       while (!model.isCondemned) {
         model.step()
-        const bound = interval * 1.1 + timeout + 2 * model.longestLook + model.allowance
+        const bound = interval * 1.1 + timeout + 2 * model.tick + model.allowance
         const silence = model.alive - model.heardAt
         assert.ok(model.isCondemned || silence <= bound, `${silence} ms, not ${bound}`)
       }

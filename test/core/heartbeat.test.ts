@@ -8,7 +8,17 @@ const POLICY: HeartbeatPolicy = { interval: 1_000, timeout: 500 }
 const PER_MS = 65_536 / 1_000
 
 function pulse(now: number, seen: Partial<Pulse> = {}): Pulse {
-  return { now, received: 0, taken: 0, backlogged: false, paused: false, ping: 'gone', ...seen }
+  return {
+    now,
+    received: 0,
+    heardAt: 0,
+    taken: 0,
+    toldAt: 0,
+    backlogged: false,
+    paused: false,
+    ping: 'gone',
+    ...seen,
+  }
 }
 
 /** A heartbeat whose first ping is due a whole interval after 0. */
@@ -81,6 +91,91 @@ test('traffic in both directions, closer than 0.4 intervals, is never pinged', (
       }
     }),
   )
+})
+
+/** What came and went by now, of a connection whose frames are told to the tick before. */
+function frames(now: number, arrivals: readonly number[], departures: readonly number[]): Pulse {
+  const came = arrivals.filter((at) => at <= now)
+  const went = departures.filter((at) => at <= now)
+  return pulse(now, {
+    received: came.length,
+    heardAt: tickBefore(came.at(-1) ?? 0),
+    taken: went.length,
+    toldAt: tickBefore(went.at(-1) ?? 0),
+  })
+}
+
+const TICK = POLICY.interval / 20
+
+function tickBefore(time: number): number {
+  return Math.floor(time / TICK) * TICK
+}
+
+function tickAfter(time: number): number {
+  return Math.ceil(time / TICK) * TICK
+}
+
+test('so it is where frames flow both ways and we look no more often than we have to', () => {
+  const gaps = fc.array(fc.double({ min: 0, max: 0.39, noNaN: true }), { minLength: 60 })
+  const phase = fc.double({ min: 0, max: 1, noNaN: true })
+  fc.assert(
+    fc.property(gaps, gaps, phase, (ins, outs, first) => {
+      const heart = new Heartbeat(POLICY, pulse(0), first)
+      const arrivals = moments(ins)
+      const departures = moments(outs)
+      const end = Math.min(arrivals.at(-1) ?? 0, departures.at(-1) ?? 0)
+      for (let now = tickAfter(heart.nextLookAt()); now < end;) {
+        assert.equal(heart.look(frames(now, arrivals, departures)), 'rest')
+        now = tickAfter(Math.max(now + 1, heart.nextLookAt()))
+      }
+    }),
+  )
+})
+
+test('a quiet peer that answers costs two looks an interval', () => {
+  const heart = start()
+  let received = 0
+  let heardAt = 0
+  let looks = 0
+  for (let now = heart.nextLookAt(); now < 20_000; now = heart.nextLookAt()) {
+    looks++
+    if (heart.look(pulse(now, { received, heardAt, taken: received })) !== 'ping') continue
+    heart.pinged(now, 0.5)
+    received += 6
+    heardAt = now
+  }
+  assert.equal(received, 6 * 19)
+  assert.equal(looks, 2 * 19)
+})
+
+test('an echo costs four looks an interval', () => {
+  const heart = start()
+  let looks = 0
+  for (let now = heart.nextLookAt(); now < 20_000; now = heart.nextLookAt()) {
+    looks++
+    const toldAt = now - 10
+    assert.equal(
+      heart.look(pulse(now, { received: now, heardAt: toldAt, taken: now, toldAt })),
+      'rest',
+    )
+  }
+  assert.ok(looks <= 4 * 20, `${looks}`)
+})
+
+test('a stream to a peer that says nothing is looked at closely: it says how long silence is excused', () => {
+  const heart = start()
+  assert.equal(heart.look(pulse(100, { taken: 100 })), 'rest')
+  assert.equal(heart.nextLookAt(), 150)
+  assert.equal(heart.look(pulse(150, { taken: 100 })), 'rest')
+  assert.equal(heart.nextLookAt(), 1_000)
+})
+
+test('what shows after a long time without a look may have left just now', () => {
+  const heart = start()
+  assert.equal(heart.look(pulse(1_000, { taken: 2_000 * PER_MS, toldAt: 990 })), 'ping')
+  heart.pinged(1_000, 0.5)
+  assert.equal(heart.look(pulse(3_449, { taken: 2_000 * PER_MS })), 'ping')
+  assert.equal(heart.look(pulse(3_450, { taken: 2_000 * PER_MS })), 'suspect')
 })
 
 test('pings go on every interval while one is unanswered', () => {
@@ -200,11 +295,11 @@ test('so it is if an earlier ping had left', () => {
 
 test('what the kernel took before a ping excuses the peer for as long as a slow line takes', () => {
   const heart = start()
-  assert.equal(heart.look(pulse(900)), 'rest')
+  assert.equal(heart.look(pulse(950)), 'rest')
   assert.equal(heart.look(pulse(1_000, { taken: 2_000 * PER_MS })), 'ping')
   heart.pinged(1_000, 0.5)
-  assert.equal(heart.look(pulse(3_399, { taken: 2_000 * PER_MS })), 'ping')
-  assert.equal(heart.look(pulse(3_400, { taken: 2_000 * PER_MS })), 'suspect')
+  assert.equal(heart.look(pulse(3_449, { taken: 2_000 * PER_MS })), 'ping')
+  assert.equal(heart.look(pulse(3_450, { taken: 2_000 * PER_MS })), 'suspect')
 })
 
 test('no kernel holds more than 8 MiB, so that nothing is an excuse for more than 128 s', () => {
@@ -234,7 +329,7 @@ test('but what came after it may still be on the line', () => {
   assert.equal(heart.look(pulse(1_000)), 'ping')
   heart.pinged(1_000, 0.5)
   const taken = 3_000 * PER_MS
-  assert.equal(heart.look(pulse(1_100, { taken })), 'rest')
+  assert.equal(heart.look(pulse(1_050, { taken })), 'rest')
   heart.ponged(1_200)
   assert.equal(heart.look(pulse(2_000, { taken, received: 6 })), 'ping')
   heart.pinged(2_000, 0.5)

@@ -106,8 +106,6 @@ export class Model implements Swept {
   isCondemned = false
   /** By the forgiving clock: the last byte, progress or excuse of ours. */
   heardAt = 0
-  /** By the forgiving clock: the longest time between two looks. */
-  longestLook = 0
   readonly tick: number
   readonly sweep: Sweep
   readonly #world: World
@@ -115,10 +113,10 @@ export class Model implements Swept {
   readonly #line: Line
   readonly #heartbeat: Heartbeat
   readonly #random: () => number
-  readonly #lookEvery: number
   #received = 0
+  #frameAt = 0
+  #toldAt = 0
   #isPaused = false
-  #lookedAt = 0
   #nextTick: number
   /** The last ping: where it ends in our stream, once ws no longer keeps it. */
   #ping: { end: number | undefined; keptUntil: number | undefined } | undefined
@@ -135,7 +133,6 @@ export class Model implements Swept {
     this.sweep.serve(interval)
     this.sweep.serve(timeout)
     this.tick = Math.min(1_000, Math.max(10, Math.min(interval, timeout) / 10))
-    this.#lookEvery = Math.min(1_000, interval / 10, timeout / 10)
     this.#nextTick = this.tick
     this.#heartbeat = new Heartbeat(
       world.policy satisfies HeartbeatPolicy,
@@ -160,7 +157,6 @@ export class Model implements Swept {
     if (this.#isPaused) this.#resume()
     if (this.#line.backlog > 0) this.heardAt = this.alive
     if (this.#ping !== undefined) this.#ping.keptUntil &&= this.#clock.time
-    this.longestLook = 0
   }
 
   /** Lets a quarter of a tick pass. */
@@ -177,7 +173,10 @@ export class Model implements Swept {
     }
     this.#releasePing()
     this.#read()
-    if (this.#random() < world.chatter) line.write(Math.ceil(this.#random() * world.burst))
+    if (this.#random() < world.chatter) {
+      line.write(Math.ceil(this.#random() * world.burst))
+      this.#toldAt = this.sweep.aliveAtTick
+    }
     if (line.isDead) return
     if (this.#random() < world.peerChatter) {
       line.arrivals.push({ at: clock.time + world.roundTrip / 2, answers: undefined })
@@ -189,8 +188,6 @@ export class Model implements Swept {
   }
 
   onSweep(now: number, alive: number): void {
-    this.longestLook = Math.max(this.longestLook, alive - this.#lookedAt)
-    this.#lookedAt = alive
     const advice = this.#heartbeat.look(this.#pulse(alive))
     if (advice === 'suspect') {
       this.#read()
@@ -202,7 +199,7 @@ export class Model implements Swept {
       this.#heartbeat.pinged(alive, this.#random())
       this.#takenAtPing = this.#line.taken
     }
-    this.dueAt = now + Math.min(this.#lookEvery, Math.max(0, this.#heartbeat.nextDueAt() - alive))
+    this.dueAt = now + Math.max(0, this.#heartbeat.nextLookAt() - alive)
   }
 
   #elapse(delay: number): void {
@@ -235,6 +232,7 @@ export class Model implements Swept {
       if (at > this.#clock.time) continue
       this.#received += 6
       this.heardAt = this.alive
+      this.#frameAt = this.sweep.aliveAtTick
       if (answers === undefined || answers !== this.#ping?.end) continue
       this.#heartbeat.ponged(this.alive)
       this.#takenAtAnswered = this.#takenAtPing
@@ -246,7 +244,9 @@ export class Model implements Swept {
     return {
       now,
       received: this.#received,
+      heardAt: this.#frameAt,
       taken,
+      toldAt: this.#toldAt,
       backlogged: backlog > 0,
       paused: this.#isPaused,
       ping: this.#wherePingIs(taken),
