@@ -5,7 +5,7 @@ import type { CloseCause } from './core/close-info.js'
 import { Heartbeat, type HeartbeatPolicy, type Pulse } from './core/heartbeat.js'
 import { bytesHeld, bytesTaken, isQueued } from './internals.js'
 import type { Shell } from './shell.js'
-import { afterNextPoll } from './sweep.js'
+import { afterNextPoll, type Task } from './sweep.js'
 
 /** Whose heart it is. */
 export interface Peer {
@@ -37,7 +37,7 @@ const pulse: Pulse = {
 }
 
 /** Takes one connection's pulse, sends its pings, times their answers and speaks the verdict. */
-export class Keepalive {
+export class Keepalive implements Task {
   /** Round trip of the last answered ping, in ms. */
   latency: number | undefined
   readonly #peer: Peer
@@ -69,9 +69,8 @@ export class Keepalive {
       // Its answer may be in the kernel already: what counts is what another poll brings.
       afterNextPoll(() => this.#judge())
     } else if (advice === 'ping') {
-      const payload = this.#nextPayload()
-      this.#unwritten = payload
-      this.#peer.shell.sweep.spread(() => this.#ping(payload))
+      this.#unwritten = this.#nextPayload()
+      this.#peer.shell.sweep.spread(this)
     }
     return Math.max(0, this.#heartbeat.nextLookAt() - alive)
   }
@@ -93,12 +92,13 @@ export class Keepalive {
     return payload
   }
 
-  #ping(payload: Buffer): void {
-    if (!this.#peer.isOpen) return
+  /** Sends the ping. */
+  run(): void {
+    if (!this.#peer.isOpen || this.#unwritten === undefined) return
     const { clock, sweep } = this.#peer.shell
     this.#isAnswered = false
     this.#sentAt = clock.now()
-    WebSocket.prototype.ping.call(this.#peer.socket, payload, false, () => {
+    WebSocket.prototype.ping.call(this.#peer.socket, this.#unwritten, false, () => {
       this.#unwritten = undefined
     })
     this.#heartbeat.pinged(sweep.alive, Math.random())

@@ -8,6 +8,11 @@ export interface Swept {
   onSweep(now: number, alive: number): void
 }
 
+/** What need not be done in this turn of the loop. */
+export interface Task {
+  run(): void
+}
+
 const SHORTEST_TICK = 10
 /** ms; also how often whoever has something to watch is looked at, at least. */
 export const LONGEST_TICK = 1_000
@@ -25,7 +30,9 @@ export class Sweep {
   #tickedAt = 0
   #alive = 0
   #forgiven = 0
-  #tasks: Array<() => void> = []
+  readonly #tasks: Task[] = []
+  /** So many of them have run. */
+  #tasksDone = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -69,7 +76,7 @@ export class Sweep {
   }
 
   /** Runs `task` in one of the next turns of the loop, so that no tick stalls it. */
-  spread(task: () => void): void {
+  spread(task: Task): void {
     this.#tasks.push(task)
     if (this.#tasks.length === 1) setImmediate(() => this.#runTasks())
   }
@@ -89,8 +96,15 @@ export class Sweep {
   }
 
   #runTasks(): void {
-    for (const task of this.#tasks.splice(0, TASKS_PER_TURN)) task()
-    if (this.#tasks.length > 0) setImmediate(() => this.#runTasks())
+    const tasks = this.#tasks
+    const end = Math.min(this.#tasksDone + TASKS_PER_TURN, tasks.length)
+    while (this.#tasksDone < end) tasks[this.#tasksDone++]?.run()
+    if (end < tasks.length) {
+      setImmediate(() => this.#runTasks())
+    } else {
+      tasks.length = 0
+      this.#tasksDone = 0
+    }
   }
 }
 

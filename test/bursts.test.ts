@@ -283,11 +283,11 @@ const ANSWERERS = [
   ...Object.entries(HANDLERS).map(([by, handler]) => ({ by, setup: { handler } })),
 ]
 /** They answer while ws hands over what it has read, and there is more of that. */
-const AT_ONCE = ['an onMessage', 'a listener']
+const AT_ONCE: ReadonlySet<string> = new Set(['an onMessage', 'a listener'])
 
 for (const { by, setup } of ANSWERERS) {
   for (const line of LINES) {
-    const most = AT_ONCE.includes(by) ? 1 : 2
+    const most = AT_ONCE.has(by) ? 1 : 2
     test(`over ${line.over} eight messages in one packet are answered by ${by} in ${most} write(s) at most`, async (t) => {
       const { peer, socket } = await connectOver(line, t, setup)
       await turns(1)

@@ -159,7 +159,7 @@ test('spread tasks run in order, at most 64 in a turn of the loop, and none in t
   const sweep = new Sweep(new FakeClock())
   const ran: number[] = []
   const counts: number[] = []
-  for (let task = 0; task < 150; task++) sweep.spread(() => ran.push(task))
+  for (let task = 0; task < 150; task++) sweep.spread({ run: () => ran.push(task) })
   for (let i = 0; i < 4; i++) {
     counts.push(ran.length)
     await turn()
@@ -174,9 +174,11 @@ test('spread tasks run in order, at most 64 in a turn of the loop, and none in t
 test('a task that is added by one has its turn in the next', async () => {
   const sweep = new Sweep(new FakeClock())
   const ran: string[] = []
-  sweep.spread(() => {
-    ran.push('first')
-    sweep.spread(() => ran.push('added'))
+  sweep.spread({
+    run() {
+      ran.push('first')
+      sweep.spread({ run: () => ran.push('added') })
+    },
   })
   await turn()
   assert.deepEqual(ran, ['first'])

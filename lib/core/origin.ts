@@ -13,6 +13,17 @@ const SERIALIZED = /^[a-z][a-z0-9+.-]*:\/\/[^\s\p{Cc}/?#@\\]*$/iu
  * @returns `undefined` for what is no origin
  */
 export function normalizeOrigin(text: string): string | undefined {
+  if (text !== last.text) last = { text, origin: parseOrigin(text) }
+  return last.origin
+}
+
+/** Most pages come from where the one before came from, which is also the host that they ask. */
+let last: { readonly text: string; readonly origin: string | undefined } = {
+  text: OPAQUE,
+  origin: OPAQUE,
+}
+
+function parseOrigin(text: string): string | undefined {
   if (text === OPAQUE) return OPAQUE
   if (!SERIALIZED.test(text) || !URL.canParse(text)) return undefined
   const { protocol, host } = new URL(text)
@@ -25,7 +36,7 @@ export function normalizeOrigin(text: string): string | undefined {
  * one does not.
  */
 export function isSameOrigin(origin: string, host: string, isEncrypted: boolean): boolean {
-  const [scheme] = origin.split('//', 1)
+  const scheme = origin.slice(0, origin.indexOf('//'))
   if (scheme !== 'https:' && (scheme !== 'http:' || isEncrypted)) return false
   // A host without a port has that of the scheme which the page was loaded with.
   return origin === normalizeOrigin(`${scheme}//${host}`)
