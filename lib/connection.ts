@@ -331,7 +331,7 @@ export class Connection
       this.#limits === undefined ? Infinity : this.#watchTime(this.#limits, now, alive),
     )
     // One of them may have ended it.
-    if (this.#phase === OPEN) this.dueAt = now + next
+    if (this.#phase === OPEN) this.shell.sweep.move(this, now + next)
   }
 
   noteUnread(duration: number): void {
@@ -343,7 +343,7 @@ export class Connection
   }
 
   lookBy(at: number): void {
-    this.dueAt = Math.min(this.dueAt, at)
+    if (at < this.dueAt) this.shell.sweep.move(this, at)
   }
 
   makeController(): AbortController {
@@ -461,7 +461,7 @@ export class Connection
     const { closeTimeout } = this.#route.settings
     const deadline = new CloseDeadline(closeTimeout, now, bytesTaken(this.raw))
     this.#phase = { name: 'closing', deadline }
-    this.dueAt = now
+    this.shell.sweep.move(this, now)
     this.#writer?.end()
     queueMicrotask(() => this.#settle())
   }
@@ -478,7 +478,7 @@ export class Connection
     this.#settle()
     const { closeTimeout } = this.#route.settings
     const remaining = deadline.look(now, bytesTaken(this.raw))
-    this.dueAt = now + Math.min(remaining, closeTimeout / 10)
+    this.shell.sweep.move(this, now + Math.min(remaining, closeTimeout / 10))
     if (remaining > 0) return
     this.wasForced = true
     this.raw.destroy()

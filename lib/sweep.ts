@@ -1,10 +1,12 @@
 import type { Clock, Timer } from './clock.js'
+import { type Due, Wheel } from './wheel.js'
 
-/** What the sweep looks after. */
-export interface Swept {
-  /** When it wants to be looked at, by `clock.now()`. */
-  readonly dueAt: number
-  /** @param alive the forgiving time, for keepalive: it stood still while our loop did */
+/** What the sweep looks after; `dueAt` is by `clock.now()`. */
+export interface Swept extends Due {
+  /**
+   * Looks, and says by {@link Sweep.move} when to look again; else it is the next tick.
+   * @param alive the forgiving time, for keepalive: it stood still while our loop did
+   */
   onSweep(now: number, alive: number): void
 }
 
@@ -19,12 +21,10 @@ export const LONGEST_TICK = 1_000
 /** So many pings leave in one turn of the loop: about a millisecond of work. */
 const TASKS_PER_TURN = 64
 
-/**
- * The one recurring timer. Between ticks a connection costs nothing, at a tick one comparison.
- */
+/** The one recurring timer. A connection costs nothing until it is due. */
 export class Sweep {
   readonly #clock: Clock
-  readonly #members = new Set<Swept>()
+  #wheel: Wheel<Swept> | undefined
   #tick = LONGEST_TICK
   #timer: Timer | undefined
   #tickedAt = 0
@@ -60,16 +60,23 @@ export class Sweep {
   }
 
   add(member: Swept): void {
-    this.#members.add(member)
+    const now = this.#clock.now()
+    this.#wheel ??= new Wheel(this.#tick, now)
+    this.#wheel.add(member)
     if (this.#timer !== undefined) return
-    this.#tickedAt = this.#clock.now()
+    this.#tickedAt = now
     this.#timer = this.#clock.setInterval(() => this.#onTick(), this.#tick)
     this.#timer.unref()
   }
 
+  /** Looks at a member at another time than was planned; nothing happens for whoever is none. */
+  move(member: Swept, at: number): void {
+    this.#wheel?.move(member, at)
+  }
+
   delete(member: Swept): void {
-    this.#members.delete(member)
-    if (this.#members.size > 0 || this.#timer === undefined) return
+    this.#wheel?.delete(member)
+    if (this.#wheel?.size !== 0 || this.#timer === undefined) return
     this.#alive = this.alive
     this.#clock.clearInterval(this.#timer)
     this.#timer = undefined
@@ -90,9 +97,14 @@ export class Sweep {
     const stall = elapsed > 2 * this.#tick ? elapsed - this.#tick : 0
     this.#forgiven += stall
     this.#alive += elapsed - stall
-    for (const member of this.#members) {
-      if (member.dueAt <= now) member.onSweep(now, this.#alive)
-    }
+    for (const member of this.#wheel?.turn(now) ?? []) this.#look(member, now)
+  }
+
+  #look(member: Swept, now: number): void {
+    // Another one's end may have taken it along.
+    if (!this.#wheel?.isDue(member, now)) return
+    member.onSweep(now, this.#alive)
+    if (this.#wheel.isDue(member, now)) this.#wheel.move(member, now)
   }
 
   #runTasks(): void {

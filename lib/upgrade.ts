@@ -180,7 +180,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     if (!route) return
     this.#route = route
     this.#settings = route.settings
-    this.dueAt = this.#handshakeBy
+    this.shell.sweep.move(this, this.#handshakeBy)
   }
 
   /** Takes a place in a limit, until the connection has ended. @returns whether there was room */
@@ -203,7 +203,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   /** ws has sent the 101: the connection takes over, unless it was none of our routes that opened. */
   open(socket: ConnectionSocket): void {
     if (this.#request === undefined || this.#route === undefined) {
-      this.dueAt = Infinity
+      this.shell.sweep.move(this, Infinity)
       return
     }
     const connection = new Connection(this.shell, socket, {
@@ -299,7 +299,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   }
 
   cut(): void {
-    this.dueAt = Infinity
+    this.shell.sweep.move(this, Infinity)
     this.#raw.destroy()
   }
 
@@ -339,7 +339,8 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   }
 
   #endSoon(): void {
-    this.dueAt = this.shell.clock.now() + this.#settings.closeTimeout
+    const { clock, sweep } = this.shell
+    sweep.move(this, clock.now() + this.#settings.closeTimeout)
   }
 
   /** Completes the handshake only to close: that is what a browser's page can see. */

@@ -199,7 +199,7 @@ export class Model implements Swept {
       this.#heartbeat.pinged(alive, this.#random())
       this.#takenAtPing = this.#line.taken
     }
-    this.dueAt = now + Math.max(0, this.#heartbeat.nextLookAt() - alive)
+    this.sweep.move(this, now + Math.max(0, this.#heartbeat.nextLookAt() - alive))
   }
 
   #elapse(delay: number): void {
