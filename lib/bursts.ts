@@ -5,15 +5,17 @@ export interface Holder {
 
 const SETTLED = Promise.resolve()
 
-/** Tells all connections of a server, if one of them asks, when a turn of the loop is over. */
+/** Numbers the turns of the loop for all connections of a server, and tells when one is over: one tick, if somebody asks. */
 export class Bursts {
+  #turn = 0
   #isEnding = false
   #lingers = false
   readonly #holders: Holder[] = []
 
-  /** Whether somebody waits for the end of this turn. */
-  get isEnding(): boolean {
-    return this.#isEnding
+  /** The number of this turn, which is never that of another. */
+  thisTurn(): number {
+    this.#beginEnd()
+    return this.#turn
   }
 
   /** Tells `holder` when this turn is over. */
@@ -36,6 +38,7 @@ export class Bursts {
       return
     }
     this.#isEnding = false
+    this.#turn++
     for (const holder of this.#holders) holder.turnOver()
     this.#holders.length = 0
   }

@@ -291,8 +291,13 @@ export class Connection
     this.#sendClose(code, reason)
   }
 
-  /** Lets the route say goodbye, and finishes the messages that were received before. */
-  async sayGoodbye(remaining: number): Promise<void> {
+  sayGoodbye(remaining: number): Promise<void> | undefined {
+    const { onShutdown } = this.#route.settings
+    if (onShutdown.length === 0 && this.#reader?.idle() === undefined) return undefined
+    return this.#sayGoodbye(remaining)
+  }
+
+  async #sayGoodbye(remaining: number): Promise<void> {
     const { clock, steps } = this.shell
     const { cleanupTimeout, closeTimeout } = this.#route.settings
     const until = clock.now() + goodbyeBudget(cleanupTimeout, closeTimeout, remaining)

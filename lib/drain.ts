@@ -93,13 +93,14 @@ export class Drain {
       const wait = startedAt + delay - clock.now()
       if (wait > 0) await this.#wait(wait)
       else if (index % DEPARTURES_PER_TURN === DEPARTURES_PER_TURN - 1) await setImmediate()
-      void this.#ask(connection)
+      this.#ask(connection)
     }
   }
 
-  async #ask(connection: LiveConnection): Promise<void> {
-    await connection.sayGoodbye(this.#endsAt - this.#shell.clock.now())
-    this.#close(connection)
+  #ask(connection: LiveConnection): void {
+    const goodbye = connection.sayGoodbye(this.#endsAt - this.#shell.clock.now())
+    if (goodbye === undefined) this.#close(connection)
+    else void goodbye.then(() => this.#close(connection))
   }
 
   #close(connection: LiveConnection): void {

@@ -20,8 +20,12 @@ export interface LiveConnection {
   readonly closed: Promise<CloseInfo>
   /** Whether we destroyed a transport that the peer had left open. */
   readonly wasForced: boolean
-  /** Lets the route say goodbye; the drain ends in `remaining` ms. */
-  sayGoodbye(remaining: number): Promise<void>
+  /**
+   * Lets the route say goodbye, and finishes the messages that were received before; the drain ends in
+   * `remaining` ms.
+   * @returns what to await, if there is something
+   */
+  sayGoodbye(remaining: number): Promise<void> | undefined
   /** Starts the closing handshake, if the connection is open. */
   end(cause: CloseCause, code: number, reason: string): void
   /** Ends the transport, whatever state the connection is in. */

@@ -74,7 +74,8 @@ export class Writer implements Holder {
   /** Called when a message has been written, in a later tick: the turn of that message may be over. */
   readonly #written: () => void
   readonly #compresses: boolean
-  #sentInTurn = 0
+  /** The last one in which a message left at once. */
+  #turn = -1
   /** `received` at the last message that was answered at once. */
   #answered = -1
   /** How often `drained()` has answered at once. */
@@ -99,7 +100,6 @@ export class Writer implements Holder {
     const taken = bytesTaken(raw)
     if (policy.maxAge !== false && taken !== undefined) {
       this.#age = new OutboxAge(policy.maxAge, shell.sweep.alive, taken)
-      sender.lookBy(shell.clock.now())
     }
   }
 
@@ -111,14 +111,8 @@ export class Writer implements Holder {
     if (this.#isStuck || atMost > this.#policy.highWaterMark || this.#isQueueLong) {
       return this.#sendAboveMark(data, options, done)
     }
-    if (isReading(sender.socket)) {
-      if (this.#isOnlyAnswer()) this.#write(data, options, done)
-      else this.#holdBack(data, options, done)
-    } else if (this.#sentInTurn++ === 0) {
-      this.#writeAndTell(data, options, done)
-    } else {
-      this.#holdBack(data, options, done)
-    }
+    if (this.#mayLeave()) this.#write(data, options, done)
+    else this.#holdBack(data, options, done)
     return true
   }
 
@@ -153,11 +147,11 @@ export class Writer implements Holder {
     if (!this.#isHolding) return
     this.#isHolding = false
     this.#socket?.uncork()
+    this.#watchBacklog()
   }
 
   turnOver(): void {
     this.#awaitsTurnEnd = false
-    this.#sentInTurn = 0
     this.letGo()
   }
 
@@ -194,8 +188,18 @@ export class Writer implements Holder {
     if (isStuck && !this.#isStuck) afterNextPoll(() => this.#judge())
     else this.#isStuck = isStuck
     this.#tellRoom()
-    const isAwaited = this.#age !== undefined || this.#waiters.length > 0
+    const isAwaited = this.#hasBacklog || this.#waiters.length > 0
     return isAwaited ? Math.min(LONGEST_TICK, (maxAge || Infinity) / 10) : Infinity
+  }
+
+  /** What the kernel does not take at once is looked after from the next tick on. */
+  #watchBacklog(): void {
+    if (this.#hasBacklog) this.#sender.lookBy(0)
+  }
+
+  /** Whether something waits that may become too old, with the stream or with ws, which compresses. */
+  get #hasBacklog(): boolean {
+    return this.#age !== undefined && this.#sender.socket.bufferedAmount > 0
   }
 
   #looksStuck(alive: number): boolean {
@@ -215,11 +219,13 @@ export class Writer implements Holder {
   #sendAboveMark(data: Data, options: SendOptions, done: Callback | undefined): boolean {
     // What we hold back ourselves is not the peer's fault.
     this.letGo()
-    if (this.#isFull(sizeOf(data))) {
+    const bytes = sizeOf(data)
+    if (this.#isFull(bytes)) {
       return this.#overflow(done, options.fin !== false && !this.#isFragmented)
     }
-    // node counts the UTF-16 units of text that waits; here its bytes have to be known.
-    if (typeof data === 'string') {
+    // node counts the UTF-16 units of text that waits; here its bytes have to be known. Where they are as
+    // many, all who wait for the same text share it.
+    if (typeof data === 'string' && bytes !== data.length) {
       this.#writeAndTell(Buffer.from(data), asText(options), done)
     } else {
       this.#writeAndTell(data, options, done)
@@ -249,6 +255,7 @@ export class Writer implements Holder {
   #write(data: Data, options: SendOptions, done: Callback | undefined): void {
     const sender = this.#sender
     WebSocket.prototype.send.call(sender.socket, data, options, done)
+    if (!this.#isHolding) this.#watchBacklog()
     this.#isFragmented = options.fin === false
     if (this.#isFragmented) return
     sender.sent++
@@ -267,21 +274,22 @@ export class Writer implements Holder {
 
   #onWritten(): void {
     this.#unwritten--
-    if (this.#sentInTurn > 0) {
-      if (this.#sender.shell.bursts.isEnding) this.#awaitTurnEnd()
-      else this.#sentInTurn = 0
-    }
     this.#tellRoom()
   }
 
-  /**
-   * Whether this is the first message that answers the last one of a read: as a rule there is one of
-   * each, and nobody needs to hear of the end of the turn.
-   */
-  #isOnlyAnswer(): boolean {
-    const { socket, received } = this.#sender
-    if (this.#isHolding || this.#answered === received || hasMoreRead(socket)) return false
-    this.#answered = received
+  /** Whether a message need not wait for others: it is the first of its turn, as far as we can tell. */
+  #mayLeave(): boolean {
+    if (this.#isHolding) return false
+    const { socket, received, shell } = this.#sender
+    if (isReading(socket)) {
+      // As a rule one read brings one message, and has one answer: nobody has to hear of the turn's end.
+      if (hasMoreRead(socket) || this.#answered === received) return false
+      this.#answered = received
+      return true
+    }
+    const turn = shell.bursts.thisTurn()
+    if (this.#turn === turn) return false
+    this.#turn = turn
     return true
   }
 

@@ -12,6 +12,9 @@ export interface OutboxPolicy {
  */
 const SLOWEST_READER = 16_384 / 1000 / 1.5
 
+/** As long as something waits, looks are no further apart, in ms. */
+const LONGEST_LOOK = 1_000
+
 /** What the kernel holds of ours excuses a reader for so many `maxAge`s at most, its own included. */
 const AGES_AT_MOST = 15
 
@@ -24,6 +27,7 @@ export class OutboxAge {
   readonly #maxAge: number
   #taken: number
   #seenAt: number
+  #wasWaiting = false
   /** When the slowest reader will have read what the kernel took. */
   #readAt: number
 
@@ -40,12 +44,15 @@ export class OutboxAge {
    * @returns whether what waits has not moved for too long
    */
   look(now: number, taken: number, isWaiting: boolean): boolean {
-    if (taken !== this.#taken || !isWaiting) {
-      const readAt = Math.max(this.#readAt, this.#seenAt) + (taken - this.#taken) / SLOWEST_READER
+    if (taken !== this.#taken || !isWaiting || !this.#wasWaiting) {
+      // Where nothing waited nobody has looked, and it may all have been taken just now.
+      const takenAt = Math.max(this.#readAt, this.#seenAt, now - LONGEST_LOOK)
+      const readAt = takenAt + (taken - this.#taken) / SLOWEST_READER
       this.#readAt = Math.min(Math.max(readAt, now), now + (AGES_AT_MOST - 1) * this.#maxAge)
       this.#taken = taken
     }
     this.#seenAt = now
+    this.#wasWaiting = isWaiting
     return isWaiting && now >= this.#readAt + this.#maxAge
   }
 }
