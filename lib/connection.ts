@@ -248,7 +248,7 @@ export class Connection
         return true
       case 'pong':
         this.#heard()
-        this.#keepalive?.pong(first as Buffer)
+        if (this.#keepalive?.pong(first as Buffer)) this.#lookAtAnswered()
         return true
       case 'error':
         this.#sawError(toError(first))
@@ -337,6 +337,13 @@ export class Connection
     )
     // One of them may have ended it.
     if (this.#phase === OPEN) this.shell.sweep.move(this, now + next)
+  }
+
+  /** The sweep need not come back for the answer; but for the limits of time, which take what ws still parses for activity. */
+  #lookAtAnswered(): void {
+    if (this.#phase !== OPEN || this.#limits !== undefined) return
+    const { clock, sweep } = this.shell
+    this.onSweep(clock.now(), sweep.alive)
   }
 
   noteUnread(duration: number): void {

@@ -22,7 +22,14 @@ export interface Peer {
   terminate(cause: CloseCause): void
 }
 
+const HEADER_BYTES = 2
 const PAYLOAD_BYTES = 4
+
+/** A ping, up to its number (RFC 6455 §5.2). */
+const PING = Buffer.from([0x89, PAYLOAD_BYTES, 0, 0, 0, 0])
+
+/** One for all connections, as the kernel copies it; where it does not at once, the next ping gets a new one. */
+let frame: Buffer = Buffer.from(PING)
 
 /** One for all connections: a look at an idle one allocates nothing. */
 const pulse: Pulse = {
@@ -38,15 +45,17 @@ const pulse: Pulse = {
 
 /** Takes one connection's pulse, sends its pings, times their answers and speaks the verdict. */
 export class Keepalive implements Task {
-  /** Round trip of the last answered ping, in ms. */
-  latency: number | undefined
   readonly #peer: Peer
   readonly #heartbeat: Heartbeat
+  /** `NaN` before the first answer. */
+  #latency = NaN
   /** The last ping's number, which is its payload. */
   #number = 0
   #isAnswered = true
   #sentAt = 0
-  /** The last ping's payload, as long as it is in our process. */
+  /** Whether a ping waits for its turn to be sent. */
+  #isPlanned = false
+  /** The payload of a ping that was sent behind something else, as long as it is in our process. */
   #unwritten: Buffer | undefined
 
   constructor(peer: Peer, policy: HeartbeatPolicy) {
@@ -59,6 +68,11 @@ export class Keepalive implements Task {
     )
   }
 
+  /** Round trip of the last answered ping, in ms. */
+  get latency(): number | undefined {
+    return Number.isNaN(this.#latency) ? undefined : this.#latency
+  }
+
   /**
    * Looks at the peer, and sees to what follows.
    * @returns how long until the next look, in ms; it comes in time for whatever it may lead to
@@ -69,39 +83,51 @@ export class Keepalive implements Task {
       // Its answer may be in the kernel already: what counts is what another poll brings.
       afterNextPoll(() => this.#judge())
     } else if (advice === 'ping') {
-      this.#unwritten = this.#nextPayload()
+      this.#isPlanned = true
       this.#peer.shell.sweep.spread(this)
     }
     return Math.max(0, this.#heartbeat.nextLookAt() - alive)
   }
 
-  /** An answer, or a pong that nobody asked for. */
-  pong(data: Buffer): void {
-    if (this.#isAnswered || data.length !== PAYLOAD_BYTES) return
-    if (data.readUInt32BE() !== this.#number) return
+  /** An answer, or a pong that nobody asked for. @returns whether it answers the last ping */
+  pong(data: Buffer): boolean {
+    if (this.#isAnswered || data.length !== PAYLOAD_BYTES) return false
+    if (data.readUInt32BE() !== this.#number) return false
     const { clock, sweep } = this.#peer.shell
     this.#isAnswered = true
-    this.latency = clock.now() - this.#sentAt
+    this.#latency = clock.now() - this.#sentAt
     this.#heartbeat.ponged(sweep.alive)
-  }
-
-  #nextPayload(): Buffer {
-    this.#number = (this.#number + 1) >>> 0
-    const payload = Buffer.allocUnsafe(PAYLOAD_BYTES)
-    payload.writeUInt32BE(this.#number)
-    return payload
+    return true
   }
 
   /** Sends the ping. */
   run(): void {
-    if (!this.#peer.isOpen || this.#unwritten === undefined) return
-    const { clock, sweep } = this.#peer.shell
+    this.#isPlanned = false
+    const { socket, raw, isOpen, shell } = this.#peer
+    if (!isOpen) return
+    this.#number = (this.#number + 1) >>> 0
     this.#isAnswered = false
-    this.#sentAt = clock.now()
-    WebSocket.prototype.ping.call(this.#peer.socket, this.#unwritten, false, () => {
+    this.#sentAt = shell.clock.now()
+    if (raw instanceof Socket && socket.bufferedAmount === 0) this.#write(raw)
+    else this.#queue()
+    this.#heartbeat.pinged(shell.sweep.alive, Math.random())
+  }
+
+  /** Nothing stands before it: it leaves as one write, and is gone. ws would make two of it. */
+  #write(raw: Socket): void {
+    frame.writeUInt32BE(this.#number, HEADER_BYTES)
+    raw.write(frame)
+    if (raw.writableLength > 0) frame = Buffer.from(PING)
+  }
+
+  /** ws knows its place among what it compresses, and tells when it has been written. */
+  #queue(): void {
+    const payload = Buffer.allocUnsafe(PAYLOAD_BYTES)
+    payload.writeUInt32BE(this.#number)
+    this.#unwritten = payload
+    WebSocket.prototype.ping.call(this.#peer.socket, payload, false, () => {
       this.#unwritten = undefined
     })
-    this.#heartbeat.pinged(sweep.alive, Math.random())
   }
 
   #judge(): void {
@@ -134,6 +160,7 @@ export class Keepalive implements Task {
   }
 
   #wherePingIs(): Pulse['ping'] {
+    if (this.#isPlanned) return 'unwritten'
     if (this.#unwritten === undefined) return 'gone'
     return isQueued(this.#peer.socket, this.#unwritten) ? 'queued' : 'unwritten'
   }

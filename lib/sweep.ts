@@ -24,6 +24,7 @@ const TASKS_PER_TURN = 64
 /** The one recurring timer. A connection costs nothing until it is due. */
 export class Sweep {
   readonly #clock: Clock
+  /** Made for the first member: by then the tick is known. */
   #wheel: Wheel<Swept> | undefined
   #tick = LONGEST_TICK
   #timer: Timer | undefined
@@ -61,11 +62,11 @@ export class Sweep {
 
   add(member: Swept): void {
     const now = this.#clock.now()
-    this.#wheel ??= new Wheel(this.#tick, now)
-    this.#wheel.add(member)
+    const wheel = (this.#wheel ??= new Wheel(this.#tick, now))
+    wheel.add(member)
     if (this.#timer !== undefined) return
     this.#tickedAt = now
-    this.#timer = this.#clock.setInterval(() => this.#onTick(), this.#tick)
+    this.#timer = this.#clock.setInterval(() => this.#onTick(wheel), this.#tick)
     this.#timer.unref()
   }
 
@@ -88,7 +89,7 @@ export class Sweep {
     if (this.#tasks.length === 1) setImmediate(() => this.#runTasks())
   }
 
-  #onTick(): void {
+  #onTick(wheel: Wheel<Swept>): void {
     const now = this.#clock.now()
     const elapsed = now - this.#tickedAt
     this.#tickedAt = now
@@ -97,14 +98,12 @@ export class Sweep {
     const stall = elapsed > 2 * this.#tick ? elapsed - this.#tick : 0
     this.#forgiven += stall
     this.#alive += elapsed - stall
-    for (const member of this.#wheel?.turn(now) ?? []) this.#look(member, now)
-  }
-
-  #look(member: Swept, now: number): void {
-    // Another one's end may have taken it along.
-    if (!this.#wheel?.isDue(member, now)) return
-    member.onSweep(now, this.#alive)
-    if (this.#wheel.isDue(member, now)) this.#wheel.move(member, now)
+    for (const member of wheel.turn(now)) {
+      // The end of another one may have taken it along.
+      if (!wheel.isDue(member, now)) continue
+      member.onSweep(now, this.#alive)
+      if (wheel.isDue(member, now)) wheel.move(member, now)
+    }
   }
 
   #runTasks(): void {

@@ -331,6 +331,15 @@ test('a message that the app itself emits while it handles another has its turn'
   assert.deepEqual(got, ['outer', 'inner', 'next'])
 })
 
+test('text that the app itself emits may be a string', async (t) => {
+  const got: Message[] = []
+  const { socket } = await connectOne(t, {
+    route: { onMessage: (_socket, _request, message) => void got.push(message) },
+  })
+  socket.emit('message', 'a string', false)
+  assert.deepEqual(got, ['a string'])
+})
+
 test('beside a call that fails, others go on to their end, and their own errors are told', async (t) => {
   const told: string[] = []
   const slow = gate()

@@ -250,3 +250,14 @@ test('the forgiving time goes on where it was', async () => {
   sweep.add(member)
   assert.equal(sweep.alive, 150)
 })
+
+test('a member whose end another one brings about in the same tick is not looked at', async () => {
+  const clock = new FakeClock()
+  const sweep = new Sweep(clock)
+  const other = new Member()
+  const first: Swept = { dueAt: 0, onSweep: () => sweep.delete(other) }
+  sweep.add(first)
+  sweep.add(other)
+  await clock.advance(3_000)
+  assert.deepEqual(other.looks, [])
+})
