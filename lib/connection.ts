@@ -335,7 +335,6 @@ export class Connection
       this.#reader?.look(now) ?? Infinity,
       this.#limits === undefined ? Infinity : this.#watchTime(this.#limits, now, alive),
     )
-    // One of them may have ended it.
     if (this.#phase === OPEN) this.shell.sweep.move(this, now + next)
   }
 

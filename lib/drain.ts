@@ -84,6 +84,8 @@ export class Drain {
 
   /** Asks one connection after the other to leave, at the time that the plan gives it. */
   async #sendAway(): Promise<void> {
+    // Whoever called us, a handler perhaps, goes on to its end, and what it leaves to wait for can be seen.
+    await Promise.resolve()
     const { clock } = this.#shell
     const startedAt = clock.now()
     const count = this.#connections.length

@@ -113,7 +113,10 @@ export class Keepalive implements Task {
     this.#heartbeat.pinged(shell.sweep.alive, Math.random())
   }
 
-  /** Nothing stands before it: it leaves as one write, and is gone. ws would make two of it. */
+  /**
+   * One write; ws would make two of it. It counts as gone, as nothing stands before it: where it is not, over
+   * TLS for a moment or because the kernel has just become full, the line's model excuses what is ahead of it.
+   */
   #write(raw: Socket): void {
     frame.writeUInt32BE(this.#number, HEADER_BYTES)
     raw.write(frame)

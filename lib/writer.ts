@@ -54,16 +54,20 @@ const ANSWERS_PER_TURN = 64
  */
 const KERNEL_ROOM = 4 * 1024 * 1024
 
-/** node keeps a few objects for each message that waits: of tiny ones there are no more than these. */
+/** node keeps a few objects for each message that waits: of tiny ones above the mark there are no more than these. */
 const BYTES_A_MESSAGE = 64
 const LEAST_MESSAGES = 1024
 
 /** RFC 6455 §5.5. */
 const MOST_CONTROL = 125
 
+/** What a frame has beside its message: a header (RFC 6455 §5.2), and what does not compress grows by. */
+const OVERHEAD = 128
+
 /**
  * The outbox of a connection: what was sent and not yet written to the network. What one turn of
- * the loop sends beyond its first message leaves as one write, at the end of the turn.
+ * the loop sends beyond its first message leaves as one write, at the end of the turn; where it answers
+ * several messages that one read has brought, and at once, the first one does too.
  */
 export class Writer implements Holder {
   readonly #sender: Sender
@@ -71,7 +75,7 @@ export class Writer implements Holder {
   readonly #age: OutboxAge | undefined
   /** A stream that is no socket is not worth a cork (injectWS). */
   readonly #socket: Socket | undefined
-  /** Called when a message has been written, in a later tick: the turn of that message may be over. */
+  /** Called, in a later tick, when a message has been written that was sent above the mark. */
   readonly #written: () => void
   readonly #compresses: boolean
   /** The last one in which a message left at once. */
@@ -107,7 +111,7 @@ export class Writer implements Holder {
     const sender = this.#sender
     const done = callback && sender.callbacks.guard(callback)
     if (!sender.isOpen) return this.#tellLate(done)
-    const atMost = sender.socket.bufferedAmount + sizeAtMost(data)
+    const atMost = sender.socket.bufferedAmount + sizeAtMost(data) + OVERHEAD
     if (this.#isStuck || atMost > this.#policy.highWaterMark || this.#isQueueLong) {
       return this.#sendAboveMark(data, options, done)
     }
@@ -131,6 +135,7 @@ export class Writer implements Holder {
     if (socket.bufferedAmount + MOST_CONTROL <= this.#policy.highWaterMark) {
       WebSocket.prototype[kind].call(socket, data, mask, done)
       if (this.#isHolding) this.#holdNoMoreThanMost()
+      else this.#watchBacklog()
       return
     }
     this.letGo()
@@ -138,6 +143,7 @@ export class Writer implements Holder {
       this.#overflow(done)
     } else {
       WebSocket.prototype[kind].call(socket, data, mask, this.#telling(done))
+      this.#watchBacklog()
       this.#unwritten++
     }
   }

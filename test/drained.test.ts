@@ -301,3 +301,19 @@ async function untilStill(count: () => number): Promise<void> {
     await turns(50)
   }
 }
+
+for (const line of [TCP, TLS]) {
+  for (const bytes of [65_400, 65_408, 65_409, 65_526, 65_536]) {
+    test(`over ${line.over} a loop over drained() needs no look with messages of ${bytes} bytes, below the mark or just at it`, async (t) => {
+      const clock = still()
+      const { peer, socket } = await connectOver(line, t, { clock })
+      readAway(peer)
+      const data = Buffer.alloc(bytes)
+      for (let sent = 0; sent < 100; sent++) {
+        assert.equal(await socket.drained(), true)
+        socket.send(data)
+      }
+      assert.equal(socket.readyState, socket.OPEN)
+    })
+  }
+}

@@ -163,3 +163,37 @@ test('what still hangs when a drain is over is left behind, and named in its rep
   assert.deepEqual(abandoned, [{ id: socket.id, route: '/', step: 'messages' }])
   assert.equal(app.websocketLifecycle.stats().dropped, 1)
 })
+
+test('an onMessage that begins the drain goes on to its end, and what it sends comes first', async (t) => {
+  let report: Promise<unknown> | undefined
+  const { peer, app } = await connectDraining(t, 5_000, {
+    onMessage: async (socket) => {
+      report = app.websocketLifecycle.drain()
+      socket.send('at once')
+      await turns(1)
+      socket.send('after a turn')
+    },
+  })
+  const got = listen(peer)
+  peer.send(...texts('go'))
+  while (report === undefined) await turns(1)
+  await within(report, 'the end of the drain')
+  assert.deepEqual(got, ['at once', 'after a turn', 'close 1012'])
+})
+
+test('so does a listener that begins it', async (t) => {
+  let report: Promise<unknown> | undefined
+  const { peer, app } = await connectOne(t, {
+    handler: (socket) => {
+      socket.on('message', () => {
+        report = app.websocketLifecycle.drain()
+        socket.send('at once')
+      })
+    },
+  })
+  const got = listen(peer)
+  peer.send(...texts('go'))
+  while (report === undefined) await turns(1)
+  await within(report, 'the end of the drain')
+  assert.deepEqual(got, ['at once', 'close 1012'])
+})

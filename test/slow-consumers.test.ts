@@ -417,6 +417,26 @@ test('a stuck peer is cut off at the first fragment, where messages are dropped'
   assert.equal(socket.readyState, socket.CLOSING)
 })
 
+test('pings that a peer does not take grow too old as messages do, where nothing else is sent', async (t) => {
+  const clock = new FakeClock()
+  const { port, nextSocket } = await serveOne(t, {
+    clock,
+    options: { keepalive: false },
+    route: { closeTimeout, outbox: { maxBytes: 1024 * MiB } },
+  })
+  const line = await Trickle.to(t, port)
+  readAway(await TCP.dial(line.port))
+  const socket = await nextSocket()
+  line.stop()
+  const payload = Buffer.alloc(125)
+  while (socket.bufferedAmount < 64 * 1024) {
+    for (let i = 0; i < 1_000; i++) socket.ping(payload)
+    await turns(3)
+  }
+  await clock.advance(AGED)
+  assert.equal((await socket.closed).cause, 'slow-consumer')
+})
+
 test('with maxAge: false what waits may stand still for ever', async (t) => {
   const { clock, socket } = await connectAging(t, TCP, { maxAge: false })
   await clock.advance(10 * AGED)

@@ -43,7 +43,10 @@ export class Heartbeat {
   #received: number
   #taken: number
   #backlogged = false
-  /** Which way messages went between the last two looks, as far as what we sent matters. */
+  /**
+   * Where what the kernel took between the last two looks came from: messages of a talk (the peer was
+   * heard too), a stream to a peer that says nothing, or no message of ours at all.
+   */
   #flow: 'none' | 'out' | 'both' = 'none'
   /** No later than the last byte of either direction: a frame's time, or the look before its bytes showed. */
   #lastInAt: number
@@ -111,7 +114,7 @@ export class Heartbeat {
     return pulse.ping === 'gone' && now >= this.#pingDueAt() ? 'ping' : 'rest'
   }
 
-  /** A ping was handed to ws. @param jitter 0 to 1 */
+  /** A ping was handed over. @param jitter 0 to 1 */
   pinged(now: number, jitter: number): void {
     this.#pingedAt = now
     this.#takenAtPing = this.#taken

@@ -164,6 +164,7 @@ export class Model implements Swept {
     const world = this.#world
     const line = this.#line
     const clock = this.#clock
+    const { backlog, taken } = line
     if (this.#random() < world.stalls / 20) this.#elapse(this.#random() * 3 * world.policy.timeout)
     else this.#elapse(this.tick * STEP)
     // After a stall the timers run first: what has arrived is read by the poll that follows.
@@ -171,6 +172,8 @@ export class Model implements Swept {
       this.#nextTick = clock.time + this.tick
       clock.onTick()
     }
+    // A backlog that gets shorter is a sign of life.
+    if (backlog > 0 && line.taken > taken) this.heardAt = this.alive
     this.#releasePing()
     this.#read()
     if (this.#random() < world.chatter) {
