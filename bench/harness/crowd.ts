@@ -1,0 +1,34 @@
+import type { Socket } from 'node:net'
+import { OPCODES } from './dialects.js'
+import { behave, open } from './peers.js'
+import type { Server } from './server.js'
+
+/** Healthy peers: they answer every ping at once, and are counted. */
+export class Crowd {
+  sockets: readonly Socket[] = []
+  /** What all of them have heard. */
+  pings = 0
+  messages = 0
+  /** Whom the server has cut off. */
+  lost = 0
+
+  static async open(server: Server, count: number): Promise<Crowd> {
+    const crowd = new Crowd()
+    // From the first on: a ping may come while others are still being opened.
+    crowd.sockets = await open(server, count, server.dialect.path, (socket) => crowd.#join(socket))
+    return crowd
+  }
+
+  leave(): void {
+    for (const socket of this.sockets) socket.destroy()
+  }
+
+  #join(socket: Socket): void {
+    behave(socket, (opcode) => {
+      if (opcode === OPCODES.ping) this.pings++
+      else if (opcode === OPCODES.text) this.messages++
+    })
+    // After an error comes a close.
+    socket.on('error', () => {}).on('close', () => this.lost++)
+  }
+}

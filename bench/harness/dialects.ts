@@ -1,0 +1,51 @@
+/** What a peer has to say to each kind of server, as bytes that are made once. */
+
+export interface Dialect {
+  /** Where the server echoes. */
+  readonly path: string
+  /** What has to be said and heard after the handshake, before messages may be sent. */
+  readonly greeting?: { readonly say: Buffer; readonly until: RegExp }
+  /** A message whose text has so many bytes. */
+  message(bytes: number): Buffer
+  /** How long its echo is on the wire. */
+  echoBytes(bytes: number): number
+}
+
+const MASKED = 0x80
+const FIN = 0x80
+
+export const OPCODES = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
+
+/** A masked frame; its mask is zero, so that the driver has nothing to compute. */
+export function frame(opcode: number, payload: Buffer | string): Buffer {
+  const data = Buffer.from(payload)
+  const mask = Buffer.alloc(4)
+  if (data.length < 126) {
+    return Buffer.concat([Buffer.from([FIN | opcode, MASKED | data.length]), mask, data])
+  }
+  const header = Buffer.from([FIN | opcode, MASKED | 126, 0, 0])
+  header.writeUInt16BE(data.length, 2)
+  return Buffer.concat([header, mask, data])
+}
+
+/** An unmasked frame, as servers send them. */
+export function frameBytes(payload: number): number {
+  return (payload < 126 ? 2 : 4) + payload
+}
+
+export const webSocket: Dialect = {
+  path: '/',
+  message: (bytes) => frame(OPCODES.text, 'a'.repeat(bytes)),
+  echoBytes: frameBytes,
+}
+
+/** Engine.IO 4 and Socket.IO 5: packets of text within the frames. */
+const EVENT = ['42["echo","', '"]'] as const
+const EVENT_BYTES = EVENT.join('').length
+
+export const socketIo: Dialect = {
+  path: '/socket.io/?EIO=4&transport=websocket',
+  greeting: { say: frame(OPCODES.text, '40'), until: /40\{.*\}/ },
+  message: (bytes) => frame(OPCODES.text, EVENT.join('a'.repeat(bytes))),
+  echoBytes: (bytes) => frameBytes(EVENT_BYTES + bytes),
+}

@@ -1,0 +1,106 @@
+/** One message to all, of whom one in a hundred never reads. */
+import type { Socket } from 'node:net'
+import { Audience } from '../harness/audience.js'
+import { end, open } from '../harness/peers.js'
+import type { Scenario, Values } from '../harness/scenario.js'
+import type { Server } from '../harness/server.js'
+import { spread } from '../harness/spread.js'
+
+const CONNECTIONS = { full: 10_000, quick: 1_000 }
+const NEVER_READ = 0.01
+const BYTES = 1024
+const WARM_UP = 5
+const MESSAGES = 15
+/** 16 MiB: more than a kernel takes for a peer that never reads, and than ours lets wait on top. */
+const FLOOD = { messages: 4096, bytes: 4096 }
+const LOOK_EVERY = 8
+const WITNESSES = 10
+
+/** Peers that never read: node reads ahead a little, the kernel some megabytes, then nothing moves. */
+async function openSilent(server: Server, count: number): Promise<Socket[]> {
+  const sockets = await open(server, count)
+  for (const socket of sockets) socket.pause()
+  return sockets
+}
+
+/** The loop of sends, with the kernel still taking what is meant for those that never read. */
+async function time(server: Server, audience: Audience, peers: number): Promise<Values> {
+  for (let i = 0; i < WARM_UP; i++) await audience.hear(server, BYTES)
+  const cpuBefore = await server.cpu()
+  const loops: number[] = []
+  const lasts: number[] = []
+  for (let i = 0; i < MESSAGES; i++) {
+    const { loop, last } = await audience.hear(server, BYTES)
+    loops.push(loop)
+    lasts.push(last)
+  }
+  const cpu = (await server.cpu()) - cpuBefore
+  return {
+    'loop of sends': spread(loops).median,
+    'until the last has it': spread(lasts).median,
+    'CPU for each': cpu / MESSAGES / peers,
+  }
+}
+
+/** Sends on and on to those that never read, while some others do read. */
+async function flood(server: Server, audience: Audience, silent: number): Promise<Values> {
+  let most = 0
+  const half = async (): Promise<number> => {
+    for (let i = 0; i < FLOOD.messages / 2; i++) {
+      await audience.hear(server, FLOOD.bytes)
+      if (i % LOOK_EVERY === 0) most = Math.max(most, (await server.ask('held')) as number)
+    }
+    const { heap, external } = await server.memory()
+    return heap + external
+  }
+  const before = await half()
+  const grown = (await half()) - before
+  return {
+    'waits for a peer that never reads, at most': most / silent,
+    'memory of a further message to it': grown / (FLOOD.messages / 2) / silent,
+  }
+}
+
+export const fanOut: Scenario = {
+  name: 'fan-out',
+  title: '1 KiB to 10,000 of whom 1 % never read; then 16 MiB to these',
+  entrants: [{ name: 'bare' }, { name: 'ours', against: 'bare' }],
+  figures: [
+    { name: 'loop of sends', unit: 'ms', better: 'less' },
+    { name: 'until the last has it', unit: 'ms', better: 'less' },
+    { name: 'CPU for each', unit: 'µs', better: 'less' },
+    { name: 'waits for a peer that never reads, at most', unit: 'B', better: 'less' },
+    { name: 'memory of a further message to it', unit: 'B', better: 'less' },
+  ],
+  targets: [
+    { contestant: 'ours', figure: 'loop of sends', of: 'ratio', goal: 1.05, bound: 1.6 },
+    {
+      contestant: 'ours',
+      figure: 'waits for a peer that never reads, at most',
+      of: 'value',
+      goal: 1_048_576,
+      bound: 1_048_576,
+    },
+    {
+      contestant: 'ours',
+      figure: 'memory of a further message to it',
+      of: 'value',
+      goal: 10,
+      bound: 50,
+    },
+  ],
+  settings: { interval: 3_600_000 },
+  async measure(server, size) {
+    const count = CONNECTIONS[size]
+    const silent = await openSilent(server, count * NEVER_READ)
+    const witnesses = await open(server, WITNESSES)
+    const crowd = await open(server, count - silent.length - WITNESSES)
+    const all = new Audience([...witnesses, ...crowd])
+    const timed = await time(server, all, count)
+    all.leave()
+    await end(crowd)
+    const flooded = await flood(server, new Audience(witnesses), silent.length)
+    for (const socket of [...silent, ...witnesses]) socket.destroy()
+    return { ...timed, ...flooded }
+  },
+}

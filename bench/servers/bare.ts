@@ -1,0 +1,134 @@
+/** Bare `@fastify/websocket`, and what people add to it by hand. */
+import fastifyWebsocket from '@fastify/websocket'
+import type { FastifyInstance } from 'fastify'
+import type { WebSocket } from 'ws'
+import { fanOut, held } from './fan-out.js'
+import type { Settings, Variant } from './variant.js'
+
+const INTERVAL = 30_000
+
+type Handler = (socket: WebSocket) => void
+
+/** What a route without the plugin does at the end of a connection. */
+function variant(echo: Handler, opened: Handler = () => {}): Variant {
+  return async (app) => {
+    await app.register(fastifyWebsocket)
+    let ended = 0
+    let released = 0
+    const release = (): void => void released++
+    app.get('/', { websocket: true }, (socket) => {
+      opened(socket)
+      echo(socket)
+    })
+    app.get('/hooks', { websocket: true }, (socket) => {
+      opened(socket)
+      socket.on('close', () => ended++)
+    })
+    app.get('/storm', { websocket: true }, (socket) => {
+      opened(socket)
+      const releases = [release, release]
+      socket.on('close', () => {
+        ended++
+        for (const each of releases.toReversed()) each()
+      })
+    })
+    const { clients } = app.websocketServer
+    return {
+      ended: () => ended,
+      released: () => released,
+      fanOut: (bytes) => fanOut(clients, bytes),
+      held: () => held(clients),
+    }
+  }
+}
+
+function echo(socket: WebSocket): void {
+  socket.on('message', (message, isBinary) => socket.send(message, { binary: isBinary }))
+}
+
+function echoText(socket: WebSocket): void {
+  socket.on('message', (message: Buffer) => socket.send(message.toString()))
+}
+
+/** The heartbeat of ws's README: all connections in one turn of the loop. */
+async function sweep(app: FastifyInstance, settings: Settings): ReturnType<Variant> {
+  const { interval = INTERVAL } = settings
+  const alive = new WeakSet<WebSocket>()
+  const orders = await variant(echo, (socket) => {
+    alive.add(socket)
+    socket.on('error', console.error)
+    socket.on('pong', () => alive.add(socket))
+  })(app, settings)
+  const timer = setInterval(() => {
+    for (const socket of app.websocketServer.clients) {
+      if (!alive.delete(socket)) socket.terminate()
+      else socket.ping()
+    }
+  }, interval)
+  app.addHook('onClose', async () => clearInterval(timer))
+  return orders
+}
+
+/** In so many parts of an interval: as ours has ticks with its defaults. */
+const PARTS = 83
+const PINGS_A_TURN = 64
+
+/**
+ * The same, a part of the connections at a time, and of these no more than 64 in a turn of the loop: what
+ * it takes not to stall, done by hand and with nothing else.
+ */
+async function spreadSweep(app: FastifyInstance, settings: Settings): ReturnType<Variant> {
+  const { interval = INTERVAL } = settings
+  const alive = new WeakSet<WebSocket>()
+  const parts = Array.from({ length: PARTS }, () => new Set<WebSocket>())
+  let opened = 0
+  let ticks = 0
+  const orders = await variant(echo, (socket) => {
+    const part = parts[opened++ % PARTS]
+    part?.add(socket)
+    alive.add(socket)
+    socket.on('error', console.error)
+    socket.on('pong', () => alive.add(socket))
+    socket.on('close', () => part?.delete(socket))
+  })(app, settings)
+  const pingSome = (waiting: WebSocket[]): void => {
+    for (const socket of waiting.splice(0, PINGS_A_TURN)) {
+      if (!alive.delete(socket)) socket.terminate()
+      else socket.ping()
+    }
+    if (waiting.length > 0) setImmediate(pingSome, waiting)
+  }
+  const timer = setInterval(() => pingSome([...(parts[ticks++ % PARTS] ?? [])]), interval / PARTS)
+  app.addHook('onClose', async () => clearInterval(timer))
+  return orders
+}
+
+/** A timer and a cleanup of its own for each connection. */
+async function timers(app: FastifyInstance, settings: Settings): ReturnType<Variant> {
+  const { interval = INTERVAL } = settings
+  return variant(echo, (socket) => {
+    let isAlive = true
+    const timer = setInterval(() => {
+      if (!isAlive) {
+        socket.terminate()
+        return
+      }
+      isAlive = false
+      socket.ping()
+    }, interval)
+    const cleanUp = (): void => clearInterval(timer)
+    socket.on('pong', () => {
+      isAlive = true
+    })
+    socket.on('error', cleanUp)
+    socket.on('close', cleanUp)
+  })(app, settings)
+}
+
+export const bare: Readonly<Record<string, Variant>> = {
+  bare: variant(echo),
+  'bare, as text': variant(echoText),
+  sweep,
+  'sweep, spread': spreadSweep,
+  timers,
+}

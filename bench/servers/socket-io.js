@@ -1,0 +1,22 @@
+/** Socket.IO over WebSocket only, with its defaults: pings each 25 s, no compression. */
+import { createServer } from 'node:http'
+import { Server } from 'socket.io'
+import { obey } from './control.ts'
+
+const http = createServer()
+const io = new Server(http, { transports: ['websocket'] })
+
+io.on('connection', (socket) => {
+  socket.on('echo', (text) => socket.emit('echo', text))
+})
+
+http.listen({ host: '127.0.0.1', port: 0, backlog: 4096 }, () => {
+  obey(http.address().port, {
+    /** Ends the server, and tells how long that took, in ms. */
+    async close() {
+      const startedAt = performance.now()
+      await io.close()
+      return performance.now() - startedAt
+    },
+  })
+})
