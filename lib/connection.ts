@@ -17,7 +17,13 @@ import { Deferred } from './deferred.js'
 import { makeController } from './controller.js'
 import { runRelease, runReleases, runStep, tell } from './ending.js'
 import { ConnectionClosedError, toError } from './errors.js'
-import { bytesTaken, isCloseFrameReceived, isParsing, queuedFrames } from './internals.js'
+import {
+  bytesTaken,
+  isCloseFrameReceived,
+  isParsing,
+  isReading,
+  queuedFrames,
+} from './internals.js'
 import { Keepalive, type Peer } from './keepalive.js'
 import { toExpiry } from './options.js'
 import { type Answerer, Pongs } from './pongs.js'
@@ -293,7 +299,9 @@ export class Connection
 
   sayGoodbye(remaining: number): Promise<void> | undefined {
     const { onShutdown } = this.#route.settings
-    if (onShutdown.length === 0 && this.#reader?.idle() === undefined) return undefined
+    // What is being handled right now may turn out to take its time.
+    const isBusy = isReading(this.socket) || this.#reader?.idle() !== undefined
+    if (onShutdown.length === 0 && !isBusy) return undefined
     return this.#sayGoodbye(remaining)
   }
 

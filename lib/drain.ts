@@ -84,8 +84,6 @@ export class Drain {
 
   /** Asks one connection after the other to leave, at the time that the plan gives it. */
   async #sendAway(): Promise<void> {
-    // Whoever called us, a handler perhaps, goes on to its end, and what it leaves to wait for can be seen.
-    await Promise.resolve()
     const { clock } = this.#shell
     const startedAt = clock.now()
     const count = this.#connections.length
@@ -101,7 +99,8 @@ export class Drain {
 
   #ask(connection: LiveConnection): void {
     const goodbye = connection.sayGoodbye(this.#endsAt - this.#shell.clock.now())
-    if (goodbye === undefined) this.#close(connection)
+    // Whoever began the drain, a handler perhaps, may still send something.
+    if (goodbye === undefined) queueMicrotask(() => this.#close(connection))
     else void goodbye.then(() => this.#close(connection))
   }
 
