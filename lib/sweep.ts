@@ -16,8 +16,8 @@ export interface Task {
 }
 
 const SHORTEST_TICK = 10
-/** ms; also how often an outbox in which something waits is looked at, at least. */
-export const LONGEST_TICK = 1_000
+/** ms. */
+const LONGEST_TICK = 1_000
 /** So many pings leave in one turn of the loop: about a millisecond of work. */
 const TASKS_PER_TURN = 64
 

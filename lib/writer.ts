@@ -4,11 +4,11 @@ import { WebSocket } from 'ws'
 import type { Holder } from './bursts.js'
 import type { Callbacks } from './callbacks.js'
 import type { CloseCause } from './core/close-info.js'
-import { OutboxAge, type OutboxPolicy } from './core/outbox.js'
+import { LONGEST_LOOK, OutboxAge, type OutboxPolicy } from './core/outbox.js'
 import { bytesHeld, bytesTaken, hasMoreRead, isReading, queuedFrames } from './internals.js'
 import { sizeAtMost, sizeOf } from './payload.js'
 import type { Shell } from './shell.js'
-import { afterNextPoll, LONGEST_TICK } from './sweep.js'
+import { afterNextPoll } from './sweep.js'
 
 type Data = Parameters<WebSocket['send']>[0]
 type Callback = (error?: Error) => void
@@ -195,7 +195,7 @@ export class Writer implements Holder {
     else this.#isStuck = isStuck
     this.#tellRoom()
     const isAwaited = this.#hasBacklog || this.#waiters.length > 0
-    return isAwaited ? Math.min(LONGEST_TICK, (maxAge || Infinity) / 10) : Infinity
+    return isAwaited ? Math.min(LONGEST_LOOK, (maxAge || Infinity) / 10) : Infinity
   }
 
   /** What the kernel does not take at once is looked after from the next tick on. */
@@ -358,7 +358,7 @@ export class Writer implements Holder {
   #waitForRoom(): Promise<boolean> {
     const { shell } = this.#sender
     // Where a control frame of our own went over the mark no callback tells, but a look does.
-    this.#sender.lookBy(shell.clock.now() + LONGEST_TICK)
+    this.#sender.lookBy(shell.clock.now() + LONGEST_LOOK)
     return new Promise((resolve) => {
       this.#waiters.push(resolve)
     })

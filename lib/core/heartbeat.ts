@@ -32,6 +32,8 @@ const SLOWEST_LINE = 65_536 / 1000
 /** No kernel holds more of ours than this: it bounds what a slow line can excuse. */
 const KERNEL_HOLDS = 8 * 1024 * 1024
 
+type Flow = 'none' | 'out' | 'both'
+
 /** How often to look at a peer that has to answer, and at what leaves for one that is silent, in ms. */
 const CLOSE_LOOK = 1_000
 
@@ -47,7 +49,7 @@ export class Heartbeat {
    * Where what the kernel took between the last two looks came from: messages of a talk (the peer was
    * heard too), a stream to a peer that says nothing, or no message of ours at all.
    */
-  #flow: 'none' | 'out' | 'both' = 'none'
+  #flow: Flow = 'none'
   /** No later than the last byte of either direction: a frame's time, or the look before its bytes showed. */
   #lastInAt: number
   #lastOutAt: number
@@ -79,10 +81,9 @@ export class Heartbeat {
   /** Notes what the sweep saw and says what to do about it. */
   look(pulse: Pulse): HeartbeatAdvice {
     const { now } = pulse
-    const told = pulse.toldAt >= this.#seenAt
     const progressed = pulse.taken !== this.#taken
     const heard = pulse.received !== this.#received
-    this.#flow = !progressed ? 'none' : !heard ? 'out' : told ? 'both' : 'none'
+    this.#flow = progressed ? flowOf(heard, pulse.toldAt >= this.#seenAt) : 'none'
     if (heard) {
       this.#received = pulse.received
       this.#lastInAt = Math.max(this.#seenAt, pulse.heardAt)
@@ -162,4 +163,9 @@ export class Heartbeat {
     const quietSince = Math.min(this.#lastInAt, this.#lastOutAt)
     return Math.max(quietSince, this.#pingedAt) + this.#patience
   }
+}
+
+function flowOf(heard: boolean, told: boolean): Flow {
+  if (!heard) return 'out'
+  return told ? 'both' : 'none'
 }

@@ -13,7 +13,7 @@ export interface OutboxPolicy {
 const SLOWEST_READER = 16_384 / 1000 / 1.5
 
 /** As long as something waits, looks are no further apart, in ms. */
-const LONGEST_LOOK = 1_000
+export const LONGEST_LOOK = 1_000
 
 /** What the kernel holds of ours excuses a reader for so many `maxAge`s at most, its own included. */
 const AGES_AT_MOST = 15
