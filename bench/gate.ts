@@ -3,7 +3,7 @@
  * noisy machine keeps; what misses one of them gets a second try, with more rounds.
  */
 import { onFastify } from './harness/contestants.js'
-import { missed, table } from './harness/report.js'
+import { boundsMissed, type Miss, table } from './harness/report.js'
 import { runRounds } from './harness/rounds.js'
 import type { Scenario, Target } from './harness/scenario.js'
 import { churn } from './scenarios/churn.js'
@@ -12,11 +12,6 @@ import { memory } from './scenarios/memory.js'
 
 const GATED = [echoesOfTheGate, churn, memory]
 const TRIES = [5, 7]
-
-interface Miss {
-  readonly target: Target
-  readonly how: string
-}
 
 /** Without the contestants that these targets do not speak of, and that nobody is compared with. */
 function reduced(scenario: Scenario, targets: readonly Target[]): Scenario {
@@ -34,10 +29,7 @@ async function misses(scenario: Scenario, rounds: number): Promise<Miss[]> {
   const contestants = new Map(scenario.entrants.map(({ name }) => [name, onFastify(name)]))
   const results = await runRounds(scenario, contestants, rounds, 'quick')
   console.log(table({ ...scenario, targets: [] }, results)) // small sizes say nothing of goals
-  return scenario.targets.flatMap((target) => {
-    const how = target.bound === undefined ? undefined : missed(target, results, target.bound)
-    return how === undefined ? [] : [{ target, how }]
-  })
+  return boundsMissed(scenario.targets, results)
 }
 
 let failures = 0

@@ -7,7 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { lineUp } from './harness/contestants.js'
 import { thisMachine } from './harness/machine.js'
-import { missed, table } from './harness/report.js'
+import { boundsMissed, type Miss, table } from './harness/report.js'
 import { fromJson, type Results, toJson } from './harness/results.js'
 import { type Result, runRounds } from './harness/rounds.js'
 import { make } from './pictures/files.js'
@@ -50,18 +50,14 @@ const contestants = lineUp((name, why) => {
 const byName = new Map(contestants.map((contestant) => [contestant.name, contestant]))
 
 const taken: Result[] = []
-const misses: string[] = []
+const misses: Miss[] = []
 for (const scenario of SCENARIOS) {
   if (!names.includes(scenario.name)) continue
   const size = values.quick ? 'quick' : 'full'
   const results = await runRounds(scenario, byName, Number(values.rounds), size)
   taken.push(...results)
   console.log(table(scenario, results))
-  for (const target of scenario.targets) {
-    if (target.bound === undefined) continue
-    const miss = missed(target, results, target.bound)
-    if (miss !== undefined) misses.push(miss)
-  }
+  misses.push(...boundsMissed(scenario.targets, results))
 }
 
 if (!values.quick && (isAll || values.keep)) {
@@ -75,5 +71,5 @@ if (!values.quick && (isAll || values.keep)) {
   writeFileSync(FILE, toJson(results))
   if (isAll) make()
 }
-for (const miss of misses) console.log(`too slow: ${miss}`)
+for (const { how } of misses) console.log(`too slow: ${how}`)
 process.exitCode = misses.length > 0 ? 1 : 0

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { OPCODES } from './dialects.js'
 import { behave, open } from './peers.js'
 import type { Server } from './server.js'
@@ -17,6 +18,15 @@ export class Crowd {
     // From the first on: a ping may come while others are still being opened.
     crowd.sockets = await open(server, count, server.dialect.path, (socket) => crowd.#join(socket))
     return crowd
+  }
+
+  /** What a ping and its pong cost the server, measured for so many ms, in µs of CPU. */
+  async cpuOfPing(server: Server, duration: number): Promise<number> {
+    const cpuBefore = await server.cpu()
+    const pingsBefore = this.pings
+    await pause(duration)
+    const pings = this.pings - pingsBefore
+    return ((await server.cpu()) - cpuBefore) / pings
   }
 
   leave(): void {

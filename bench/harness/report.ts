@@ -28,6 +28,19 @@ export function table(scenario: Scenario, results: readonly Result[]): string {
   return lines.join('\n')
 }
 
+export interface Miss {
+  readonly target: Target
+  readonly how: string
+}
+
+/** @returns the targets whose bound was missed */
+export function boundsMissed(targets: readonly Target[], results: readonly Result[]): Miss[] {
+  return targets.flatMap((target) => {
+    const how = target.bound === undefined ? undefined : missed(target, results, target.bound)
+    return how === undefined ? [] : [{ target, how }]
+  })
+}
+
 /** @returns how a contestant missed `limit`, if it did */
 export function missed(
   { contestant, figure, of }: Target,

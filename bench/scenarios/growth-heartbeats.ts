@@ -24,18 +24,14 @@ const TASK: Task = {
     const times = TIMES[size]
     const crowd = await Crowd.open(server, count)
     await pause(times.warmUp)
-    const cpuBefore = await server.cpu()
-    const pingsBefore = crowd.pings
-    await pause(times.cpu)
-    const cpu = (await server.cpu()) - cpuBefore
-    const pings = crowd.pings - pingsBefore
+    const cpu = await crowd.cpuOfPing(server, times.cpu)
     // The watch takes time of its own: it looks each millisecond.
     await server.watch()
     await pause(times.stall)
     const stall = await server.worst()
     const { lost } = crowd
     crowd.leave()
-    return { [CPU]: cpu / pings, [STALL]: stall, [LOST]: lost }
+    return { [CPU]: cpu, [STALL]: stall, [LOST]: lost }
   },
 }
 

@@ -48,17 +48,13 @@ export const idleHeartbeats: Scenario = {
     const crowd = await Crowd.open(server, count)
     const sleep = stayAwake()
     await pause(WARM_UP * interval)
-    const cpuBefore = await server.cpu()
-    const pingsBefore = crowd.pings
-    await pause(MEASURED * interval)
-    const pings = crowd.pings - pingsBefore
-    const cpu = (await server.cpu()) - cpuBefore
+    // A round is a ping to each: who pings later gains nothing by that.
+    const cpu = await crowd.cpuOfPing(server, MEASURED * interval)
     sleep()
     // The bystander is work for the server too.
     const worsts = await worstTrips(server, WATCHED, interval)
     const { lost } = crowd
     crowd.leave()
-    // A round is a ping to each: who pings later gains nothing by that.
-    return { [CPU]: cpu / pings, [WORST]: spread(worsts).median, [LOST]: lost }
+    return { [CPU]: cpu, [WORST]: spread(worsts).median, [LOST]: lost }
   },
 }

@@ -50,20 +50,30 @@ function echoText(socket: WebSocket): void {
   socket.on('message', (message: Buffer) => socket.send(message.toString()))
 }
 
+/** What the heartbeat of ws's README knows: who has answered since the last round. */
+class Answered {
+  readonly #sockets = new WeakSet<WebSocket>()
+
+  add(socket: WebSocket): void {
+    this.#sockets.add(socket)
+    socket.on('error', console.error)
+    socket.on('pong', () => this.#sockets.add(socket))
+  }
+
+  /** Asks again, or ends who did not answer. */
+  next(socket: WebSocket): void {
+    if (!this.#sockets.delete(socket)) socket.terminate()
+    else socket.ping()
+  }
+}
+
 /** The heartbeat of ws's README: all connections in one turn of the loop. */
 async function sweep(app: FastifyInstance, settings: Settings): ReturnType<Variant> {
   const { interval = INTERVAL } = settings
-  const alive = new WeakSet<WebSocket>()
-  const orders = await variant(echo, (socket) => {
-    alive.add(socket)
-    socket.on('error', console.error)
-    socket.on('pong', () => alive.add(socket))
-  })(app, settings)
+  const answered = new Answered()
+  const orders = await variant(echo, (socket) => answered.add(socket))(app, settings)
   const timer = setInterval(() => {
-    for (const socket of app.websocketServer.clients) {
-      if (!alive.delete(socket)) socket.terminate()
-      else socket.ping()
-    }
+    for (const socket of app.websocketServer.clients) answered.next(socket)
   }, interval)
   app.addHook('onClose', async () => clearInterval(timer))
   return orders
@@ -79,23 +89,18 @@ const PINGS_A_TURN = 64
  */
 async function spreadSweep(app: FastifyInstance, settings: Settings): ReturnType<Variant> {
   const { interval = INTERVAL } = settings
-  const alive = new WeakSet<WebSocket>()
+  const answered = new Answered()
   const parts = Array.from({ length: PARTS }, () => new Set<WebSocket>())
   let opened = 0
   let ticks = 0
   const orders = await variant(echo, (socket) => {
     const part = parts[opened++ % PARTS]
     part?.add(socket)
-    alive.add(socket)
-    socket.on('error', console.error)
-    socket.on('pong', () => alive.add(socket))
+    answered.add(socket)
     socket.on('close', () => part?.delete(socket))
   })(app, settings)
   const pingSome = (waiting: WebSocket[]): void => {
-    for (const socket of waiting.splice(0, PINGS_A_TURN)) {
-      if (!alive.delete(socket)) socket.terminate()
-      else socket.ping()
-    }
+    for (const socket of waiting.splice(0, PINGS_A_TURN)) answered.next(socket)
     if (waiting.length > 0) setImmediate(pingSome, waiting)
   }
   const timer = setInterval(() => pingSome([...(parts[ticks++ % PARTS] ?? [])]), interval / PARTS)

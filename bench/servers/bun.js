@@ -18,10 +18,4 @@ obey(server.port, {
     Bun.gc(true)
     return { heap: null, rss: process.memoryUsage().rss }
   },
-  /** Ends the server, and tells how long that took, in ms. */
-  async close() {
-    const startedAt = performance.now()
-    await server.stop(true)
-    return performance.now() - startedAt
-  },
 })
