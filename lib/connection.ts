@@ -34,6 +34,7 @@ import type { Route } from './route.js'
 import type { Shell } from './shell.js'
 import type { ConnectionSocket, SocketOwner } from './socket.js'
 import { afterNextPoll, type Swept } from './sweep.js'
+import type { Slot } from './wheel.js'
 import { type Sender, Writer } from './writer.js'
 
 /** What a connection takes over from its upgrade request. */
@@ -89,7 +90,9 @@ export class Connection
     SocketOwner,
     LiveConnection
 {
-  dueAt: number
+  dueAt = 0
+  slot: Slot | undefined = undefined
+  place = 0
   wasForced = false
   /** Messages and control frames. */
   received = 0
@@ -122,7 +125,7 @@ export class Connection
   #scope: ReleaseScope | undefined
   #messagesReceived = 0
   /** `sweep.forgiven` when a message last came. */
-  #forgiven: number
+  #forgiven = 0
   /** Whether the app closed before its handler had settled, whatever had ended the connection by then. */
   #isRefused = false
   /** Whether ws has answered the peer's close frame. */
@@ -254,7 +257,7 @@ export class Connection
         return true
       case 'pong':
         this.#heard()
-        if (this.#keepalive?.pong(first as Buffer)) this.#lookAtAnswered()
+        if (this.#keepalive?.pong(first as Buffer)) this.#noteByTheWay(this.#keepalive)
         return true
       case 'error':
         this.#sawError(toError(first))
@@ -339,18 +342,34 @@ export class Connection
     }
     const next = Math.min(
       this.#keepalive?.watch(alive) ?? Infinity,
-      this.#writer?.look(alive) ?? Infinity,
-      this.#reader?.look(now) ?? Infinity,
       this.#limits === undefined ? Infinity : this.#watchTime(this.#limits, now, alive),
     )
-    if (this.#phase === OPEN) this.shell.sweep.move(this, now + next)
+    this.#lookAgain(now, alive, next)
   }
 
-  /** The sweep need not come back for the answer; but for the limits of time, which take what ws still parses for activity. */
-  #lookAtAnswered(): void {
+  /** @param next how long until the heart, or the time, needs another look, in ms */
+  #lookAgain(now: number, alive: number, next: number): void {
+    const nextOfAll = Math.min(
+      next,
+      this.#writer?.look(alive) ?? Infinity,
+      this.#reader?.look(now) ?? Infinity,
+    )
+    if (this.#phase === OPEN) this.shell.sweep.move(this, now + nextOfAll)
+  }
+
+  /**
+   * All that a look takes is at hand, so the sweep need not come for it; but for the limits of time, which take
+   * what ws still parses for activity.
+   */
+  #noteByTheWay(keepalive: Keepalive): void {
     if (this.#phase !== OPEN || this.#limits !== undefined) return
     const { clock, sweep } = this.shell
-    this.onSweep(clock.now(), sweep.alive)
+    const { alive } = sweep
+    this.#lookAgain(clock.now(), alive, keepalive.note(alive))
+  }
+
+  handedOver(): void {
+    if (this.#keepalive?.isStale === true) this.#noteByTheWay(this.#keepalive)
   }
 
   noteUnread(duration: number): void {

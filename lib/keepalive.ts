@@ -5,7 +5,7 @@ import type { CloseCause } from './core/close-info.js'
 import { Heartbeat, type HeartbeatPolicy, type Pulse } from './core/heartbeat.js'
 import { bytesHeld, bytesTaken, isQueued } from './internals.js'
 import type { Shell } from './shell.js'
-import { afterNextPoll, type Task } from './sweep.js'
+import { afterNextPoll } from './sweep.js'
 
 /** Whose heart it is. */
 export interface Peer {
@@ -44,7 +44,7 @@ const pulse: Pulse = {
 }
 
 /** Takes one connection's pulse, sends its pings, times their answers and speaks the verdict. */
-export class Keepalive implements Task {
+export class Keepalive {
   readonly #peer: Peer
   readonly #heartbeat: Heartbeat
   /** `NaN` before the first answer. */
@@ -53,8 +53,6 @@ export class Keepalive implements Task {
   #number = 0
   #isAnswered = true
   #sentAt = 0
-  /** Whether a ping waits for its turn to be sent. */
-  #isPlanned = false
   /** The payload of a ping that was sent behind something else, as long as it is in our process. */
   #unwritten: Buffer | undefined
 
@@ -79,14 +77,22 @@ export class Keepalive implements Task {
    */
   watch(alive: number): number {
     const advice = this.#heartbeat.look(this.#takePulse(alive))
-    if (advice === 'suspect') {
-      // Its answer may be in the kernel already: what counts is what another poll brings.
-      afterNextPoll(() => this.#judge())
-    } else if (advice === 'ping') {
-      this.#isPlanned = true
-      this.#peer.shell.sweep.spread(this)
-    }
-    return Math.max(0, this.#heartbeat.nextLookAt() - alive)
+    // Its answer may be in the kernel already: what counts is what another poll brings.
+    if (advice === 'suspect') afterNextPoll(() => this.#judge())
+    else if (advice === 'ping') this.#ping()
+    return this.#pause(alive)
+  }
+
+  /** Looks at the peer; what follows is left to the next `watch`. @returns how long until then */
+  note(alive: number): number {
+    this.#heartbeat.look(this.#takePulse(alive))
+    return this.#pause(alive)
+  }
+
+  /** Whether a look would be worth its while now that a message has left. */
+  get isStale(): boolean {
+    const { toldAt, heardAt } = this.#peer
+    return this.#heartbeat.isStale(toldAt, heardAt)
   }
 
   /** An answer, or a pong that nobody asked for. @returns whether it answers the last ping */
@@ -100,11 +106,12 @@ export class Keepalive implements Task {
     return true
   }
 
-  /** Sends the ping. */
-  run(): void {
-    this.#isPlanned = false
-    const { socket, raw, isOpen, shell } = this.#peer
-    if (!isOpen) return
+  #pause(alive: number): number {
+    return Math.max(0, this.#heartbeat.nextLookAt() - alive)
+  }
+
+  #ping(): void {
+    const { socket, raw, shell } = this.#peer
     this.#number = (this.#number + 1) >>> 0
     this.#isAnswered = false
     this.#sentAt = shell.clock.now()
@@ -151,7 +158,7 @@ export class Keepalive implements Task {
       const taken = bytesTaken(raw)
       pulse.received = raw.bytesRead
       pulse.taken = taken ?? 0
-      pulse.backlogged = raw.writableLength > 0 || bytesHeld(raw) > 0
+      pulse.backlogged = bytesHeld(raw) > 0
       pulse.paused = taken === undefined || raw.isPaused()
     } else {
       pulse.received = this.#peer.received
@@ -163,7 +170,6 @@ export class Keepalive implements Task {
   }
 
   #wherePingIs(): Pulse['ping'] {
-    if (this.#isPlanned) return 'unwritten'
     if (this.#unwritten === undefined) return 'gone'
     return isQueued(this.#peer.socket, this.#unwritten) ? 'queued' : 'unwritten'
   }

@@ -10,16 +10,11 @@ export interface Swept extends Due {
   onSweep(now: number, alive: number): void
 }
 
-/** What need not be done in this turn of the loop. */
-export interface Task {
-  run(): void
-}
-
 const SHORTEST_TICK = 10
 /** ms. */
 const LONGEST_TICK = 1_000
-/** So many pings leave in one turn of the loop: about a millisecond of work. */
-const TASKS_PER_TURN = 64
+/** So many members are looked at in one turn of the loop: with a ping to each about a millisecond of work. */
+const LOOKS_PER_TURN = 64
 
 /** The one recurring timer. A connection costs nothing until it is due. */
 export class Sweep {
@@ -31,9 +26,8 @@ export class Sweep {
   #tickedAt = 0
   #alive = 0
   #forgiven = 0
-  readonly #tasks: Task[] = []
-  /** So many of them have run. */
-  #tasksDone = 0
+  /** Who was due at a tick, and waits for a turn of the loop. */
+  readonly #due: Swept[] = []
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -83,12 +77,6 @@ export class Sweep {
     this.#timer = undefined
   }
 
-  /** Runs `task` in one of the next turns of the loop, so that no tick stalls it. */
-  spread(task: Task): void {
-    this.#tasks.push(task)
-    if (this.#tasks.length === 1) setImmediate(() => this.#runTasks())
-  }
-
   #onTick(wheel: Wheel<Swept>): void {
     const now = this.#clock.now()
     const elapsed = now - this.#tickedAt
@@ -98,23 +86,22 @@ export class Sweep {
     const stall = elapsed > 2 * this.#tick ? elapsed - this.#tick : 0
     this.#forgiven += stall
     this.#alive += elapsed - stall
-    for (const member of wheel.turn(now)) {
-      // The end of another one may have taken it along.
-      if (!wheel.isDue(member, now)) continue
-      member.onSweep(now, this.#alive)
-      if (wheel.isDue(member, now)) wheel.move(member, now)
-    }
+    const isLooking = this.#due.length > 0
+    for (const member of wheel.turn(now)) this.#due.push(member)
+    if (!isLooking) this.#lookAtSome(wheel)
   }
 
-  #runTasks(): void {
-    const tasks = this.#tasks
-    const end = Math.min(this.#tasksDone + TASKS_PER_TURN, tasks.length)
-    while (this.#tasksDone < end) tasks[this.#tasksDone++]?.run()
-    if (end < tasks.length) {
-      setImmediate(() => this.#runTasks())
-    } else {
-      tasks.length = 0
-      this.#tasksDone = 0
+  /** Looks at some of who is due, and at the others in the next turns of the loop, so that no tick stalls it. */
+  #lookAtSome(wheel: Wheel<Swept>): void {
+    const some = this.#due.splice(0, LOOKS_PER_TURN)
+    if (this.#due.length > 0) setImmediate(() => this.#lookAtSome(wheel))
+    const now = this.#clock.now()
+    const { alive } = this
+    for (const member of some) {
+      // It may have been looked at meanwhile, or the end of another one has taken it along.
+      if (!wheel.isDue(member, now)) continue
+      member.onSweep(now, alive)
+      if (wheel.isDue(member, now)) wheel.move(member, now)
     }
   }
 }

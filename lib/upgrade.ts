@@ -27,6 +27,7 @@ import { type Route, routeOf } from './route.js'
 import type { Shell } from './shell.js'
 import { ConnectionSocket } from './socket.js'
 import type { Swept } from './sweep.js'
+import type { Slot } from './wheel.js'
 
 /** Of the path of a stranger that is logged. */
 const LONGEST_PATH = 200
@@ -69,7 +70,9 @@ export function failHandshake(message: IncomingMessage, error: unknown): void {
 
 /** One upgrade request, from node's `'upgrade'` event to its 101, its refusal or its loss. */
 export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUpgrade {
-  dueAt: number
+  dueAt = 0
+  slot: Slot | undefined = undefined
+  place = 0
   readonly shell: Shell
   readonly #message: ScopedMessage
   readonly #raw: Duplex

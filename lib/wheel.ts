@@ -1,11 +1,15 @@
-/** What is due at some time, or, at `Infinity`, never. */
+/** What is due at some time, or, at `Infinity`, never. All of it is set by the wheel alone, once it is on it. */
 export interface Due {
-  /** Set by the wheel alone, once it is on it. */
   dueAt: number
+  /** Where it stands, and at which place there. */
+  slot: Slot | undefined
+  place: number
 }
 
-/** Whoever is due later than after one turn is passed by once a turn. */
-const SLOTS = 64
+export type Slot = Due[]
+
+/** Enough for the ticks of an interval of keepalive: whoever is due later than after one turn is passed by once a turn. */
+const SLOTS = 128
 
 /**
  * Members by the time at which they are due: to find those that are costs nothing for all the others.
@@ -13,10 +17,10 @@ const SLOTS = 64
  */
 export class Wheel<Member extends Due> {
   /** All that was due before has been found. */
-  #turnedTo: number
+  #turnedTo = 0
   readonly #width: number
-  readonly #slots: ReadonlyArray<Set<Member>> = Array.from({ length: SLOTS }, () => new Set())
-  readonly #never = new Set<Member>()
+  readonly #slots: readonly Slot[] = Array.from({ length: SLOTS }, () => [])
+  readonly #never: Slot = []
   #size = 0
 
   /** @param width of a slot, in ms */
@@ -31,28 +35,31 @@ export class Wheel<Member extends Due> {
 
   add(member: Member): void {
     member.dueAt = this.#notBefore(member.dueAt)
-    this.#slotOf(member.dueAt).add(member)
+    enter(this.#slotOf(member.dueAt), member)
     this.#size++
   }
 
   /** @returns whether it was a member */
   delete(member: Member): boolean {
-    const isDeleted = this.#slotOf(member.dueAt).delete(member)
-    if (isDeleted) this.#size--
-    return isDeleted
+    if (member.slot === undefined) return false
+    leave(member.slot, member)
+    member.slot = undefined
+    this.#size--
+    return true
   }
 
   /** Changes the time of a member; nothing but that of others. */
   move(member: Member, at: number): void {
-    const dueAt = this.#notBefore(at)
-    const from = this.#slotOf(member.dueAt)
-    const to = this.#slotOf(dueAt)
-    member.dueAt = dueAt
-    if (from !== to && from.delete(member)) to.add(member)
+    member.dueAt = this.#notBefore(at)
+    const { slot } = member
+    const to = this.#slotOf(member.dueAt)
+    if (slot === undefined || slot === to) return
+    leave(slot, member)
+    enter(to, member)
   }
 
   isDue(member: Member, now: number): boolean {
-    return member.dueAt <= now && this.#slotOf(member.dueAt).has(member)
+    return member.slot !== undefined && member.dueAt <= now
   }
 
   /** Turns to `now`. @returns who is due; each has to be moved or deleted before the next turn */
@@ -62,7 +69,7 @@ export class Wheel<Member extends Due> {
     this.#turnedTo = now
     const due: Member[] = []
     for (let index = first; index <= last; index++) {
-      for (const member of this.#slotAt(index)) if (member.dueAt <= now) due.push(member)
+      for (const member of this.#slotAt(index)) if (member.dueAt <= now) due.push(member as Member)
     }
     return due
   }
@@ -76,11 +83,24 @@ export class Wheel<Member extends Due> {
     return Math.floor(at / this.#width)
   }
 
-  #slotOf(dueAt: number): Set<Member> {
+  #slotOf(dueAt: number): Slot {
     return dueAt === Infinity ? this.#never : this.#slotAt(this.#indexOf(dueAt))
   }
 
-  #slotAt(index: number): Set<Member> {
-    return this.#slots[index % SLOTS] as Set<Member>
+  #slotAt(index: number): Slot {
+    return this.#slots[index % SLOTS] as Slot
   }
+}
+
+function enter(slot: Slot, member: Due): void {
+  member.slot = slot
+  member.place = slot.push(member) - 1
+}
+
+/** Its place is taken by the last one. */
+function leave(slot: Slot, member: Due): void {
+  const last = slot.pop()
+  if (last === undefined || last === member) return
+  slot[member.place] = last
+  last.place = member.place
 }

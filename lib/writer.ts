@@ -37,6 +37,8 @@ export interface Sender {
   toldAt: number
   /** Asks for a look by then, if none is due before. */
   lookBy(at: number): void
+  /** What was sent is with the stream now. */
+  handedOver(): void
   end(cause: CloseCause, code: number, reason: string): void
   /** What callbacks get that come too late. */
   abortReason(): Error
@@ -135,7 +137,7 @@ export class Writer implements Holder {
     if (socket.bufferedAmount + MOST_CONTROL <= this.#policy.highWaterMark) {
       WebSocket.prototype[kind].call(socket, data, mask, done)
       if (this.#isHolding) this.#holdNoMoreThanMost()
-      else this.#watchBacklog()
+      else this.#handedOver()
       return
     }
     this.letGo()
@@ -143,7 +145,7 @@ export class Writer implements Holder {
       this.#overflow(done)
     } else {
       WebSocket.prototype[kind].call(socket, data, mask, this.#telling(done))
-      this.#watchBacklog()
+      this.#handedOver()
       this.#unwritten++
     }
   }
@@ -153,7 +155,7 @@ export class Writer implements Holder {
     if (!this.#isHolding) return
     this.#isHolding = false
     this.#socket?.uncork()
-    this.#watchBacklog()
+    this.#handedOver()
   }
 
   turnOver(): void {
@@ -189,18 +191,19 @@ export class Writer implements Holder {
    */
   look(alive: number): number {
     const { maxAge } = this.#policy
+    if (!this.#hasBacklog && this.#waiters.length === 0 && !this.#isStuck) return Infinity
     const isStuck = this.#looksStuck(alive)
     // What the peer took while our loop stood still shows after the next poll.
     if (isStuck && !this.#isStuck) afterNextPoll(() => this.#judge())
     else this.#isStuck = isStuck
     this.#tellRoom()
-    const isAwaited = this.#hasBacklog || this.#waiters.length > 0
-    return isAwaited ? Math.min(LONGEST_LOOK, (maxAge || Infinity) / 10) : Infinity
+    return Math.min(LONGEST_LOOK, (maxAge || Infinity) / 10)
   }
 
   /** What the kernel does not take at once is looked after from the next tick on. */
-  #watchBacklog(): void {
+  #handedOver(): void {
     if (this.#hasBacklog) this.#sender.lookBy(0)
+    this.#sender.handedOver()
   }
 
   /** Whether something waits that may become too old, with the stream or with ws, which compresses. */
@@ -261,11 +264,12 @@ export class Writer implements Holder {
   #write(data: Data, options: SendOptions, done: Callback | undefined): void {
     const sender = this.#sender
     WebSocket.prototype.send.call(sender.socket, data, options, done)
-    if (!this.#isHolding) this.#watchBacklog()
     this.#isFragmented = options.fin === false
-    if (this.#isFragmented) return
-    sender.sent++
-    sender.toldAt = sender.shell.sweep.aliveAtTick
+    if (!this.#isFragmented) {
+      sender.sent++
+      sender.toldAt = sender.shell.sweep.aliveAtTick
+    }
+    if (!this.#isHolding) this.#handedOver()
   }
 
   /** A callback that tells us too when its message has been written; mostly the same for all. */

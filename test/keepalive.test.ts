@@ -258,8 +258,8 @@ test('the first pings of connections that opened together are spread over time',
   const peers = await Promise.all(Array.from({ length: 200 }, () => RawPeer.open(port)))
   const all = peers.map((peer) => listen(peer, true))
   const perTick: number[] = []
-  for (let elapsed = 0, known = 0; elapsed < 11_000; elapsed += 500) {
-    await clock.advance(500)
+  for (let elapsed = 0, known = 0; elapsed < 11_000; elapsed += TICK) {
+    await clock.advance(TICK)
     const count = all.filter((frames) => pings(frames) > 0).length
     perTick.push(count - known)
     known = count
@@ -486,6 +486,25 @@ async function connectTls(
   await once(stream, 'secureConnect')
   const peer = await RawPeer.over(stream, port)
   return { peer, socket: await nextSocket(), tcp }
+}
+
+for (const over of ['TCP', 'TLS'] as const) {
+  test(`over ${over} an echo in three quarters of an interval spares all pings but the first`, async (t) => {
+    const clock = new FakeClock()
+    const { peer, socket } = await (over === 'TCP'
+      ? connectOne(t, { clock, options: { keepalive } })
+      : connectTls(t, clock))
+    const frames = listen(peer, true)
+    socket.on('message', (message) => void socket.send(message))
+    // The first one comes early.
+    while (pings(frames) === 0) await clock.advance(TICK)
+    for (let echo = 1; echo <= 40; echo++) {
+      peer.send(frame(OPCODE.text, 'in'))
+      await clock.advance(0.75 * keepalive.interval)
+      assert.deepEqual([frames.length, pings(frames)], [1 + echo, 1])
+    }
+    peer.destroy()
+  })
 }
 
 test('over TLS a dead peer is found within the bound', async (t) => {

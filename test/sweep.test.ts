@@ -9,6 +9,8 @@ import { FakeClock } from './support/fake-clock.js'
 /** A member that is always due, and notes when it was looked at. */
 class Member implements Swept {
   dueAt = 0
+  slot = undefined
+  place = 0
   readonly looks: Array<{ now: number; alive: number }> = []
 
   onSweep(now: number, alive: number): void {
@@ -98,6 +100,8 @@ test('a member that leaves while it is looked at is looked at no more', async ()
   let looks = 0
   const leaving: Swept = {
     dueAt: 0,
+    slot: undefined,
+    place: 0,
     onSweep: () => {
       looks++
       sweep.delete(leaving)
@@ -155,35 +159,36 @@ test('the forgiving time stands still while there is nobody to look at', async (
   assert.equal(sweep.alive, 200)
 })
 
-test('spread tasks run in order, at most 64 in a turn of the loop, and none in the same', async () => {
-  const sweep = new Sweep(new FakeClock())
-  const ran: number[] = []
-  const counts: number[] = []
-  for (let task = 0; task < 150; task++) sweep.spread({ run: () => ran.push(task) })
-  for (let i = 0; i < 4; i++) {
-    counts.push(ran.length)
+/** A crowd that is due at each tick of 100 ms. */
+function sweepCrowd(): { clock: FakeClock; sweep: Sweep; members: Member[]; looks: () => number } {
+  const clock = new FakeClock()
+  const sweep = new Sweep(clock)
+  sweep.serve(1_000)
+  const members = Array.from({ length: 150 }, () => new Member())
+  for (const member of members) sweep.add(member)
+  const looks = (): number => members.reduce((sum, each) => sum + each.looks.length, 0)
+  return { clock, sweep, members, looks }
+}
+
+test('who is due is looked at in order, and at most 64 in a turn of the loop', async () => {
+  const { clock, members, looks } = sweepCrowd()
+  const advanced = clock.advance(100)
+  for (const expected of [64, 128, 150]) {
+    assert.equal(looks(), expected)
+    assert.ok(members.slice(0, expected).every((member) => member.looks.length === 1))
     await turn()
   }
-  assert.deepEqual(counts, [0, 64, 128, 150])
-  assert.deepEqual(
-    ran,
-    Array.from({ length: 150 }, (_, task) => task),
-  )
+  await advanced
+  assert.equal(looks(), 150)
 })
 
-test('a task that is added by one has its turn in the next', async () => {
-  const sweep = new Sweep(new FakeClock())
-  const ran: string[] = []
-  sweep.spread({
-    run() {
-      ran.push('first')
-      sweep.spread({ run: () => ran.push('added') })
-    },
-  })
-  await turn()
-  assert.deepEqual(ran, ['first'])
-  await turn()
-  assert.deepEqual(ran, ['first', 'added'])
+test('who leaves, or is due later, before its turn has come is not looked at', async () => {
+  const { clock, sweep, members, looks } = sweepCrowd()
+  const advanced = clock.advance(100)
+  for (const member of members.slice(64, 100)) sweep.delete(member)
+  for (const member of members.slice(100)) sweep.move(member, Infinity)
+  await advanced
+  assert.equal(looks(), 64)
 })
 
 /** Two ends of one TCP connection. */
@@ -255,7 +260,12 @@ test('a member whose end another one brings about in the same tick is not looked
   const clock = new FakeClock()
   const sweep = new Sweep(clock)
   const other = new Member()
-  const first: Swept = { dueAt: 0, onSweep: () => sweep.delete(other) }
+  const first: Swept = {
+    dueAt: 0,
+    slot: undefined,
+    place: 0,
+    onSweep: () => sweep.delete(other),
+  }
   sweep.add(first)
   sweep.add(other)
   await clock.advance(3_000)

@@ -32,7 +32,11 @@ const SLOWEST_LINE = 65_536 / 1000
 /** No kernel holds more of ours than this: it bounds what a slow line can excuse. */
 const KERNEL_HOLDS = 8 * 1024 * 1024
 
-type Flow = 'none' | 'out' | 'both'
+/**
+ * Pings leave so many times an interval, those of all connections together: a process that wakes up for a
+ * few pongs pays for each time.
+ */
+const DEPARTURES = 20
 
 /** How often to look at a peer that has to answer, and at what leaves for one that is silent, in ms. */
 const CLOSE_LOOK = 1_000
@@ -41,28 +45,25 @@ const CLOSE_LOOK = 1_000
 export class Heartbeat {
   readonly #policy: HeartbeatPolicy
   readonly #closeLook: number
-  #seenAt: number
-  #received: number
-  #taken: number
+  #seenAt = 0
+  #received = 0
+  #taken = 0
   #backlogged = false
-  /**
-   * Where what the kernel took between the last two looks came from: messages of a talk (the peer was
-   * heard too), a stream to a peer that says nothing, or no message of ours at all.
-   */
-  #flow: Flow = 'none'
+  /** Whether the kernel took something between the last two looks, and the peer said nothing. */
+  #isTalkedTo = false
   /** No later than the last byte of either direction: a frame's time, or the look before its bytes showed. */
-  #lastInAt: number
-  #lastOutAt: number
-  /** The pause before the next ping: the interval with its jitter. */
-  #patience: number
-  #pingedAt: number
+  #lastInAt = 0
+  #lastOutAt = 0
+  /** The pause before the next ping, which then waits for a departure: together 0.9 to 1.1 intervals. */
+  #patience = 0
+  #pingedAt = 0
   #takenAtPing = 0
   /** The first unanswered ping: on its way out of our process, or with the kernel. */
   #unanswered: 'none' | 'leaving' | 'left' = 'none'
   /** Since when the peer has had no excuse for not answering it; may lie ahead. */
   #silentSince = 0
   /** When the slowest line would have carried all that the kernel took. */
-  #lineClearAt: number
+  #lineClearAt = 0
 
   /** @param phase 0 to 1: spreads the first pings of connections that opened together */
   constructor(policy: HeartbeatPolicy, pulse: Pulse, phase: number) {
@@ -83,7 +84,7 @@ export class Heartbeat {
     const { now } = pulse
     const progressed = pulse.taken !== this.#taken
     const heard = pulse.received !== this.#received
-    this.#flow = progressed ? flowOf(heard, pulse.toldAt >= this.#seenAt) : 'none'
+    this.#isTalkedTo = progressed && !heard
     if (heard) {
       this.#received = pulse.received
       this.#lastInAt = Math.max(this.#seenAt, pulse.heardAt)
@@ -119,7 +120,7 @@ export class Heartbeat {
   pinged(now: number, jitter: number): void {
     this.#pingedAt = now
     this.#takenAtPing = this.#taken
-    this.#patience = this.#policy.interval * (0.9 + 0.2 * jitter)
+    this.#patience = this.#policy.interval * (0.9 + 0.15 * jitter)
     if (this.#unanswered === 'left') return
     this.#unanswered = 'leaving'
     this.#silentSince = Math.max(now, this.#lineClearAt)
@@ -144,10 +145,17 @@ export class Heartbeat {
     return Math.min(this.nextDueAt(), this.#seenAt + this.#longestPause())
   }
 
+  /**
+   * Whether a look is worth its while when a message leaves, as all it takes is at hand: as long as both sides
+   * talk, no other is due.
+   */
+  isStale(now: number, heardAt: number): boolean {
+    return now >= this.#seenAt + this.#policy.interval / 2 && heardAt > this.#seenAt
+  }
+
   #longestPause(): number {
     // What we send, and when it leaves us, says for how long the peer may be silent.
-    if (this.#unanswered !== 'none' || this.#flow === 'out') return this.#closeLook
-    return this.#flow === 'both' ? this.#policy.interval / 4 : Infinity
+    return this.#unanswered !== 'none' || this.#isTalkedTo ? this.#closeLook : Infinity
   }
 
   #excuse(until: number): void {
@@ -161,11 +169,8 @@ export class Heartbeat {
 
   #pingDueAt(): number {
     const quietSince = Math.min(this.#lastInAt, this.#lastOutAt)
-    return Math.max(quietSince, this.#pingedAt) + this.#patience
+    const dueAt = Math.max(quietSince, this.#pingedAt) + this.#patience
+    const gap = this.#policy.interval / DEPARTURES
+    return Math.ceil(dueAt / gap) * gap
   }
-}
-
-function flowOf(heard: boolean, told: boolean): Flow {
-  if (!heard) return 'out'
-  return told ? 'both' : 'none'
 }

@@ -25,11 +25,11 @@ const AGES_AT_MOST = 15
  */
 export class OutboxAge {
   readonly #maxAge: number
-  #taken: number
-  #seenAt: number
+  #taken = 0
+  #seenAt = 0
   #wasWaiting = false
   /** When the slowest reader will have read what the kernel took. */
-  #readAt: number
+  #readAt = 0
 
   /** @param taken bytes that the kernel took from us so far */
   constructor(maxAge: number, now: number, taken: number) {

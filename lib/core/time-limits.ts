@@ -41,12 +41,12 @@ const LOOKS_FOR_IDLENESS = 10
 /** The times at which a connection has to end. */
 export class TimeLimits {
   /** When the credentials end, epoch ms. */
-  expiresAt: number
+  expiresAt = 0
   readonly #idleTimeout: number
   readonly #endsAt: number
   #activity = 0
   #wasBusy = false
-  #activeAt: number
+  #activeAt = 0
 
   /** @param random 0 to 1 */
   constructor(policy: TimePolicy, expiresAt: number, now: number, alive: number, random: number) {

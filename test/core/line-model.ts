@@ -102,6 +102,8 @@ class Line {
  */
 export class Model implements Swept {
   dueAt = 0
+  slot = undefined
+  place = 0
   /** Whether the verdict was spoken. */
   isCondemned = false
   /** By the forgiving clock: the last byte, progress or excuse of ours. */
@@ -179,6 +181,10 @@ export class Model implements Swept {
     if (this.#random() < world.chatter) {
       line.write(Math.ceil(this.#random() * world.burst))
       this.#toldAt = this.sweep.aliveAtTick
+      if (this.#heartbeat.isStale(this.#toldAt, this.#frameAt)) {
+        this.#heartbeat.look(this.#pulse(this.alive))
+        this.#lookAgain(clock.time, this.alive)
+      }
     }
     if (line.isDead) return
     if (this.#random() < world.peerChatter) {
@@ -202,6 +208,10 @@ export class Model implements Swept {
       this.#heartbeat.pinged(alive, this.#random())
       this.#takenAtPing = this.#line.taken
     }
+    this.#lookAgain(now, alive)
+  }
+
+  #lookAgain(now: number, alive: number): void {
     this.sweep.move(this, now + Math.max(0, this.#heartbeat.nextLookAt() - alive))
   }
 
