@@ -16,6 +16,7 @@ export interface Contestant {
 const ON_FASTIFY = [
   'bare',
   'bare, as text',
+  'bare, corked',
   'sweep',
   'sweep, spread',
   'timers',

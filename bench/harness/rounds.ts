@@ -32,7 +32,7 @@ export async function runRounds(
       const contestant = contestants.get(name)
       if (contestant) measurements.set(name, await measured(scenario, contestant, size))
     }
-    taken.push(compared(scenario, measurements))
+    taken.push(measurements)
   }
   return entrants.flatMap((entrant) =>
     scenario.figures.map(({ name: figure, unit, better }): Result => {
@@ -60,15 +60,6 @@ export function inTurn<T>(entrants: readonly T[], round: number): readonly T[] {
   const shift = Math.floor(round / 2) % entrants.length
   const turned = [...entrants.slice(shift), ...entrants.slice(0, shift)]
   return round % 2 === 0 ? turned : turned.toReversed()
-}
-
-function compared(scenario: Scenario, round: Round): Round {
-  return new Map(
-    Array.from(round, ([name, values]) => [
-      name,
-      { ...values, ...scenario.compare?.(name, round) },
-    ]),
-  )
 }
 
 async function measured(scenario: Scenario, contestant: Contestant, size: Size): Promise<Values> {

@@ -45,6 +45,4 @@ export interface Scenario {
   readonly settings?: Settings | ((size: Size) => Settings)
   /** Measures a fresh process; a value for each figure, `NaN` where a contestant has none. */
   measure(server: Server, size: Size): Promise<Values>
-  /** Figures of one contestant that take what others have measured in the same round. */
-  compare?(contestant: string, round: Round): Values
 }

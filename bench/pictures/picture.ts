@@ -44,6 +44,7 @@ export interface Column {
 const CALLED: Readonly<Record<string, string>> = {
   bare: 'bare @fastify/websocket',
   'bare, as text': 'bare, text of each message',
+  'bare, corked': 'bare, corked by hand',
   sweep: 'bare, sweep heartbeat',
   'sweep, spread': 'bare, sweep spread by hand',
   timers: 'bare, a timer for each',

@@ -1,4 +1,5 @@
 /** Bare `@fastify/websocket`, and what people add to it by hand. */
+import type { Socket } from 'node:net'
 import fastifyWebsocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
@@ -50,6 +51,24 @@ function echoText(socket: WebSocket): void {
   socket.on('message', (message: Buffer) => socket.send(message.toString()))
 }
 
+/** All that one read has brought is answered by one write, on the stream that ws keeps to itself, and nothing else. */
+function echoCorked(socket: WebSocket): void {
+  const raw = Reflect.get(socket, '_socket') as Socket
+  let isCorked = false
+  const uncork = (): void => {
+    isCorked = false
+    raw.uncork()
+  }
+  socket.on('message', (message, isBinary) => {
+    if (!isCorked) {
+      isCorked = true
+      raw.cork()
+      process.nextTick(uncork)
+    }
+    socket.send(message, { binary: isBinary })
+  })
+}
+
 /** What the heartbeat of ws's README knows: who has answered since the last round. */
 class Answered {
   readonly #sockets = new WeakSet<WebSocket>()
@@ -79,8 +98,8 @@ async function sweep(app: FastifyInstance, settings: Settings): ReturnType<Varia
   return orders
 }
 
-/** In so many parts of an interval: as ours has ticks with its defaults. */
-const PARTS = 83
+/** In so many parts of an interval: as ours has departures of pings. */
+const PARTS = 20
 const PINGS_A_TURN = 64
 
 /**
@@ -133,6 +152,7 @@ async function timers(app: FastifyInstance, settings: Settings): ReturnType<Vari
 export const bare: Readonly<Record<string, Variant>> = {
   bare: variant(echo),
   'bare, as text': variant(echoText),
+  'bare, corked': variant(echoCorked),
   sweep,
   'sweep, spread': spreadSweep,
   timers,
