@@ -8,7 +8,7 @@ export interface Due {
 
 export type Slot = Due[]
 
-/** Enough for the ticks of an interval of keepalive: whoever is due later than after one turn is passed by once a turn. */
+/** More than there are ticks in an interval of keepalive: whoever is due later than that is passed by once a turn. */
 const SLOTS = 128
 
 /**
@@ -62,7 +62,7 @@ export class Wheel<Member extends Due> {
     return member.slot !== undefined && member.dueAt <= now
   }
 
-  /** Turns to `now`. @returns who is due; each has to be moved or deleted before the next turn */
+  /** Turns to `now`. @returns who is due; who is not moved or deleted after that may not be found again */
   turn(now: number): Member[] {
     const last = this.#indexOf(now)
     const first = Math.max(this.#indexOf(this.#turnedTo), last - SLOTS + 1)

@@ -54,7 +54,7 @@ export class Heartbeat {
   /** No later than the last byte of either direction: a frame's time, or the look before its bytes showed. */
   #lastInAt = 0
   #lastOutAt = 0
-  /** The pause before the next ping, which then waits for a departure: together 0.9 to 1.1 intervals. */
+  /** The pause before the next ping, which then waits for a departure: 0.9 to 1.09 intervals, as timers are late. */
   #patience = 0
   #pingedAt = 0
   #takenAtPing = 0
@@ -120,7 +120,7 @@ export class Heartbeat {
   pinged(now: number, jitter: number): void {
     this.#pingedAt = now
     this.#takenAtPing = this.#taken
-    this.#patience = this.#policy.interval * (0.9 + 0.15 * jitter)
+    this.#patience = this.#policy.interval * (0.9 + 0.14 * jitter)
     if (this.#unanswered === 'left') return
     this.#unanswered = 'leaving'
     this.#silentSince = Math.max(now, this.#lineClearAt)
