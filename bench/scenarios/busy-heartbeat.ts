@@ -97,15 +97,16 @@ async function measureBoth(
   const { count, interval } = SIZES[size]
   const crowd = await Crowd.open(server, count)
   const other = await Crowd.open(twin, count)
-  const all = crowd.sockets.flatMap((socket, index) => [socket, other.sockets[index] ?? socket])
-  const talk = chat(all, server.dialect.message(BYTES), interval / MESSAGES_A_ROUND)
+  const message = server.dialect.message(BYTES)
+  const period = interval / MESSAGES_A_ROUND
+  const talks = [crowd, other].map(({ sockets }) => chat(sockets, message, period))
   await pause(WARM_UP[size] * interval)
   const before = await stateOf(server, crowd)
   const otherBefore = await stateOf(twin, other)
   await pause(MEASURED[size] * interval)
   const { cpu, pings } = between(before, await stateOf(server, crowd))
   const without = between(otherBefore, await stateOf(twin, other))
-  clearInterval(talk)
+  for (const talk of talks) clearInterval(talk)
   crowd.leave()
   other.leave()
   return { [CPU]: cpu, [HEARTBEAT]: cpu - without.cpu, [PINGS]: pings }
