@@ -9,6 +9,7 @@ import { CloseDeadline } from './core/close-deadline.js'
 import { type CloseCause, type CloseInfo, closeLogLevel } from './core/close-info.js'
 import { CloseRecord } from './core/close-record.js'
 import { goodbyeBudget } from './core/drain-plan.js'
+import { restsUntil, type Talk } from './core/heartbeat.js'
 import type { Slots } from './core/limits.js'
 import { MessageRate } from './core/message-rate.js'
 import { type Release, ReleaseScope, type ScopeOwner } from './core/scope.js'
@@ -34,7 +35,7 @@ import type { Route } from './route.js'
 import type { Shell } from './shell.js'
 import type { ConnectionSocket, SocketOwner } from './socket.js'
 import { afterNextPoll, type Swept } from './sweep.js'
-import type { Slot } from './wheel.js'
+import { OFF } from './wheel.js'
 import { type Sender, Writer } from './writer.js'
 
 /** What a connection takes over from its upgrade request. */
@@ -59,7 +60,7 @@ export interface Handover {
  */
 type Phase =
   | { readonly name: 'open' }
-  | { readonly name: 'closing'; readonly deadline: CloseDeadline }
+  | { readonly name: 'closing'; readonly watch: Swept }
   | { readonly name: 'closed'; readonly close: CloseInfo }
   | { readonly name: 'released'; readonly close: CloseInfo }
 
@@ -80,6 +81,7 @@ const TOO_BIG = /^WS_ERR_UNSUPPORTED_(?:MESSAGE|DATA_PAYLOAD)_LENGTH$/
 export class Connection
   implements
     Swept,
+    Talk,
     ScopeOwner,
     RawWatcher,
     Host,
@@ -90,16 +92,19 @@ export class Connection
     SocketOwner,
     LiveConnection
 {
+  // What is read of one that is due and needs no look comes first: it lies together in memory.
   dueAt = 0
-  slot: Slot | undefined = undefined
-  place = 0
-  wasForced = false
+  place: number = OFF
+  heardAt = 0
+  toldAt = 0
+  bytesUnseen = 0
+  /** 0 also where something else than keepalive needs a look. */
+  restsFor = 0
   /** Messages and control frames. */
   received = 0
   /** Messages. */
   sent = 0
-  heardAt = 0
-  toldAt = 0
+  wasForced = false
   isHandlerSettled = false
   readonly shell: Shell
   readonly socket: ConnectionSocket
@@ -154,7 +159,7 @@ export class Connection
       this.#limits = this.#makeLimits(handover.expiresAt)
     }
     if (onMessage !== undefined) this.#reader = new Reader(this, route)
-    this.dueAt = this.#keepalive || this.#limits ? this.#openedAt : Infinity
+    this.dueAt = this.#keepalive || this.#limits ? 0 : Infinity
   }
 
   get id(): string {
@@ -242,7 +247,7 @@ export class Connection
     const expiresAt = toExpiry(when, `socket.expireAt() of route ${this.routeUrl}`)
     if (this.#limits === undefined) this.#limits = this.#makeLimits(expiresAt)
     else this.#limits.expiresAt = expiresAt
-    if (this.#phase.name === 'open') this.lookBy(this.shell.clock.now())
+    this.lookBy(this.shell.clock.now())
   }
 
   // What ws and the raw stream tell.
@@ -336,8 +341,9 @@ export class Connection
   }
 
   onSweep(now: number, alive: number): void {
-    if (this.#phase.name === 'closing') {
-      this.#watchClosing(this.#phase.deadline, now)
+    const rest = restsUntil(this) - alive
+    if (rest > 0) {
+      this.shell.sweep.move(this, now + rest)
       return
     }
     const next = Math.min(
@@ -349,27 +355,28 @@ export class Connection
 
   /** @param next how long until the heart, or the time, needs another look, in ms */
   #lookAgain(now: number, alive: number, next: number): void {
-    const nextOfAll = Math.min(
-      next,
+    const nextOfOthers = Math.min(
       this.#writer?.look(alive) ?? Infinity,
       this.#reader?.look(now) ?? Infinity,
     )
-    if (this.#phase === OPEN) this.shell.sweep.move(this, now + nextOfAll)
+    this.bytesUnseen = 0
+    if (this.#phase === OPEN) {
+      const mayRest = nextOfOthers === Infinity && this.#limits === undefined
+      this.restsFor = (mayRest && this.#keepalive?.restsFor) || 0
+      this.shell.sweep.move(this, now + Math.min(next, nextOfOthers))
+    }
   }
 
   /**
-   * All that a look takes is at hand, so the sweep need not come for it; but for the limits of time, which take
-   * what ws still parses for activity.
+   * An answer was read: what a look takes is at hand, so the sweep need not come for it. But the limits of time
+   * take what ws still parses for activity.
    */
   #noteByTheWay(keepalive: Keepalive): void {
     if (this.#phase !== OPEN || this.#limits !== undefined) return
     const { clock, sweep } = this.shell
-    const { alive } = sweep
-    this.#lookAgain(clock.now(), alive, keepalive.note(alive))
-  }
-
-  handedOver(): void {
-    if (this.#keepalive?.isStale === true) this.#noteByTheWay(this.#keepalive)
+    const now = clock.now()
+    const alive = sweep.aliveAt(now)
+    this.#lookAgain(now, alive, keepalive.note(alive))
   }
 
   noteUnread(duration: number): void {
@@ -381,6 +388,7 @@ export class Connection
   }
 
   lookBy(at: number): void {
+    this.restsFor = 0
     if (at < this.dueAt) this.shell.sweep.move(this, at)
   }
 
@@ -498,8 +506,14 @@ export class Connection
     const now = this.shell.clock.now()
     const { closeTimeout } = this.#route.settings
     const deadline = new CloseDeadline(closeTimeout, now, bytesTaken(this.raw))
-    this.#phase = { name: 'closing', deadline }
-    this.shell.sweep.move(this, now)
+    const watch: Swept = {
+      dueAt: now,
+      place: OFF,
+      onSweep: (now) => this.#watchClosing(watch, deadline, now),
+    }
+    this.#phase = { name: 'closing', watch }
+    this.shell.sweep.delete(this)
+    this.shell.transitions.add(watch)
     this.#writer?.end()
     queueMicrotask(() => this.#settle())
   }
@@ -512,11 +526,11 @@ export class Connection
     if (this.#record.cause !== undefined && queuedFrames(this.socket) === 0) this.#scope?.abort()
   }
 
-  #watchClosing(deadline: CloseDeadline, now: number): void {
+  #watchClosing(watch: Swept, deadline: CloseDeadline, now: number): void {
     this.#settle()
     const { closeTimeout } = this.#route.settings
     const remaining = deadline.look(now, bytesTaken(this.raw))
-    this.shell.sweep.move(this, now + Math.min(remaining, closeTimeout / 10))
+    this.shell.transitions.move(watch, now + Math.min(remaining, closeTimeout / 10))
     if (remaining > 0) return
     this.wasForced = true
     this.raw.destroy()
@@ -524,6 +538,7 @@ export class Connection
 
   #answerPing(data: Buffer): void {
     if (!this.shell.answersPings) return
+    this.bytesUnseen += data.length
     this.#pongs ??= new Pongs(this)
     this.#pongs.answer(data)
   }
@@ -558,10 +573,12 @@ export class Connection
       },
       this.#route.settings.expectedCloseCodes,
     )
+    const { sweep, transitions } = this.shell
+    if (this.#phase.name === 'closing') transitions.delete(this.#phase.watch)
+    else sweep.delete(this)
     this.#phase = { name: 'closed', close }
     this.#writer?.end()
     this.#slots?.giveBack()
-    this.shell.sweep.delete(this)
     this.shell.registry.closed(close.cause)
     const { cause, initiator, clean, expected, duration } = close
     const { id, routeUrl: route } = this

@@ -23,7 +23,7 @@ interface Transport {
 
 interface NodeInternals {
   readonly _httpMessage?: unknown
-  readonly _handle?: (Transport & { readonly _parent?: Transport }) | null
+  readonly _handle?: (Partial<Transport> & { readonly _parent?: Partial<Transport> }) | null
 }
 
 /** ws answers a close frame by calling `close()` itself: this tells that call from the app's. */
@@ -56,17 +56,24 @@ export function isQueued(socket: WebSocket, payload: Buffer): boolean {
   return (socket as WsInternals)._sender?._queue?.some((entry) => entry.includes(payload)) ?? false
 }
 
+/** How many bytes libuv holds because the kernel takes no more. */
+export function bytesHeld(raw: Duplex): number {
+  return transportOf(raw)?.writeQueueSize ?? 0
+}
+
 /**
  * How many bytes the kernel took from us, `undefined` where node does not tell. `bytesWritten`
- * counts what was handed to libuv, `writeQueueSize` what libuv still holds of it. Over TLS only
- * those of the TCP handle below move when the peer reads.
+ * counts what was handed to libuv, of which it still holds some. Over TLS only those of the TCP
+ * handle below move when the peer reads.
+ *
+ * @param held what `bytesHeld` says right now
  */
-export function bytesTaken(raw: Duplex): number | undefined {
-  const handle = (raw as NodeInternals)._handle
-  const transport = handle?._parent ?? handle
-  if (transport?.bytesWritten === undefined || transport.writeQueueSize === undefined)
+export function bytesTaken(raw: Duplex, held: number = bytesHeld(raw)): number | undefined {
+  const transport = transportOf(raw)
+  const written = transport?.bytesWritten
+  if (transport === undefined || written === undefined || !('writeQueueSize' in transport))
     return undefined
-  return transport.bytesWritten - transport.writeQueueSize
+  return written - held
 }
 
 /** Whether the response to a request of this socket is not written to its end yet. */
@@ -74,8 +81,7 @@ export function isResponding(raw: Duplex): boolean {
   return Boolean((raw as NodeInternals)._httpMessage)
 }
 
-/** How many bytes libuv holds because the kernel takes no more. */
-export function bytesHeld(raw: Duplex): number {
-  const handle = (raw as NodeInternals)._handle
-  return (handle?._parent ?? handle)?.writeQueueSize ?? 0
+function transportOf(raw: Duplex): Partial<Transport> | undefined {
+  const handle = (raw as NodeInternals)._handle ?? undefined
+  return handle?._parent ?? handle
 }

@@ -79,7 +79,7 @@ export class Keepalive {
     const advice = this.#heartbeat.look(this.#takePulse(alive))
     // Its answer may be in the kernel already: what counts is what another poll brings.
     if (advice === 'suspect') afterNextPoll(() => this.#judge())
-    else if (advice === 'ping') this.#ping()
+    else if (advice === 'ping') this.#ping(alive)
     return this.#pause(alive)
   }
 
@@ -89,10 +89,9 @@ export class Keepalive {
     return this.#pause(alive)
   }
 
-  /** Whether a look would be worth its while now that a message has left. */
-  get isStale(): boolean {
-    const { toldAt, heardAt } = this.#peer
-    return this.#heartbeat.isStale(toldAt, heardAt)
+  /** See {@link Heartbeat.restsFor}. */
+  get restsFor(): number {
+    return this.#heartbeat.restsFor
   }
 
   /** An answer, or a pong that nobody asked for. @returns whether it answers the last ping */
@@ -110,14 +109,14 @@ export class Keepalive {
     return Math.max(0, this.#heartbeat.nextLookAt() - alive)
   }
 
-  #ping(): void {
+  #ping(alive: number): void {
     const { socket, raw, shell } = this.#peer
     this.#number = (this.#number + 1) >>> 0
     this.#isAnswered = false
     this.#sentAt = shell.clock.now()
     if (raw instanceof Socket && socket.bufferedAmount === 0) this.#write(raw)
     else this.#queue()
-    this.#heartbeat.pinged(shell.sweep.alive, Math.random())
+    this.#heartbeat.pinged(alive, Math.random())
   }
 
   /**
@@ -155,10 +154,11 @@ export class Keepalive {
     pulse.toldAt = this.#peer.toldAt
     pulse.ping = this.#wherePingIs()
     if (raw instanceof Socket) {
-      const taken = bytesTaken(raw)
+      const held = bytesHeld(raw)
+      const taken = bytesTaken(raw, held)
       pulse.received = raw.bytesRead
       pulse.taken = taken ?? 0
-      pulse.backlogged = bytesHeld(raw) > 0
+      pulse.backlogged = held > 0
       pulse.paused = taken === undefined || raw.isPaused()
     } else {
       pulse.received = this.#peer.received

@@ -8,6 +8,7 @@ import { Limits } from './admission.js'
 import type { RouteLifecycleOptions, WebsocketLifecycle, WebsocketLifecycleOptions } from './api.js'
 import { Bursts } from './bursts.js'
 import { type Clock, systemClock } from './clock.js'
+import { DEPARTURES } from './core/heartbeat.js'
 import { Drain } from './drain.js'
 import { alreadyRegistered } from './errors.js'
 import {
@@ -61,6 +62,7 @@ export function createPlugin(
     const shell: Shell = {
       clock,
       sweep: new Sweep(clock),
+      transitions: new Sweep(clock),
       steps: new Steps(clock),
       registry: new Registry(),
       bursts: new Bursts(),
@@ -197,12 +199,19 @@ function refuseSibling(app: FastifyInstance, ours: UpgradeListener): void {
   )
 }
 
-/** Makes the sweep's ticks fine enough for these options. */
-function serve({ sweep }: Shell, settings: RouteSettings): void {
-  const { keepalive, closeTimeout, handshakeTimeout, outbox, idleTimeout, maxLifetime } = settings
-  const limits = [handshakeTimeout, outbox.maxAge, idleTimeout, maxLifetime]
-  if (keepalive !== false) limits.push(keepalive.interval, keepalive.timeout)
-  sweep.serve(closeTimeout)
+/** Makes the ticks fine enough for these options. */
+function serve({ sweep, transitions }: Shell, settings: RouteSettings): void {
+  const { keepalive, closeTimeout, handshakeTimeout, idleTimeout, maxLifetime } = settings
+  const { outbox, messageRate } = settings
+  transitions.serve(closeTimeout)
+  if (handshakeTimeout !== false) transitions.serve(handshakeTimeout)
+  const limits = [outbox.maxAge, idleTimeout, maxLifetime]
+  if (keepalive !== false) {
+    sweep.tickEvery(keepalive.interval / DEPARTURES)
+    limits.push(keepalive.timeout)
+  }
+  // A tick is the shortest time for which our loop stands still and the peer is excused.
+  if (messageRate !== false) limits.push(messageRate.window)
   for (const limit of limits) if (limit !== false) sweep.serve(limit)
 }
 

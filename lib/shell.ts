@@ -11,7 +11,10 @@ import type { Sweep } from './sweep.js'
 /** What all connections of one server share. */
 export interface Shell {
   readonly clock: Clock
+  /** Looks after connections that are open. */
   readonly sweep: Sweep
+  /** Looks after those that are opening or closing: it ticks faster, and only as long as there are some. */
+  readonly transitions: Sweep
   readonly steps: Steps
   readonly registry: Registry
   readonly bursts: Bursts

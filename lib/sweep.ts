@@ -35,13 +35,17 @@ export class Sweep {
 
   /** The forgiving time of the last tick: near enough for notes about each message, and free. */
   get aliveAtTick(): number {
-    return this.#alive
+    return Math.floor(this.#alive)
   }
 
   /** The forgiving time now. */
   get alive(): number {
-    if (this.#timer === undefined) return this.#alive
-    return this.#alive + Math.min(this.#clock.now() - this.#tickedAt, this.#tick)
+    return this.aliveAt(this.#clock.now())
+  }
+
+  /** The forgiving time at `now`, as the clock has it. In whole ms, as those of {@link Wheel}: V8 needs no object for them. */
+  aliveAt(now: number): number {
+    return Math.floor(this.#exactlyAliveAt(now))
   }
 
   /** For how long our loop has stood still in all, in ms. */
@@ -51,7 +55,12 @@ export class Sweep {
 
   /** Makes the ticks fine enough for a timeout: a tenth of the shortest that is served. */
   serve(timeout: number): void {
-    this.#tick = Math.min(this.#tick, Math.max(SHORTEST_TICK, timeout / 10))
+    this.tickEvery(timeout / 10)
+  }
+
+  /** Makes them no further apart than so many ms, but for the shortest that there are. */
+  tickEvery(period: number): void {
+    this.#tick = Math.min(this.#tick, Math.max(SHORTEST_TICK, period))
   }
 
   add(member: Swept): void {
@@ -72,9 +81,14 @@ export class Sweep {
   delete(member: Swept): void {
     this.#wheel?.delete(member)
     if (this.#wheel?.size !== 0 || this.#timer === undefined) return
-    this.#alive = this.alive
+    this.#alive = this.#exactlyAliveAt(this.#clock.now())
     this.#clock.clearInterval(this.#timer)
     this.#timer = undefined
+  }
+
+  #exactlyAliveAt(now: number): number {
+    if (this.#timer === undefined) return this.#alive
+    return this.#alive + Math.min(now - this.#tickedAt, this.#tick)
   }
 
   #onTick(wheel: Wheel<Swept>): void {
@@ -96,7 +110,7 @@ export class Sweep {
     const some = this.#due.splice(0, LOOKS_PER_TURN)
     if (this.#due.length > 0) setImmediate(() => this.#lookAtSome(wheel))
     const now = this.#clock.now()
-    const { alive } = this
+    const alive = this.aliveAt(now)
     for (const member of some) {
       // It may have been looked at meanwhile, or the end of another one has taken it along.
       if (!wheel.isDue(member, now)) continue

@@ -27,7 +27,7 @@ import { type Route, routeOf } from './route.js'
 import type { Shell } from './shell.js'
 import { ConnectionSocket } from './socket.js'
 import type { Swept } from './sweep.js'
-import type { Slot } from './wheel.js'
+import { OFF } from './wheel.js'
 
 /** Of the path of a stranger that is logged. */
 const LONGEST_PATH = 200
@@ -71,8 +71,7 @@ export function failHandshake(message: IncomingMessage, error: unknown): void {
 /** One upgrade request, from node's `'upgrade'` event to its 101, its refusal or its loss. */
 export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUpgrade {
   dueAt = 0
-  slot: Slot | undefined = undefined
-  place = 0
+  place: number = OFF
   readonly shell: Shell
   readonly #message: ScopedMessage
   readonly #raw: Duplex
@@ -117,7 +116,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     this.#message[kScoped] = this
     watchRaw(raw, this)
     shell.registry.upgrades.add(this)
-    shell.sweep.add(this)
+    shell.transitions.add(this)
   }
 
   get id(): string {
@@ -183,7 +182,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     if (!route) return
     this.#route = route
     this.#settings = route.settings
-    this.shell.sweep.move(this, this.#handshakeBy)
+    this.shell.transitions.move(this, this.#handshakeBy)
   }
 
   /** Takes a place in a limit, until the connection has ended. @returns whether there was room */
@@ -206,7 +205,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   /** ws has sent the 101: the connection takes over, unless it was none of our routes that opened. */
   open(socket: ConnectionSocket): void {
     if (this.#request === undefined || this.#route === undefined) {
-      this.shell.sweep.move(this, Infinity)
+      this.shell.transitions.delete(this)
       return
     }
     const connection = new Connection(this.shell, socket, {
@@ -222,9 +221,9 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     this.#message[kScoped] = connection
     rewatchRaw(this.#raw, connection)
     this.#forget()
+    this.shell.sweep.add(connection)
     ConnectionSocket.attach(socket, connection)
     this.shell.registry.open(connection)
-    this.shell.sweep.add(connection)
   }
 
   /** Counts and logs a refusal; whoever calls it sees to the answer. */
@@ -302,7 +301,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   }
 
   cut(): void {
-    this.shell.sweep.move(this, Infinity)
+    this.shell.transitions.delete(this)
     this.#raw.destroy()
   }
 
@@ -342,8 +341,8 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   }
 
   #endSoon(): void {
-    const { clock, sweep } = this.shell
-    sweep.move(this, clock.now() + this.#settings.closeTimeout)
+    const { clock, transitions } = this.shell
+    transitions.move(this, clock.now() + this.#settings.closeTimeout)
   }
 
   /** Completes the handshake only to close: that is what a browser's page can see. */
@@ -385,7 +384,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     if (this.#isOver) return
     this.#isOver = true
     this.#slots?.giveBack()
-    this.shell.sweep.delete(this)
+    this.shell.transitions.delete(this)
     this.scope.abort()
     void runReleases(this, this.scope).then(() => {
       this.#forget()
@@ -394,7 +393,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   }
 
   #forget(): void {
-    this.shell.sweep.delete(this)
+    this.shell.transitions.delete(this)
     this.shell.registry.upgrades.delete(this)
   }
 }

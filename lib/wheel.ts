@@ -1,26 +1,30 @@
 /** What is due at some time, or, at `Infinity`, never. All of it is set by the wheel alone, once it is on it. */
 export interface Due {
   dueAt: number
-  /** Where it stands, and at which place there. */
-  slot: Slot | undefined
+  /** Where it stands in the slot of its time, or {@link OFF}, or {@link ASIDE}. */
   place: number
 }
 
-export type Slot = Due[]
+/** The place of who is not on the wheel. */
+export const OFF = -1
+/** The place of who is on it and stands in no slot: it is never due, or has been found. */
+const ASIDE = -2
 
 /** More than there are ticks in an interval of keepalive: whoever is due later than that is passed by once a turn. */
 const SLOTS = 128
 
+/** Who leaves makes a hole: to close it, another one would have to hear of its new place. */
+type Slot<Member> = Array<Member | undefined>
+
 /**
  * Members by the time at which they are due: to find those that are costs nothing for all the others.
- * Each stands in the slot of its time, as on the face of a clock.
+ * Each stands in the slot of its time, as on the face of a clock. A time is a whole number of ms.
  */
 export class Wheel<Member extends Due> {
   /** All that was due before has been found. */
   #turnedTo = 0
   readonly #width: number
-  readonly #slots: readonly Slot[] = Array.from({ length: SLOTS }, () => [])
-  readonly #never: Slot = []
+  readonly #slots: ReadonlyArray<Slot<Member>> = Array.from({ length: SLOTS }, () => [])
   #size = 0
 
   /** @param width of a slot, in ms */
@@ -35,72 +39,84 @@ export class Wheel<Member extends Due> {
 
   add(member: Member): void {
     member.dueAt = this.#notBefore(member.dueAt)
-    enter(this.#slotOf(member.dueAt), member)
+    this.#enter(member)
     this.#size++
   }
 
   /** @returns whether it was a member */
   delete(member: Member): boolean {
-    if (member.slot === undefined) return false
-    leave(member.slot, member)
-    member.slot = undefined
+    if (member.place === OFF) return false
+    this.#leave(member)
+    member.place = OFF
     this.#size--
     return true
   }
 
   /** Changes the time of a member; nothing but that of others. */
   move(member: Member, at: number): void {
-    member.dueAt = this.#notBefore(at)
-    const { slot } = member
-    const to = this.#slotOf(member.dueAt)
-    if (slot === undefined || slot === to) return
-    leave(slot, member)
-    enter(to, member)
+    const dueAt = this.#notBefore(at)
+    if (member.place !== OFF && !this.#standsAt(member, dueAt)) {
+      this.#leave(member)
+      member.dueAt = dueAt
+      this.#enter(member)
+    } else {
+      member.dueAt = dueAt
+    }
   }
 
   isDue(member: Member, now: number): boolean {
-    return member.slot !== undefined && member.dueAt <= now
+    return member.place !== OFF && member.dueAt <= now
   }
 
-  /** Turns to `now`. @returns who is due; who is not moved or deleted after that may not be found again */
+  /** Turns to `now`. @returns who is due; it is not found again before it has been moved */
   turn(now: number): Member[] {
     const last = this.#indexOf(now)
     const first = Math.max(this.#indexOf(this.#turnedTo), last - SLOTS + 1)
     this.#turnedTo = now
     const due: Member[] = []
     for (let index = first; index <= last; index++) {
-      for (const member of this.#slotAt(index)) if (member.dueAt <= now) due.push(member as Member)
+      const slot = this.#slotAt(index)
+      if (slot.length === 0) continue
+      for (const member of slot.splice(0)) {
+        if (member === undefined) continue
+        if (member.dueAt <= now) {
+          member.place = ASIDE
+          due.push(member)
+        } else {
+          this.#enter(member)
+        }
+      }
     }
     return due
   }
 
+  #enter(member: Member): void {
+    member.place =
+      member.dueAt === Infinity ? ASIDE : this.#slotAt(this.#indexOf(member.dueAt)).push(member) - 1
+  }
+
+  #leave(member: Member): void {
+    if (member.place < 0) return
+    const slot = this.#slotAt(this.#indexOf(member.dueAt))
+    slot[member.place] = undefined
+    // Of a slot that all have left nothing is left.
+    while (slot.length > 0 && slot[slot.length - 1] === undefined) slot.pop()
+  }
+
+  #standsAt(member: Member, dueAt: number): boolean {
+    return member.place >= 0 && this.#indexOf(member.dueAt) === this.#indexOf(dueAt)
+  }
+
   /** A time that has passed would be found a turn later. */
   #notBefore(at: number): number {
-    return Math.max(at, this.#turnedTo)
+    return Math.ceil(Math.max(at, this.#turnedTo))
   }
 
   #indexOf(at: number): number {
     return Math.floor(at / this.#width)
   }
 
-  #slotOf(dueAt: number): Slot {
-    return dueAt === Infinity ? this.#never : this.#slotAt(this.#indexOf(dueAt))
+  #slotAt(index: number): Slot<Member> {
+    return this.#slots[index % SLOTS] as Slot<Member>
   }
-
-  #slotAt(index: number): Slot {
-    return this.#slots[index % SLOTS] as Slot
-  }
-}
-
-function enter(slot: Slot, member: Due): void {
-  member.slot = slot
-  member.place = slot.push(member) - 1
-}
-
-/** Its place is taken by the last one. */
-function leave(slot: Slot, member: Due): void {
-  const last = slot.pop()
-  if (last === undefined || last === member) return
-  slot[member.place] = last
-  last.place = member.place
 }

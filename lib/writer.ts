@@ -35,10 +35,10 @@ export interface Sender {
   sent: number
   /** When the last of them was. */
   toldAt: number
+  /** How many bytes were sent since the last look, or a few more. */
+  bytesUnseen: number
   /** Asks for a look by then, if none is due before. */
   lookBy(at: number): void
-  /** What was sent is with the stream now. */
-  handedOver(): void
   end(cause: CloseCause, code: number, reason: string): void
   /** What callbacks get that come too late. */
   abortReason(): Error
@@ -113,7 +113,9 @@ export class Writer implements Holder {
     const sender = this.#sender
     const done = callback && sender.callbacks.guard(callback)
     if (!sender.isOpen) return this.#tellLate(done)
-    const atMost = sender.socket.bufferedAmount + sizeAtMost(data) + OVERHEAD
+    const size = sizeAtMost(data) + OVERHEAD
+    sender.bytesUnseen += size
+    const atMost = sender.socket.bufferedAmount + size
     if (this.#isStuck || atMost > this.#policy.highWaterMark || this.#isQueueLong) {
       return this.#sendAboveMark(data, options, done)
     }
@@ -134,6 +136,7 @@ export class Writer implements Holder {
       this.#tellLate(done)
       return
     }
+    this.#sender.bytesUnseen += MOST_CONTROL
     if (socket.bufferedAmount + MOST_CONTROL <= this.#policy.highWaterMark) {
       WebSocket.prototype[kind].call(socket, data, mask, done)
       if (this.#isHolding) this.#holdNoMoreThanMost()
@@ -203,7 +206,6 @@ export class Writer implements Holder {
   /** What the kernel does not take at once is looked after from the next tick on. */
   #handedOver(): void {
     if (this.#hasBacklog) this.#sender.lookBy(0)
-    this.#sender.handedOver()
   }
 
   /** Whether something waits that may become too old, with the stream or with ws, which compresses. */

@@ -28,8 +28,8 @@ declare module 'fastify' {
 type ExpiresAt = NonNullable<LifecycleOptions['expiresAt']>
 
 const { frame } = RawPeer
-/** A tenth of the shortest timeout, which is closeTimeout. */
-const TICK = 300
+/** The longest: no option asks for a shorter one. */
+const TICK = 1_000
 
 interface Timed extends Connected {
   readonly clock: FakeClock

@@ -287,7 +287,7 @@ test('pings leave a bounded number at a time, and all of a tick leave', async (t
   for (let elapsed = 0; elapsed < 50; elapsed += 10) {
     let before = count()
     const ticking = clock.advance(10)
-    for (let turn = 0; turn < 6; turn++) {
+    for (let turn = 0; turn < 16; turn++) {
       await turns(1)
       most = Math.max(most, count() - before)
       before = count()
@@ -297,6 +297,33 @@ test('pings leave a bounded number at a time, and all of a tick leave', async (t
   }
   assert.ok(count() >= 400, `${count()}`)
   assert.ok(most > 0 && most <= 128, `${most}`)
+})
+
+test('with the defaults open connections wake the process once a second, others while they open or close', async (t) => {
+  const clock = new FakeClock()
+  const { peer, socket } = await connectOne(t, { clock })
+  assert.deepEqual(clock.periods, [1_000])
+  peer.freeze()
+  socket.close()
+  assert.deepEqual(clock.periods, [300])
+  await clock.advance(3_300)
+  await socket.closed
+  assert.deepEqual(clock.periods, [])
+})
+
+test('there are 25 ticks in a short interval', async (t) => {
+  const clock = new FakeClock()
+  await connectOne(t, { clock, options: { keepalive: { interval: 5_000 } } })
+  assert.deepEqual(clock.periods, [200])
+})
+
+test('a peer whose socket is gone is not judged by what the socket no longer tells', async (t) => {
+  const clock = new FakeClock()
+  const { socket } = await connectOne(t, { clock, options: { keepalive } })
+  socket.request.raw.socket.destroy()
+  clock.stall(BOUND)
+  await clock.advance(0)
+  assert.equal((await socket.closed).cause, 'connection-lost')
 })
 
 test('one stall longer than the timeout kills none of 500 healthy peers', async (t) => {

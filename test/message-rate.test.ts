@@ -293,6 +293,17 @@ describe('messageRate', () => {
         await clock.advance(0)
       },
     ],
+    [
+      'after our loop had stood still for most of a window',
+      async ({ clock }: Timed, send: () => void) => {
+        for (let round = 0; round < 5; round++) {
+          send()
+          if (round % 2 === 0) clock.stall(0.9 * messageRate.window)
+          await clock.advance(0)
+          await clock.advance((round % 2 === 0 ? 0.2 : 1) * messageRate.window)
+        }
+      },
+    ],
   ] as const) {
     test(`does not blame a peer that keeps to it for what came ${what}`, async (t) => {
       const released = gate()

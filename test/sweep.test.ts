@@ -4,13 +4,13 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterNextPoll, Sweep, type Swept } from '../lib/sweep.js'
+import { OFF } from '../lib/wheel.js'
 import { FakeClock } from './support/fake-clock.js'
 
 /** A member that is always due, and notes when it was looked at. */
 class Member implements Swept {
   dueAt = 0
-  slot = undefined
-  place = 0
+  place = OFF
   readonly looks: Array<{ now: number; alive: number }> = []
 
   onSweep(now: number, alive: number): void {
@@ -100,8 +100,7 @@ test('a member that leaves while it is looked at is looked at no more', async ()
   let looks = 0
   const leaving: Swept = {
     dueAt: 0,
-    slot: undefined,
-    place: 0,
+    place: OFF,
     onSweep: () => {
       looks++
       sweep.delete(leaving)
@@ -173,6 +172,7 @@ function sweepCrowd(): { clock: FakeClock; sweep: Sweep; members: Member[]; look
 test('who is due is looked at in order, and at most 64 in a turn of the loop', async () => {
   const { clock, members, looks } = sweepCrowd()
   const advanced = clock.advance(100)
+  while (looks() === 0) await turn()
   for (const expected of [64, 128, 150]) {
     assert.equal(looks(), expected)
     assert.ok(members.slice(0, expected).every((member) => member.looks.length === 1))
@@ -185,6 +185,7 @@ test('who is due is looked at in order, and at most 64 in a turn of the loop', a
 test('who leaves, or is due later, before its turn has come is not looked at', async () => {
   const { clock, sweep, members, looks } = sweepCrowd()
   const advanced = clock.advance(100)
+  while (looks() === 0) await turn()
   for (const member of members.slice(64, 100)) sweep.delete(member)
   for (const member of members.slice(100)) sweep.move(member, Infinity)
   await advanced
@@ -262,8 +263,7 @@ test('a member whose end another one brings about in the same tick is not looked
   const other = new Member()
   const first: Swept = {
     dueAt: 0,
-    slot: undefined,
-    place: 0,
+    place: OFF,
     onSweep: () => sweep.delete(other),
   }
   sweep.add(first)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { type Due, Wheel } from '../lib/wheel.js'
+import { type Due, OFF, Wheel } from '../lib/wheel.js'
 
 const WIDTH = 100
 const TURN = 128 * WIDTH
@@ -11,7 +11,7 @@ function wheelAt(now = 0): Wheel<Due> {
 }
 
 function due(dueAt: number): Due {
-  return { dueAt, slot: undefined, place: 0 }
+  return { dueAt, place: OFF }
 }
 
 function added(wheel: Wheel<Due>, dueAt: number): Due {
@@ -56,6 +56,7 @@ test('who is due later than after a turn of the wheel is found then, and who is 
   for (let now = 0; now < 3 * TURN + 50; now += 30) assert.deepEqual(wheel.turn(now), [])
   assert.deepEqual(wheel.turn(3 * TURN + 50), [member])
   assert.equal(wheel.size, 2)
+  wheel.move(member, 0)
   wheel.move(never, 0)
   assert.equal(wheel.turn(3 * TURN + 50).length, 2)
 })

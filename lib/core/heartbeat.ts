@@ -23,6 +23,23 @@ export interface Pulse {
   ping: 'queued' | 'unwritten' | 'gone'
 }
 
+/** What is known of a connection without a look. Times are of the forgiving clock. */
+export interface Talk {
+  /** When the last frame came, or a little before. */
+  readonly heardAt: number
+  /** When our last message was handed to the stream, or a little before. */
+  readonly toldAt: number
+  /** Bytes sent since the last look, or a few more. */
+  readonly bytesUnseen: number
+  /** {@link Heartbeat.restsFor} as of then. */
+  readonly restsFor: number
+}
+
+/** As long as both sides talk nothing is due; what we send excuses silence, and has to be looked at once it is much. */
+export function restsUntil(talk: Talk): number {
+  return talk.bytesUnseen > MOST_UNSEEN ? 0 : Math.min(talk.heardAt, talk.toldAt) + talk.restsFor
+}
+
 /** `suspect`: overdue, so far as this look tells; a verdict needs another look after a poll. */
 export type HeartbeatAdvice = 'rest' | 'ping' | 'suspect'
 
@@ -34,9 +51,12 @@ const KERNEL_HOLDS = 8 * 1024 * 1024
 
 /**
  * Pings leave so many times an interval, those of all connections together: a process that wakes up for a
- * few pongs pays for each time.
+ * few pongs pays for each time. Ticks are no further apart.
  */
-const DEPARTURES = 20
+export const DEPARTURES = 25
+
+/** What may have been sent since the last look where none is needed, in bytes: a second of the slowest line. */
+const MOST_UNSEEN = 1_000 * SLOWEST_LINE
 
 /** How often to look at a peer that has to answer, and at what leaves for one that is silent, in ms. */
 const CLOSE_LOOK = 1_000
@@ -44,7 +64,6 @@ const CLOSE_LOOK = 1_000
 /** Pings while idle, and the verdict that a peer is dead: numbers in, advice out. */
 export class Heartbeat {
   readonly #policy: HeartbeatPolicy
-  readonly #closeLook: number
   #seenAt = 0
   #received = 0
   #taken = 0
@@ -54,7 +73,10 @@ export class Heartbeat {
   /** No later than the last byte of either direction: a frame's time, or the look before its bytes showed. */
   #lastInAt = 0
   #lastOutAt = 0
-  /** The pause before the next ping, which then waits for a departure: 0.9 to 1.09 intervals, as timers are late. */
+  /**
+   * The pause before the next ping: 0.9 to 0.98 intervals. It then waits for a departure and a tick, and the verdict
+   * for another tick, each 1/25 of an interval at most: the whole is 1.1.
+   */
   #patience = 0
   #pingedAt = 0
   #takenAtPing = 0
@@ -68,7 +90,6 @@ export class Heartbeat {
   /** @param phase 0 to 1: spreads the first pings of connections that opened together */
   constructor(policy: HeartbeatPolicy, pulse: Pulse, phase: number) {
     this.#policy = policy
-    this.#closeLook = Math.min(CLOSE_LOOK, policy.interval / 10, (policy.timeout || Infinity) / 10)
     this.#seenAt = pulse.now
     this.#received = pulse.received
     this.#taken = pulse.taken
@@ -76,7 +97,7 @@ export class Heartbeat {
     this.#lastOutAt = pulse.now
     this.#pingedAt = pulse.now
     this.#lineClearAt = pulse.now
-    this.#patience = policy.interval * (0.5 + phase / 2)
+    this.#patience = Math.floor(policy.interval * (0.5 + 0.48 * phase))
   }
 
   /** Notes what the sweep saw and says what to do about it. */
@@ -95,9 +116,9 @@ export class Heartbeat {
     }
     if (progressed) {
       // After a long time without a look it may all have been taken just now.
-      const takenAt = Math.max(this.#lineClearAt, this.#seenAt, now - this.#closeLook)
-      const carriedAt = takenAt + (pulse.taken - this.#taken) / SLOWEST_LINE
-      this.#lineClearAt = Math.min(carriedAt, now + KERNEL_HOLDS / SLOWEST_LINE)
+      const takenAt = Math.max(this.#lineClearAt, this.#seenAt, now - this.#closeLook())
+      const carriedAt = takenAt + timeOnLine(pulse.taken - this.#taken)
+      this.#lineClearAt = Math.min(carriedAt, now + timeOnLine(KERNEL_HOLDS))
       this.#taken = pulse.taken
       this.#lastOutAt = pulse.backlogged ? this.#seenAt : Math.max(this.#seenAt, pulse.toldAt)
     }
@@ -120,7 +141,7 @@ export class Heartbeat {
   pinged(now: number, jitter: number): void {
     this.#pingedAt = now
     this.#takenAtPing = this.#taken
-    this.#patience = this.#policy.interval * (0.9 + 0.14 * jitter)
+    this.#patience = Math.floor(this.#policy.interval * (0.9 + 0.08 * jitter))
     if (this.#unanswered === 'left') return
     this.#unanswered = 'leaving'
     this.#silentSince = Math.max(now, this.#lineClearAt)
@@ -128,7 +149,7 @@ export class Heartbeat {
 
   /** The last ping was answered: all that stood before it on the line has arrived. */
   ponged(now: number): void {
-    const behindPing = (this.#taken - this.#takenAtPing) / SLOWEST_LINE
+    const behindPing = timeOnLine(this.#taken - this.#takenAtPing)
     this.#lineClearAt = Math.min(this.#lineClearAt, now + behindPing)
   }
 
@@ -145,17 +166,19 @@ export class Heartbeat {
     return Math.min(this.nextDueAt(), this.#seenAt + this.#longestPause())
   }
 
-  /**
-   * Whether a look is worth its while when a message leaves, as all it takes is at hand: as long as both sides
-   * talk, no other is due.
-   */
-  isStale(now: number, heardAt: number): boolean {
-    return now >= this.#seenAt + this.#policy.interval / 2 && heardAt > this.#seenAt
+  /** How long no look is needed where both sides talk, from the older of their last words; 0 where one is. */
+  get restsFor(): number {
+    return this.#unanswered === 'none' && !this.#isTalkedTo ? this.#patience : 0
+  }
+
+  #closeLook(): number {
+    const { interval, timeout } = this.#policy
+    return Math.ceil(Math.min(CLOSE_LOOK, interval / 10, (timeout || Infinity) / 10))
   }
 
   #longestPause(): number {
     // What we send, and when it leaves us, says for how long the peer may be silent.
-    return this.#unanswered !== 'none' || this.#isTalkedTo ? this.#closeLook : Infinity
+    return this.#unanswered !== 'none' || this.#isTalkedTo ? this.#closeLook() : Infinity
   }
 
   #excuse(until: number): void {
@@ -173,4 +196,9 @@ export class Heartbeat {
     const gap = this.#policy.interval / DEPARTURES
     return Math.ceil(dueAt / gap) * gap
   }
+}
+
+/** What the slowest line takes for so many bytes, in whole ms. */
+function timeOnLine(bytes: number): number {
+  return Math.ceil(bytes / SLOWEST_LINE)
 }

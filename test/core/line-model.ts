@@ -1,6 +1,13 @@
 import type { Clock, Timer } from '../../lib/clock.js'
-import { Heartbeat, type HeartbeatPolicy, type Pulse } from '../../lib/core/heartbeat.js'
+import {
+  DEPARTURES,
+  Heartbeat,
+  type HeartbeatPolicy,
+  type Pulse,
+  restsUntil,
+} from '../../lib/core/heartbeat.js'
 import { Sweep, type Swept } from '../../lib/sweep.js'
+import { OFF } from '../../lib/wheel.js'
 
 /** What a world is made of; times in ms, sizes in bytes. */
 export interface World {
@@ -102,8 +109,7 @@ class Line {
  */
 export class Model implements Swept {
   dueAt = 0
-  slot = undefined
-  place = 0
+  place: number = OFF
   /** Whether the verdict was spoken. */
   isCondemned = false
   /** By the forgiving clock: the last byte, progress or excuse of ours. */
@@ -118,6 +124,8 @@ export class Model implements Swept {
   #received = 0
   #frameAt = 0
   #toldAt = 0
+  #bytesUnseen = 0
+  #restsFor = 0
   #isPaused = false
   #nextTick: number
   /** The last ping: where it ends in our stream, once ws no longer keeps it. */
@@ -132,9 +140,9 @@ export class Model implements Swept {
     this.#line = new Line(world)
     this.sweep = new Sweep(this.#clock)
     const { interval, timeout } = world.policy
-    this.sweep.serve(interval)
+    this.sweep.tickEvery(interval / DEPARTURES)
     this.sweep.serve(timeout)
-    this.tick = Math.min(1_000, Math.max(10, Math.min(interval, timeout) / 10))
+    this.tick = Math.min(1_000, Math.max(10, Math.min(interval / DEPARTURES, timeout / 10)))
     this.#nextTick = this.tick
     this.#heartbeat = new Heartbeat(
       world.policy satisfies HeartbeatPolicy,
@@ -179,12 +187,10 @@ export class Model implements Swept {
     this.#releasePing()
     this.#read()
     if (this.#random() < world.chatter) {
-      line.write(Math.ceil(this.#random() * world.burst))
+      const bytes = Math.ceil(this.#random() * world.burst)
+      line.write(bytes)
+      this.#bytesUnseen += bytes
       this.#toldAt = this.sweep.aliveAtTick
-      if (this.#heartbeat.isStale(this.#toldAt, this.#frameAt)) {
-        this.#heartbeat.look(this.#pulse(this.alive))
-        this.#lookAgain(clock.time, this.alive)
-      }
     }
     if (line.isDead) return
     if (this.#random() < world.peerChatter) {
@@ -197,6 +203,17 @@ export class Model implements Swept {
   }
 
   onSweep(now: number, alive: number): void {
+    const rest = restsUntil({
+      heardAt: this.#frameAt,
+      toldAt: this.#toldAt,
+      bytesUnseen: this.#bytesUnseen,
+      restsFor: this.#restsFor,
+    })
+    if (rest > alive) this.sweep.move(this, now + rest - alive)
+    else this.#look(now, alive)
+  }
+
+  #look(now: number, alive: number): void {
     const advice = this.#heartbeat.look(this.#pulse(alive))
     if (advice === 'suspect') {
       this.#read()
@@ -208,10 +225,8 @@ export class Model implements Swept {
       this.#heartbeat.pinged(alive, this.#random())
       this.#takenAtPing = this.#line.taken
     }
-    this.#lookAgain(now, alive)
-  }
-
-  #lookAgain(now: number, alive: number): void {
+    this.#bytesUnseen = 0
+    this.#restsFor = this.#heartbeat.restsFor
     this.sweep.move(this, now + Math.max(0, this.#heartbeat.nextLookAt() - alive))
   }
 

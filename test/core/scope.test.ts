@@ -217,6 +217,7 @@ class World implements Mortal, ScopeOwner {
   readonly shell = {
     clock: this.clock,
     sweep: new Sweep(this.clock),
+    transitions: new Sweep(this.clock),
     steps: new Steps(this.clock),
     registry: new Registry(),
     answersPings: true,

@@ -41,8 +41,15 @@ export class FakeClock implements Clock {
     return this.#entries.size
   }
 
-  /** Moves time on, timer by timer; after each, the loop polls its sockets as it would. */
+  /** How far apart the calls of each interval are that runs, in ms. */
+  get periods(): number[] {
+    return [...this.#entries].flatMap(({ every }) => every ?? [])
+  }
+
+  /** Moves time on, timer by timer; before that, and after each, the loop polls its sockets as it would. */
   async advance(delay: number): Promise<void> {
+    const isLate = (this.#next()?.at ?? Infinity) <= this.#now
+    if (!isLate) await turns()
     const until = this.#now + delay
     for (let next = this.#next(); next !== undefined && next.at <= until; next = this.#next()) {
       this.#now = Math.max(this.#now, next.at)
