@@ -6,13 +6,10 @@ import { Crowd } from '../harness/crowd.js'
 import type { Scenario, Size } from '../harness/scenario.js'
 import { Server } from '../harness/server.js'
 
-/**
- * As with idle connections, the timeout gives ours as many ticks in an interval as its defaults (83;
- * quick: 50).
- */
+/** As with idle connections, the timeout gives ours as many ticks in an interval as its defaults (25). */
 const SIZES = {
-  full: { count: 8_000, interval: 2_000, timeout: 240 },
-  quick: { count: 1_500, interval: 1_000, timeout: 200 },
+  full: { count: 8_000, interval: 2_000, timeout: 800 },
+  quick: { count: 1_500, interval: 1_000, timeout: 400 },
 }
 /**
  * Just so often that ours has nothing to ask (it does after 0.9 to 1.1 of an interval), and not more: the
@@ -22,7 +19,7 @@ const MESSAGES_A_ROUND = 4 / 3
 const BYTES = 64
 /** Intervals. */
 const WARM_UP = { full: 2.5, quick: 1 }
-const MEASURED = { full: 5, quick: 2 }
+const MEASURED = { full: 10, quick: 2 }
 /** ms. */
 const TICK = 5
 
@@ -37,13 +34,26 @@ const WITHOUT: Readonly<Record<string, string>> = {
   ours: 'ours, no keepalive',
 }
 
-/** One connection after another says something, each as often as the others, however late an echo is. */
-function chat(sockets: readonly Socket[], message: Buffer, period: number): NodeJS.Timeout {
+/**
+ * One connection after another says something, each as often as the others, however late an echo is. Both crowds say
+ * the same, and now the one first, now the other: whoever comes second finds the machine busy.
+ */
+function chat(
+  crowds: readonly (readonly Socket[])[],
+  message: Buffer,
+  period: number,
+): NodeJS.Timeout {
   const startedAt = performance.now()
+  let order = crowds
   let said = 0
   return setInterval(() => {
-    const due = ((performance.now() - startedAt) / period) * sockets.length
-    for (; said < due; said++) sockets[said % sockets.length]?.write(message)
+    order = order.toReversed()
+    const share = (performance.now() - startedAt) / period
+    const from = said
+    for (const sockets of order) {
+      said = Math.floor(share * sockets.length)
+      for (let next = from; next < said; next++) sockets[next % sockets.length]?.write(message)
+    }
   }, TICK)
 }
 
@@ -99,14 +109,14 @@ async function measureBoth(
   const other = await Crowd.open(twin, count)
   const message = server.dialect.message(BYTES)
   const period = interval / MESSAGES_A_ROUND
-  const talks = [crowd, other].map(({ sockets }) => chat(sockets, message, period))
+  const talk = chat([crowd.sockets, other.sockets], message, period)
   await pause(WARM_UP[size] * interval)
   const before = await stateOf(server, crowd)
   const otherBefore = await stateOf(twin, other)
   await pause(MEASURED[size] * interval)
   const { cpu, pings } = between(before, await stateOf(server, crowd))
   const without = between(otherBefore, await stateOf(twin, other))
-  for (const talk of talks) clearInterval(talk)
+  clearInterval(talk)
   crowd.leave()
   other.leave()
   return { [CPU]: cpu, [HEARTBEAT]: cpu - without.cpu, [PINGS]: pings }

@@ -57,7 +57,7 @@ class Mortal {
 
 /** What the README of ours promises, and what a timer that looks for pongs amounts to, in ms. */
 function boundOf(contestant: string, interval: number, timeout: number): number {
-  const tick = timeout / 10
+  const tick = Math.min(interval / 25, timeout / 10)
   return contestant === 'ours' ? interval * 1.1 + timeout + 2 * tick : 2 * interval
 }
 

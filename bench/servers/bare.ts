@@ -99,7 +99,7 @@ async function sweep(app: FastifyInstance, settings: Settings): ReturnType<Varia
 }
 
 /** In so many parts of an interval: as ours has departures of pings. */
-const PARTS = 20
+const PARTS = 25
 const PINGS_A_TURN = 64
 
 /**
