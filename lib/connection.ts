@@ -262,7 +262,7 @@ export class Connection
         return true
       case 'pong':
         this.#heard()
-        if (this.#keepalive?.pong(first as Buffer)) this.#noteByTheWay(this.#keepalive)
+        if (this.#keepalive?.pong(first as Buffer)) this.#noteAnswer(this.#keepalive)
         return true
       case 'error':
         this.#sawError(toError(first))
@@ -371,7 +371,7 @@ export class Connection
    * An answer was read: what a look takes is at hand, so the sweep need not come for it. But the limits of time
    * take what ws still parses for activity.
    */
-  #noteByTheWay(keepalive: Keepalive): void {
+  #noteAnswer(keepalive: Keepalive): void {
     if (this.#phase !== OPEN || this.#limits !== undefined) return
     const { clock, sweep } = this.shell
     const now = clock.now()

@@ -16,7 +16,7 @@ const LONGEST_TICK = 1_000
 /** So many members are looked at in one turn of the loop: with a ping to each about a millisecond of work. */
 const LOOKS_PER_TURN = 64
 
-/** The one recurring timer. A connection costs nothing until it is due. */
+/** One recurring timer for many, which runs as long as there are some. Who is not due costs nothing. */
 export class Sweep {
   readonly #clock: Clock
   /** Made for the first member: by then the tick is known. */

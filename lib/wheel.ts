@@ -1,4 +1,4 @@
-/** What is due at some time, or, at `Infinity`, never. All of it is set by the wheel alone, once it is on it. */
+/** What is due at some time, or, at `Infinity`, never. All of it is set by the wheel alone, once it is on it; that is one wheel for good. */
 export interface Due {
   dueAt: number
   /** Where it stands in the slot of its time, or {@link OFF}, or {@link ASIDE}. */

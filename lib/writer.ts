@@ -140,7 +140,7 @@ export class Writer implements Holder {
     if (socket.bufferedAmount + MOST_CONTROL <= this.#policy.highWaterMark) {
       WebSocket.prototype[kind].call(socket, data, mask, done)
       if (this.#isHolding) this.#holdNoMoreThanMost()
-      else this.#handedOver()
+      else this.#watchBacklog()
       return
     }
     this.letGo()
@@ -148,7 +148,7 @@ export class Writer implements Holder {
       this.#overflow(done)
     } else {
       WebSocket.prototype[kind].call(socket, data, mask, this.#telling(done))
-      this.#handedOver()
+      this.#watchBacklog()
       this.#unwritten++
     }
   }
@@ -158,7 +158,7 @@ export class Writer implements Holder {
     if (!this.#isHolding) return
     this.#isHolding = false
     this.#socket?.uncork()
-    this.#handedOver()
+    this.#watchBacklog()
   }
 
   turnOver(): void {
@@ -204,7 +204,7 @@ export class Writer implements Holder {
   }
 
   /** What the kernel does not take at once is looked after from the next tick on. */
-  #handedOver(): void {
+  #watchBacklog(): void {
     if (this.#hasBacklog) this.#sender.lookBy(0)
   }
 
@@ -266,12 +266,11 @@ export class Writer implements Holder {
   #write(data: Data, options: SendOptions, done: Callback | undefined): void {
     const sender = this.#sender
     WebSocket.prototype.send.call(sender.socket, data, options, done)
+    if (!this.#isHolding) this.#watchBacklog()
     this.#isFragmented = options.fin === false
-    if (!this.#isFragmented) {
-      sender.sent++
-      sender.toldAt = sender.shell.sweep.aliveAtTick
-    }
-    if (!this.#isHolding) this.#handedOver()
+    if (this.#isFragmented) return
+    sender.sent++
+    sender.toldAt = sender.shell.sweep.aliveAtTick
   }
 
   /** A callback that tells us too when its message has been written; mostly the same for all. */

@@ -301,7 +301,12 @@ test('pings leave a bounded number at a time, and all of a tick leave', async (t
 
 test('with the defaults open connections wake the process once a second, others while they open or close', async (t) => {
   const clock = new FakeClock()
-  const { peer, socket } = await connectOne(t, { clock })
+  let opening: number[] = []
+  const { peer, socket } = await connectOne(t, {
+    clock,
+    routes: (app) => app.addHook('onRequest', async () => void (opening = clock.periods)),
+  })
+  assert.deepEqual(opening, [300])
   assert.deepEqual(clock.periods, [1_000])
   peer.freeze()
   socket.close()

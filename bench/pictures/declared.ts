@@ -96,7 +96,7 @@ export const PICTURES: readonly Picture[] = [
     name: 'heartbeats',
     title: 'Heartbeats',
     subtitle:
-      'Of a connection and a round: of 10,000 that are idle, and as many that have traffic both ways',
+      'Of a connection and a round: of 10,000 that are idle, and of 8,000 that have traffic both ways',
     contestants: ['ours', 'sweep', 'timers'],
     columns: [
       values('idle-heartbeat', 'CPU a connection and round', 'CPU, idle'),

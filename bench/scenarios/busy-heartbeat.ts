@@ -12,7 +12,7 @@ const SIZES = {
   quick: { count: 1_500, interval: 1_000, timeout: 400 },
 }
 /**
- * Just so often that ours has nothing to ask (it does after 0.9 to 1.1 of an interval), and not more: the
+ * Just so often that ours has nothing to ask (it does after 0.9 of an interval at the earliest), and not more: the
  * CPU of the traffic drowns the heartbeat's.
  */
 const MESSAGES_A_ROUND = 4 / 3
@@ -40,6 +40,7 @@ const WITHOUT: Readonly<Record<string, string>> = {
  */
 function chat(
   crowds: readonly (readonly Socket[])[],
+  count: number,
   message: Buffer,
   period: number,
 ): NodeJS.Timeout {
@@ -48,12 +49,11 @@ function chat(
   let said = 0
   return setInterval(() => {
     order = order.toReversed()
-    const share = (performance.now() - startedAt) / period
-    const from = said
+    const due = Math.floor(((performance.now() - startedAt) / period) * count)
     for (const sockets of order) {
-      said = Math.floor(share * sockets.length)
-      for (let next = from; next < said; next++) sockets[next % sockets.length]?.write(message)
+      for (let next = said; next < due; next++) sockets[next % count]?.write(message)
     }
+    said = due
   }, TICK)
 }
 
@@ -109,7 +109,7 @@ async function measureBoth(
   const other = await Crowd.open(twin, count)
   const message = server.dialect.message(BYTES)
   const period = interval / MESSAGES_A_ROUND
-  const talk = chat([crowd.sockets, other.sockets], message, period)
+  const talk = chat([crowd.sockets, other.sockets], count, message, period)
   await pause(WARM_UP[size] * interval)
   const before = await stateOf(server, crowd)
   const otherBefore = await stateOf(twin, other)

@@ -166,7 +166,7 @@ export class Heartbeat {
     return Math.min(this.nextDueAt(), this.#seenAt + this.#longestPause())
   }
 
-  /** How long no look is needed where both sides talk, from the older of their last words; 0 where one is. */
+  /** How long no look is needed where both sides talk, from the older of their last words on; 0 where a look is needed. */
   get restsFor(): number {
     return this.#unanswered === 'none' && !this.#isTalkedTo ? this.#patience : 0
   }
