@@ -198,6 +198,10 @@ export class Connection
     return (this.#writer ??= new Writer(this, this.#route.settings.outbox))
   }
 
+  get bytesFramed(): number {
+    return this.#writer?.bytesFramed ?? 0
+  }
+
   get closed(): Promise<CloseInfo> {
     return this.#closed.promise
   }

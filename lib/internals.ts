@@ -13,7 +13,11 @@ interface WsInternals {
     readonly _loop?: boolean
     readonly _bufferedBytes?: number
   }
-  readonly _sender?: { readonly _queue?: ReadonlyArray<readonly unknown[]> }
+  readonly _sender?: {
+    readonly _state?: number
+    readonly _firstFragment?: boolean
+    readonly _queue?: ReadonlyArray<readonly unknown[]>
+  }
 }
 
 interface Transport {
@@ -44,6 +48,15 @@ export function isReading(socket: WebSocket): boolean {
 /** Whether there is more of what that read brought. */
 export function hasMoreRead(socket: WebSocket): boolean {
   return ((socket as WsInternals)._receiver?._bufferedBytes ?? 0) > 0
+}
+
+/**
+ * Whether ws would begin a message with what is sent now, and write it at once: it is not within a
+ * fragmented one, nor compressing, nor reading a `Blob`.
+ */
+export function isBetweenMessages(socket: WebSocket): boolean {
+  const sender = (socket as WsInternals)._sender
+  return sender?._state === 0 && sender._firstFragment === true
 }
 
 /** How many frames ws holds back because it compresses an earlier one. */

@@ -11,6 +11,7 @@ import { type Clock, systemClock } from './clock.js'
 import { DEPARTURES } from './core/heartbeat.js'
 import { Drain } from './drain.js'
 import { alreadyRegistered } from './errors.js'
+import { Frames } from './frames.js'
 import {
   checkPluginTimeout,
   type PluginSettings,
@@ -66,6 +67,7 @@ export function createPlugin(
       steps: new Steps(clock),
       registry: new Registry(),
       bursts: new Bursts(),
+      frames: new Frames(),
       refusals: new RefusalLog(clock),
       accept: (message, raw, head, accepted) => acceptUpgrade(app, [message, raw, head], accepted),
       answersPings: settings.websocket.autoPong !== false,

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Bursts } from './bursts.js'
 import type { Clock } from './clock.js'
+import type { Frames } from './frames.js'
 import type { RefusalLog } from './refusal-log.js'
 import type { Registry } from './registry.js'
 import type { Steps } from './steps.js'
@@ -18,6 +19,7 @@ export interface Shell {
   readonly steps: Steps
   readonly registry: Registry
   readonly bursts: Bursts
+  readonly frames: Frames
   readonly refusals: RefusalLog
   /** Completes a handshake without a handler. */
   readonly accept: (

@@ -12,7 +12,7 @@ import {
   wrapHandler,
 } from './event-target.js'
 import type { Reader } from './reader.js'
-import { NO_OPTIONS, type SendOptions, type Writer } from './writer.js'
+import { bufferedByWs, NO_OPTIONS, type SendOptions, type Writer } from './writer.js'
 
 type Callback = (error?: Error) => void
 /** @types/ws says that these always get an error; ws calls them without one where all went well. */
@@ -27,6 +27,8 @@ export interface SocketOwner {
   readonly scope: ConnectionScope
   readonly closed: Promise<CloseInfo>
   readonly latency: number | undefined
+  /** Bytes of messages that are framed and not with the raw stream yet. */
+  readonly bytesFramed: number
   readonly callbacks: Callbacks
   readonly reader: Reader
   readonly writer: Writer
@@ -151,9 +153,10 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
   override send(data: SendData, options: SendOptions, callback?: Callback): boolean
   override send(data: SendData, options?: SendOptions | Callback, callback?: Callback): boolean {
     if (typeof options === 'function') return this.send(data, NO_OPTIONS, options)
-    if (this.#attached) return this.#attached.writer.send(data, options ?? NO_OPTIONS, callback)
+    const given = isObject(options) ? options : NO_OPTIONS
+    if (this.#attached) return this.#attached.writer.send(data, given, callback)
     const isOpen = this.readyState === WebSocket.OPEN
-    super.send(data, options ?? NO_OPTIONS, callback)
+    super.send(data, given, callback)
     return isOpen
   }
 
@@ -224,6 +227,14 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
   }
 }
 
+function bufferedAmount(this: ConnectionSocket): number {
+  return bufferedByWs(this) + (ConnectionSocket.ownerOf(this)?.bytesFramed ?? 0)
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
 function socketOnRejection(this: ConnectionSocket, error: Error): void {
   const owner = ConnectionSocket.ownerOf(this)
   // Without an owner it is what it would have been: nobody's, and the end of the process.
@@ -233,6 +244,12 @@ function socketOnRejection(this: ConnectionSocket, error: Error): void {
 
 Object.defineProperty(ConnectionSocket.prototype, captureRejectionSymbol, {
   value: socketOnRejection,
+})
+// @types/ws declares a property, which no accessor of a class may override.
+Object.defineProperty(ConnectionSocket.prototype, 'bufferedAmount', {
+  configurable: true,
+  enumerable: true,
+  get: bufferedAmount,
 })
 defineHandlerAttributes(ConnectionSocket.prototype)
 defineListenerMethods(ConnectionSocket.prototype)

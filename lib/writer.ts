@@ -5,7 +5,14 @@ import type { Holder } from './bursts.js'
 import type { Callbacks } from './callbacks.js'
 import type { CloseCause } from './core/close-info.js'
 import { LONGEST_LOOK, OutboxAge, type OutboxPolicy } from './core/outbox.js'
-import { bytesHeld, bytesTaken, hasMoreRead, isReading, queuedFrames } from './internals.js'
+import {
+  bytesHeld,
+  bytesTaken,
+  hasMoreRead,
+  isBetweenMessages,
+  isReading,
+  queuedFrames,
+} from './internals.js'
 import { sizeAtMost, sizeOf } from './payload.js'
 import type { Shell } from './shell.js'
 import { afterNextPoll } from './sweep.js'
@@ -63,6 +70,9 @@ const LEAST_MESSAGES = 1024
 /** RFC 6455 §5.5. */
 const MOST_CONTROL = 125
 
+/** RFC 6455 §5.2. */
+const MOST_HEADER = 14
+
 /** What a frame has beside its message: a header (RFC 6455 §5.2), and what does not compress grows by. */
 const OVERHEAD = 128
 
@@ -90,8 +100,10 @@ export class Writer implements Holder {
   #unwritten = 0
   #isHolding = false
   #awaitsTurnEnd = false
-  /** `raw.writableLength` when the last cork was set. */
-  #lengthBefore = 0
+  /** Bytes that were sent since the last cork was set, or a few more. */
+  #held = 0
+  /** Whether the stream had handed over all that was sent before this message, or before this burst. */
+  #isTaken = false
   #isStuck = false
   #isFragmented = false
   readonly #waiters: Array<(hasRoom: boolean) => void> = []
@@ -109,17 +121,25 @@ export class Writer implements Holder {
     }
   }
 
+  /** Bytes of messages that are framed and not with the raw stream yet. */
+  get bytesFramed(): number {
+    const socket = this.#socket
+    return socket ? this.#sender.shell.frames.bytesOf(socket) : 0
+  }
+
   send(data: Data, options: SendOptions, callback: Callback | undefined): boolean {
     const sender = this.#sender
     const done = callback && sender.callbacks.guard(callback)
     if (!sender.isOpen) return this.#tellLate(done)
     const size = sizeAtMost(data) + OVERHEAD
     sender.bytesUnseen += size
-    const atMost = sender.socket.bufferedAmount + size
+    const waiting = bufferedByWs(sender.socket)
+    const atMost = waiting + this.bytesFramed + size
     if (this.#isStuck || atMost > this.#policy.highWaterMark || this.#isQueueLong) {
       return this.#sendAboveMark(data, options, done)
     }
-    if (this.#mayLeave()) this.#write(data, options, done)
+    if (!this.#isHolding) this.#isTaken = waiting === 0
+    if (this.#mayLeave()) this.#sendAtOnce(data, options, done)
     else this.#holdBack(data, options, done)
     return true
   }
@@ -138,8 +158,9 @@ export class Writer implements Holder {
     }
     this.#sender.bytesUnseen += MOST_CONTROL
     if (socket.bufferedAmount + MOST_CONTROL <= this.#policy.highWaterMark) {
+      this.#handOverFrames()
       WebSocket.prototype[kind].call(socket, data, mask, done)
-      if (this.#isHolding) this.#holdNoMoreThanMost()
+      if (this.#isHolding) this.#noteHeld(MOST_CONTROL + MOST_HEADER)
       else this.#watchBacklog()
       return
     }
@@ -157,6 +178,7 @@ export class Writer implements Holder {
   letGo(): void {
     if (!this.#isHolding) return
     this.#isHolding = false
+    this.#handOverFrames()
     this.#socket?.uncork()
     this.#watchBacklog()
   }
@@ -210,7 +232,7 @@ export class Writer implements Holder {
 
   /** Whether something waits that may become too old, with the stream or with ws, which compresses. */
   get #hasBacklog(): boolean {
-    return this.#age !== undefined && this.#sender.socket.bufferedAmount > 0
+    return this.#age !== undefined && bufferedByWs(this.#sender.socket) > 0
   }
 
   #looksStuck(alive: number): boolean {
@@ -232,7 +254,7 @@ export class Writer implements Holder {
     this.letGo()
     const bytes = sizeOf(data)
     if (this.#isFull(bytes)) {
-      return this.#overflow(done, options.fin !== false && !this.#isFragmented)
+      return this.#overflow(done, !isFragment(options) && !this.#isFragmented)
     }
     // node counts the UTF-16 units of text that waits; here its bytes have to be known. Where they are as
     // many, all who wait for the same text share it.
@@ -267,8 +289,12 @@ export class Writer implements Holder {
     const sender = this.#sender
     WebSocket.prototype.send.call(sender.socket, data, options, done)
     if (!this.#isHolding) this.#watchBacklog()
-    this.#isFragmented = options.fin === false
-    if (this.#isFragmented) return
+    this.#isFragmented = isFragment(options)
+    if (!this.#isFragmented) this.#noteSent()
+  }
+
+  #noteSent(): void {
+    const sender = this.#sender
     sender.sent++
     sender.toldAt = sender.shell.sweep.aliveAtTick
   }
@@ -304,26 +330,65 @@ export class Writer implements Holder {
     return true
   }
 
+  #sendAtOnce(data: Data, options: SendOptions, done: Callback | undefined): void {
+    if (done === undefined && this.#frame(data, options) > 0) {
+      this.#handOverFrames()
+      this.#noteSent()
+      this.#watchBacklog()
+    } else {
+      this.#write(data, options, done)
+    }
+  }
+
   /** It leaves at the end of the turn, with the others. */
   #holdBack(data: Data, options: SendOptions, done: Callback | undefined): void {
     this.#hold()
-    if (typeof data === 'string') this.#write(Buffer.from(data), asText(options), done)
-    else this.#write(data, options, done)
-    this.#holdNoMoreThanMost()
+    const framed = done === undefined ? this.#frame(data, options) : 0
+    if (framed > 0) {
+      this.#noteSent()
+      this.#noteHeld(framed)
+      return
+    }
+    this.#handOverFrames()
+    if (typeof data === 'string') {
+      const bytes = Buffer.from(data)
+      this.#write(bytes, asText(options), done)
+      this.#noteHeld(bytes.length + MOST_HEADER)
+    } else {
+      this.#write(data, options, done)
+      this.#noteHeld(sizeOf(data) + MOST_HEADER)
+    }
+  }
+
+  /** @returns how many bytes of this message are among the frames now; if none, it takes ws to send it */
+  #frame(data: Data, options: SendOptions): number {
+    const socket = this.#socket
+    // What comes after an end that the app has given to the stream itself is an error, as in ws.
+    if (socket === undefined || socket.writableEnded) return 0
+    // A small copy is a piece of a pool of node's: if it waited for the peer, it would keep all of that.
+    if (!this.#isTaken || this.#compresses) return 0
+    const sender = this.#sender
+    if (options.mask || isFragment(options) || !isBetweenMessages(sender.socket)) return 0
+    const isBinary = 'binary' in options ? options.binary : typeof data !== 'string'
+    return sender.shell.frames.add(socket, data, isBinary)
+  }
+
+  #handOverFrames(): void {
+    if (this.#socket !== undefined) this.#sender.shell.frames.handOver(this.#socket)
   }
 
   #hold(): void {
     const socket = this.#socket
     if (this.#isHolding || socket === undefined) return
     this.#isHolding = true
-    this.#lengthBefore = socket.writableLength
+    this.#held = 0
     socket.cork()
     this.#awaitTurnEnd()
   }
 
-  #holdNoMoreThanMost(): void {
-    const socket = this.#socket
-    if (socket && socket.writableLength - this.#lengthBefore > MOST_HELD) this.letGo()
+  #noteHeld(bytes: number): void {
+    this.#held += bytes
+    if (this.#held > MOST_HELD) this.letGo()
   }
 
   #awaitTurnEnd(): void {
@@ -383,11 +448,26 @@ export class Writer implements Holder {
   }
 }
 
+const { get: wsBufferedAmount } = Object.getOwnPropertyDescriptor(
+  WebSocket.prototype,
+  'bufferedAmount',
+) as { get: (this: WebSocket) => number }
+
+/** `bufferedAmount` as ws has it: what is with the raw stream, or with ws, which has to compress it. */
+export function bufferedByWs(socket: WebSocket): number {
+  return wsBufferedAmount.call(socket)
+}
+
 const AS_TEXT: SendOptions = Object.freeze({ binary: false })
 
 /** Options for the bytes of a text. */
 function asText(options: SendOptions): SendOptions {
   return options === NO_OPTIONS ? AS_TEXT : { binary: false, ...options }
+}
+
+/** Whether more of the same message follows, as ws takes it. */
+function isFragment(options: SendOptions): boolean {
+  return 'fin' in options && !options.fin
 }
 
 function falseInNextTurn(): Promise<boolean> {

@@ -13,6 +13,26 @@ const twoMessages = [
   closeFrame(4001, 'bye'),
 ]
 
+/** Lengths at which the header of a frame grows, or a message becomes too large to be framed by us. */
+const LENGTHS = [0, 1, 41, 42, 125, 126, 170, 171, 256, 512, 513, 1_000]
+const LARGE = [16_384, 65_535, 65_536]
+/** One to four bytes a character, and what is no character. */
+const CHARACTERS = ['x', 'é', '€', '😀', '\ud800']
+const texts = [
+  ...CHARACTERS.flatMap((each) => LENGTHS.map((length) => each.repeat(length).slice(0, length))),
+  ...LARGE.map((length) => 'x'.repeat(length)),
+  '\ud800 is first',
+  'is last: \ud800',
+  'the \udc00 is amid',
+  '\udc00\ud800 by two',
+]
+const binaries = [...LENGTHS, ...LARGE].flatMap((length) => {
+  const buffer = Buffer.from('0123456789'.repeat(7_001)).subarray(3, 3 + length)
+  const copy = new Uint8Array(buffer)
+  const wide = new Uint16Array(copy.buffer, 0, length >> 1)
+  return [buffer, copy, copy.buffer, wide, new DataView(copy.buffer)]
+})
+
 interface Script {
   /** What the app does with the socket; it notes all that it sees. */
   readonly app: (socket: WebSocket, note: (...seen: unknown[]) => void) => void
@@ -215,12 +235,54 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
       socket.pong('e', false, (error: Error | undefined) => note('e', error ?? 'well'))
     },
   },
+  'send, of texts of all lengths in one turn': {
+    app: (socket) => {
+      for (const text of texts) socket.send(text)
+    },
+  },
+  'send, of all kinds of bytes in one turn': {
+    app: (socket) => {
+      for (const data of binaries) socket.send(data)
+    },
+  },
+  'send, with all kinds of options, of all lengths in one turn': {
+    app: (socket) => {
+      const OPTIONS = [
+        ...[true, false, undefined].map((binary) => ({ binary })),
+        { compress: false },
+        { mask: false },
+        { fin: true },
+        { fin: false },
+        { binary: true },
+        { fin: undefined },
+        {},
+        null,
+        'utf8',
+      ]
+      for (const options of OPTIONS) {
+        for (const data of ['text', Buffer.from('bytes'), 42 as never, 'x'.repeat(1_000)]) {
+          socket.send(data, options as object)
+        }
+      }
+      socket.send('the end')
+    },
+  },
+  'send, between pings and pongs of one turn': {
+    app: (socket) => {
+      for (const text of texts) {
+        socket.send(text)
+        socket.ping(text.slice(0, 31))
+        socket.send(Buffer.from(text))
+        socket.pong(text.slice(0, 31))
+      }
+    },
+  },
 }
 
 const names = Object.keys(SCRIPTS)
 
 for (const name of names) {
-  test(`${name}: as in ws`, async (t) => {
+  test(`${name}: as in ws, and so are the bytes that the peer gets`, async (t) => {
     const script = SCRIPTS[name] as Script
     const bare = await playOnWs(t, script)
     assert.ok(bare.length > 0)
@@ -235,9 +297,7 @@ async function playOnWs(t: TestContext, script: Script): Promise<unknown[]> {
   const connection = once(server, 'connection')
   const seen: unknown[] = []
   server.on('connection', (socket) => begin(script, socket, seen))
-  const peer = await RawPeer.open((server.address() as AddressInfo).port)
-  const [socket] = (await connection) as [WebSocket]
-  return play(script, socket, peer, seen)
+  return play(script, (server.address() as AddressInfo).port, connection, seen)
 }
 
 async function playOnOurs(t: TestContext, script: Script): Promise<unknown[]> {
@@ -252,9 +312,7 @@ async function playOnOurs(t: TestContext, script: Script): Promise<unknown[]> {
       })
     },
   })
-  const peer = await RawPeer.open(portOf(app))
-  const [socket] = (await connected) as [WebSocket]
-  return play(script, socket, peer, seen)
+  return play(script, portOf(app), connected, seen)
 }
 
 function begin(script: Script, socket: WebSocket, seen: unknown[]): void {
@@ -266,13 +324,21 @@ function begin(script: Script, socket: WebSocket, seen: unknown[]): void {
 
 async function play(
   script: Script,
-  socket: WebSocket,
-  peer: RawPeer,
+  port: number,
+  connected: Promise<unknown[]>,
   seen: unknown[],
 ): Promise<unknown[]> {
+  const peer = await RawPeer.dial(port)
+  const chunks: Buffer[] = []
+  peer.socket.on('data', (chunk) => chunks.push(chunk))
+  await peer.answer()
+  const [socket] = (await connected) as [WebSocket]
   const closed = new Promise((resolve) => socket.on('close', resolve))
+  const ended = once(peer.socket, 'close')
   peer.send(...(script.wire ?? twoMessages))
   peer.finish()
   await closed
-  return seen
+  await ended
+  const wire = Buffer.concat(chunks)
+  return [...seen, wire.subarray(wire.indexOf('\r\n\r\n') + 4)]
 }

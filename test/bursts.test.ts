@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import * as fc from 'fast-check'
 import { WebSocket } from 'ws'
 import type { LifecycleSocket, RouteLifecycleOptions } from '../lib/index.js'
 import { openBusyPeer } from './support/busy-peer.js'
 import { FakeClock, turns } from './support/fake-clock.js'
-import { connectOver, type Line, rawOf, TCP, TLS, watchWrites } from './support/outbox.js'
-import { type Frame, OPCODE, RawPeer } from './support/raw-peer.js'
+import {
+  clog,
+  connectOver,
+  type Line,
+  MORE_THAN_A_KERNEL_HOLDS,
+  rawOf,
+  TCP,
+  TLS,
+  watchWrites,
+} from './support/outbox.js'
+import { DEFLATE, type Frame, OPCODE, RawPeer } from './support/raw-peer.js'
 import { connectOne, serveOne } from './support/server.js'
 
 const { closeFrame, frame } = RawPeer
@@ -178,27 +188,131 @@ for (const line of LINES) {
   }
 }
 
-test('no more than 16 KiB are held back', async (t) => {
+for (const [what, sizes] of Object.entries({
+  small: [100],
+  larger: [1_000],
+  mixed: [100, 1_000],
+})) {
+  test(`of ${what} messages no more than 16 KiB are held back`, async (t) => {
+    const { peer, socket } = await connectOne(t)
+    const writes = watchWrites(socket)
+    const sent: string[] = []
+    for (let bytes = 0; bytes < 195 * KiB; bytes += sent.at(-1)?.length ?? 0) {
+      sent.push(String(sent.length).padEnd(sizes[sent.length % sizes.length] ?? 0))
+      socket.send(sent.at(-1) ?? '')
+      assert.ok(socket.bufferedAmount <= 16 * KiB, `${socket.bufferedAmount}`)
+    }
+    const inTurn = writes.length
+    assert.ok(inTurn >= 12 && inTurn <= 14, `${inTurn} writes`)
+    await turns(1)
+    assert.equal(writes.length, inTurn + 1)
+    for (const bytes of writes) assert.ok(bytes <= 17 * KiB, `${bytes}`)
+    // One that is larger by itself is not held at all.
+    socket.send('x')
+    socket.send(Buffer.alloc(20 * KiB))
+    assert.equal(socket.bufferedAmount, 0)
+    assert.deepEqual(await take(peer, sent.length), sent)
+  })
+}
+
+test('what is held back is counted as buffered, as it would be with the stream', async (t) => {
   const { peer, socket } = await connectOne(t)
-  const writes = watchWrites(socket)
-  const raw = rawOf(socket)
-  for (let i = 0; i < 200; i++) {
-    socket.send(String(i).padEnd(1_000))
-    assert.ok(raw.writableLength <= 16 * KiB, `${raw.writableLength}`)
-  }
-  const inTurn = writes.length
-  assert.ok(inTurn >= 11 && inTurn <= 13, `${inTurn} writes`)
+  await turns(3)
+  const header = 2
+  socket.send('first')
+  assert.equal(socket.bufferedAmount, 0)
+  socket.send('text')
+  assert.equal(socket.bufferedAmount, header + 4)
+  socket.send(Buffer.from('bytes'))
+  assert.equal(socket.bufferedAmount, header + 4 + header + 5)
+  socket.send('with a callback', () => {})
+  assert.equal(socket.bufferedAmount, header + 4 + header + 5 + header + 15)
   await turns(1)
-  assert.equal(writes.length, inTurn + 1)
-  for (const bytes of writes) assert.ok(bytes <= 17 * KiB, `${bytes}`)
-  // One that is larger by itself is not held at all.
-  socket.send('x')
-  socket.send(Buffer.alloc(20 * KiB))
-  assert.equal(raw.writableLength, 0)
-  assert.deepEqual(
-    (await take(peer, 200)).map((each) => each.trimEnd()),
-    numbers(200),
+  assert.equal(socket.bufferedAmount, 0)
+  assert.deepEqual(await take(peer, 4), ['first', 'text', 'bytes', 'with a callback'])
+})
+
+test('connections that send by turns, in one turn of the loop, get what is theirs, in order', async (t) => {
+  const { port, nextSocket } = await serveOne(t)
+  const peers: RawPeer[] = []
+  const sockets: LifecycleSocket[] = []
+  for (let i = 0; i < 3; i++) {
+    peers.push(await RawPeer.open(port))
+    sockets.push(await nextSocket())
+  }
+  const message = fc.record({
+    to: fc.nat({ max: 2 }),
+    text: fc.string({ unit: 'binary', maxLength: 700 }),
+    isBinary: fc.boolean(),
+  })
+  const turn = fc.array(message, { maxLength: 100 })
+  await fc.assert(
+    fc.asyncProperty(turn, async (messages) => {
+      const expected: string[][] = [[], [], []]
+      for (const { to, text, isBinary } of messages) {
+        sockets[to]?.send(isBinary ? Buffer.from(text) : text)
+        expected[to]?.push(text)
+      }
+      for (const [i, texts] of expected.entries()) {
+        assert.deepEqual(await take(peers[i] as RawPeer, texts.length), texts)
+      }
+    }),
   )
+})
+
+test('a message that is to be masked is masked behind others, too', async (t) => {
+  const { port, nextSocket } = await serveOne(t)
+  const peer = await RawPeer.open(port)
+  const socket = await nextSocket()
+  const got = once(peer.socket, 'data')
+  for (const text of ['a', 'b']) socket.send(text)
+  socket.send('c', { mask: true })
+  socket.send('d')
+  const chunks = [((await got) as [Buffer])[0]]
+  peer.socket.on('data', (chunk) => chunks.push(chunk))
+  const wire = (): Buffer => Buffer.concat(chunks)
+  while (wire().length < 3 + 3 + 7 + 3) await once(peer.socket, 'data')
+  assert.deepEqual(
+    [1, 4, 7, 14].map((at) => wire()[at]),
+    [1, 1, 0x81, 1],
+  )
+})
+
+test('where messages are compressed, those of a burst are, too', async (t) => {
+  const { port, nextSocket } = await serveOne(t, {
+    options: { websocket: { perMessageDeflate: true } },
+  })
+  const peer = await RawPeer.open(port, '/', DEFLATE)
+  const socket = await nextSocket()
+  for (let i = 0; i < 20; i++) socket.send('x'.repeat(100))
+  for (let i = 0; i < 20; i++) assert.equal((await peer.next())?.opcode, OPCODE.text)
+  socket.terminate()
+  const { bytesSent } = await socket.closed
+  assert.ok(bytesSent < 20 * 50, `${bytesSent}`)
+})
+
+test('where an app ends the stream beneath a burst, what was held back is lost, and harms nobody', async (t) => {
+  const { port, nextSocket } = await serveOne(t)
+  const peers = [await RawPeer.open(port)]
+  const ended = await nextSocket()
+  peers.push(await RawPeer.open(port))
+  const destroyed = await nextSocket()
+  peers.push(await RawPeer.open(port))
+  const socket = await nextSocket()
+  await turns(3)
+  numbers(5).forEach((i) => ended.send(i))
+  rawOf(ended).end()
+  numbers(5).forEach((i) => destroyed.send(i))
+  rawOf(destroyed).destroy()
+  numbers(5).forEach((i) => socket.send(i))
+  for (const [i, count] of [1, 1, 5].entries()) {
+    assert.deepEqual(await take(peers[i] as RawPeer, count), numbers(count))
+  }
+  assert.equal(ended.bufferedAmount, 0)
+  peers[0]?.finish()
+  assert.equal((await ended.closed).cause, 'connection-lost')
+  assert.equal((await destroyed.closed).cause, 'connection-lost')
+  assert.equal(socket.readyState, WebSocket.OPEN)
 })
 
 interface Last {
@@ -222,12 +336,12 @@ for (const { how, end, code } of LASTS) {
     const { peer, socket } = await connectOne(t)
     const raw = rawOf(socket)
     let heldAtAbort = -1
-    socket.scope.signal.addEventListener('abort', () => (heldAtAbort = raw.writableLength))
+    socket.scope.signal.addEventListener('abort', () => (heldAtAbort = socket.bufferedAmount))
     numbers(20).forEach((i) => socket.send(i))
-    assert.ok(raw.writableCorked > 0 && raw.writableLength > 0)
+    assert.ok(raw.writableCorked > 0 && socket.bufferedAmount > 0)
     end(socket, peer)
     assert.equal(raw.writableCorked, 0)
-    assert.equal(raw.writableLength, 0)
+    assert.equal(socket.bufferedAmount, 0)
     await Promise.resolve()
     await Promise.resolve()
     assert.equal(heldAtAbort, 0)
@@ -328,22 +442,48 @@ for (const line of LINES) {
   })
 }
 
-test('the one answer to a message is written without a callback, as on bare ws', async (t) => {
-  const { peer } = await connectOne(t, {
+test('the one answer to a message is one write, without a callback', async (t) => {
+  const { peer, socket } = await connectOne(t, {
     handler: (socket) => {
       socket.on('message', (data) => void socket.send(data as Buffer))
     },
   })
   await turns(1)
-  const sends = t.mock.method(WebSocket.prototype, 'send').mock
+  const writes = t.mock.method(rawOf(socket), 'write').mock
   for (const text of numbers(3)) {
     peer.send(frame(OPCODE.text, text))
     assert.deepEqual(await take(peer, 1), [text])
   }
   assert.deepEqual(
-    sends.calls.map((call) => Reflect.get(call.arguments, 2) as unknown),
-    [undefined, undefined, undefined],
+    writes.calls.map(({ arguments: [, ...others] }) => others),
+    [[], [], []],
   )
+})
+
+test('what is sent after an app has ended the stream itself ends the connection, as in ws', async (t) => {
+  const { socket } = await connectOne(t)
+  await turns(3)
+  rawOf(socket).end()
+  socket.send('late')
+  assert.equal((await socket.closed).cause, 'connection-reset')
+})
+
+test('behind what the peer has not taken yet, messages are handed over as they are, without a copy', async (t) => {
+  const bytes = 2 * MORE_THAN_A_KERNEL_HOLDS
+  const { peer, socket } = await connectOne(t, {
+    route: { outbox: { highWaterMark: bytes, maxBytes: bytes } },
+  })
+  peer.freeze()
+  await turns(3)
+  const sends = t.mock.method(WebSocket.prototype, 'send').mock
+  for (const text of numbers(3)) socket.send(text)
+  assert.equal(sends.callCount(), 0)
+  await clog(socket)
+  sends.resetCalls()
+  for (const text of numbers(3)) socket.send(Buffer.from(text))
+  await turns(3)
+  assert.equal(sends.callCount(), 3)
+  socket.terminate()
 })
 
 test('a loop over drained() sends bursts as well', async (t) => {

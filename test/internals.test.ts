@@ -15,6 +15,7 @@ import {
   bytesHeld,
   bytesTaken,
   hasMoreRead,
+  isBetweenMessages,
   isCloseFrameReceived,
   isParsing,
   isQueued,
@@ -225,6 +226,28 @@ test('so is our close frame', async (t) => {
   assert.equal(queuedFrames(server), 0)
 })
 
+test('ws is between messages but for fragments, compression and a Blob that is being read', async (t) => {
+  const { server, client } = await openPair(t, false)
+  assert.equal(isBetweenMessages(server), true)
+  server.send('one part', { fin: false })
+  assert.equal(isBetweenMessages(server), false)
+  server.send('the other')
+  assert.equal(isBetweenMessages(server), true)
+  const got = once(client, 'message')
+  await got
+  const bytes = once(client, 'message')
+  server.send(new Blob([]) as never)
+  assert.equal(isBetweenMessages(server), false)
+  await bytes
+  assert.equal(isBetweenMessages(server), true)
+  const compressing = await openPair(t, true)
+  const text = once(compressing.client, 'message')
+  compressing.server.send('x'.repeat(1_000_000))
+  assert.equal(isBetweenMessages(compressing.server), false)
+  await text
+  assert.equal(isBetweenMessages(compressing.server), true)
+})
+
 test('without compression nothing is queued', async (t) => {
   const { server } = await openPair(t, false)
   const payload = Buffer.from('ping')
@@ -287,6 +310,7 @@ test('of a socket that keeps its internals to itself, or has none yet, nothing i
     assert.equal(isParsing(socket), false)
     assert.equal(isReading(socket), false)
     assert.equal(hasMoreRead(socket), false)
+    assert.equal(isBetweenMessages(socket), false)
     assert.equal(queuedFrames(socket), 0)
     assert.equal(isQueued(socket, payload), false)
   }

@@ -7,6 +7,7 @@ import { type Mortal, runRelease, runReleases } from '../../lib/ending.js'
 import { RefusalLog } from '../../lib/refusal-log.js'
 import { Registry } from '../../lib/registry.js'
 import { Bursts } from '../../lib/bursts.js'
+import { Frames } from '../../lib/frames.js'
 import { Steps } from '../../lib/steps.js'
 import { Sweep } from '../../lib/sweep.js'
 import { FakeClock, turns } from '../support/fake-clock.js'
@@ -222,6 +223,7 @@ class World implements Mortal, ScopeOwner {
     registry: new Registry(),
     answersPings: true,
     bursts: new Bursts(),
+    frames: new Frames(),
     refusals: new RefusalLog(this.clock),
     accept: () => assert.fail('no upgrade here'),
     maxPayload: Infinity,

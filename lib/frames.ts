@@ -1,0 +1,77 @@
+import type { Socket } from 'node:net'
+
+/** A longer message is cheaper to hand over than to copy; in bytes, or units of UTF-16. */
+const MOST_COPIED = 512
+
+/** What a turn holds back at most, and the message that is too much. */
+const ROOM = 18 * 1024
+
+/** RFC 6455 §5.2: the only frame of a message, and what says that the length is in the next two bytes. */
+const WHOLE_TEXT = 0x81
+const WHOLE_BINARY = 0x82
+const LENGTH_FOLLOWS = 126
+const SHORT_HEADER = 2
+const LONG_HEADER = 4
+
+/**
+ * Small messages of a connection, framed one behind the other: together they are one write to its stream,
+ * where ws makes two of each. All connections of a server share the room. Whoever needs it has it to
+ * itself: what is there of another is handed to that one's stream.
+ */
+export class Frames {
+  readonly #bytes = Buffer.allocUnsafeSlow(ROOM)
+  #length = 0
+  /** Whose frames are there. */
+  #socket: Socket | undefined
+
+  /** How many bytes are there of a connection. */
+  bytesOf(socket: Socket): number {
+    return this.#socket === socket ? this.#length : 0
+  }
+
+  /**
+   * @returns how many bytes were added; 0 if the message is too long, or nothing that can be copied, or if there
+   * is no room for it
+   */
+  add(socket: Socket, data: unknown, isBinary: boolean): number {
+    const isText = typeof data === 'string'
+    if (!(isText || data instanceof Uint8Array) || data.length > MOST_COPIED) return 0
+    const length = isText ? Buffer.byteLength(data) : data.length
+    const header = length < LENGTH_FOLLOWS ? SHORT_HEADER : LONG_HEADER
+    const start = this.bytesOf(socket)
+    if (start + header + length > ROOM) return 0
+    if (this.#socket !== socket) this.#begin(socket)
+    const bytes = this.#bytes
+    // What was written is what counts: behind it are bytes of others.
+    let written = length
+    if (isText) written = bytes.write(data, start + header)
+    else bytes.set(data, start + header)
+    bytes[start] = isBinary ? WHOLE_BINARY : WHOLE_TEXT
+    if (header === SHORT_HEADER) {
+      bytes[start + 1] = written
+    } else {
+      bytes[start + 1] = LENGTH_FOLLOWS
+      bytes.writeUInt16BE(written, start + 2)
+    }
+    this.#length = start + header + written
+    return header + written
+  }
+
+  /** Hands what is there of a connection to its stream. */
+  handOver(socket: Socket): void {
+    if (this.#socket === socket) this.#empty(socket)
+  }
+
+  #begin(socket: Socket): void {
+    if (this.#socket !== undefined) this.#empty(this.#socket)
+    this.#socket = socket
+  }
+
+  #empty(socket: Socket): void {
+    const frames = Buffer.from(this.#bytes.subarray(0, this.#length))
+    this.#length = 0
+    this.#socket = undefined
+    // Where an app has ended the stream itself, a write would turn that end into an error.
+    if (socket.writable) socket.write(frames)
+  }
+}
