@@ -27,12 +27,10 @@ export async function runRounds(
   const entrants = scenario.entrants.filter(({ name }) => contestants.has(name))
   const taken: Round[] = []
   for (let round = 0; round < rounds; round++) {
-    const measurements = new Map<string, Values>()
-    for (const { name } of inTurn(entrants, round)) {
-      const contestant = contestants.get(name)
-      if (contestant) measurements.set(name, await measured(scenario, contestant, size))
-    }
-    taken.push(measurements)
+    const names = inTurn(entrants, round).map(({ name }) => name)
+    const turns = names.flatMap((name) => contestants.get(name) ?? [])
+    const values = await measured(scenario, turns, size)
+    taken.push(new Map(turns.map(({ name }, i) => [name, values[i] ?? {}])))
   }
   return entrants.flatMap((entrant) =>
     scenario.figures.map(({ name: figure, unit, better }): Result => {
@@ -62,15 +60,33 @@ export function inTurn<T>(entrants: readonly T[], round: number): readonly T[] {
   return round % 2 === 0 ? turned : turned.toReversed()
 }
 
-async function measured(scenario: Scenario, contestant: Contestant, size: Size): Promise<Values> {
-  const { settings } = scenario
-  const server = await Server.start(
-    contestant,
-    typeof settings === 'function' ? settings(size) : settings,
-  )
+/** @returns the values of each contestant */
+async function measured(
+  scenario: Scenario,
+  contestants: readonly Contestant[],
+  size: Size,
+): Promise<readonly Values[]> {
+  const { settings: given } = scenario
+  const settings = typeof given === 'function' ? given(size) : given
+  const servers: Server[] = []
+  const start = async (contestant: Contestant): Promise<Server> => {
+    const server = await Server.start(contestant, settings)
+    servers.push(server)
+    return server
+  }
   try {
-    return await scenario.measure(server, size)
+    if ('measureInTurn' in scenario) {
+      for (const contestant of contestants) await start(contestant)
+      return await scenario.measureInTurn(servers, size)
+    }
+    const values: Values[] = []
+    for (const contestant of contestants) {
+      const server = await start(contestant)
+      values.push(await scenario.measure(server, size))
+      await server.stop()
+    }
+    return values
   } finally {
-    await server.stop()
+    for (const server of servers) await server.stop()
   }
 }

@@ -34,7 +34,7 @@ export type Values = Readonly<Record<string, number>>
 /** What each contestant has measured. */
 export type Round = ReadonlyMap<string, Values>
 
-export interface Scenario {
+interface Declared {
   readonly name: string
   /** A sentence for the table. */
   readonly title: string
@@ -43,6 +43,16 @@ export interface Scenario {
   readonly targets: readonly Target[]
   /** What the servers are started with. */
   readonly settings?: Settings | ((size: Size) => Settings)
+}
+
+export interface OneByOne extends Declared {
   /** Measures a fresh process; a value for each figure, `NaN` where a contestant has none. */
   measure(server: Server, size: Size): Promise<Values>
 }
+
+export interface InTurn extends Declared {
+  /** Measures the fresh processes of all contestants, each many times; the values of each server. */
+  measureInTurn(servers: readonly Server[], size: Size): Promise<readonly Values[]>
+}
+
+export type Scenario = OneByOne | InTurn

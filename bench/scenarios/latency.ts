@@ -1,15 +1,18 @@
 /** How long an echo takes at half load, when clients send without waiting for each other. */
 import type { Socket } from 'node:net'
 import { onFastify } from '../harness/contestants.js'
+import { Chatter } from '../harness/chatter.js'
 import { end, open } from '../harness/peers.js'
 import { sequence } from '../harness/random.js'
 import type { Scenario, Size } from '../harness/scenario.js'
 import { Server } from '../harness/server.js'
 import { spread } from '../harness/spread.js'
-import { echo } from './echo.js'
 
 const CONNECTIONS = 64
 const BYTES = 64
+
+/** ms. */
+const FULL_LOAD = { full: 700, quick: 350 }
 
 /** s. */
 const SLICE = 0.25
@@ -37,10 +40,16 @@ let halfLoad: Promise<number> | undefined
 async function findHalfLoad(size: Size): Promise<number> {
   const server = await Server.start(onFastify('bare'))
   try {
-    const load = { connections: CONNECTIONS, bytes: BYTES, inFlight: 1 }
-    await echo(server, load, size)
-    const { rate } = await echo(server, load, size)
-    return rate / 2
+    const chatter = await Chatter.open(server, {
+      connections: CONNECTIONS,
+      bytes: BYTES,
+      inFlight: 1,
+    })
+    await chatter.talk(FULL_LOAD[size])
+    chatter.forget()
+    await chatter.talk(FULL_LOAD[size])
+    await chatter.end()
+    return chatter.rate / 2
   } finally {
     await server.stop()
   }
