@@ -286,8 +286,8 @@ export class Writer implements Holder {
   }
 
   #write(data: Data, options: SendOptions, done: Callback | undefined): void {
-    const sender = this.#sender
-    WebSocket.prototype.send.call(sender.socket, data, options, done)
+    this.#handOverFrames()
+    WebSocket.prototype.send.call(this.#sender.socket, data, options, done)
     if (!this.#isHolding) this.#watchBacklog()
     this.#isFragmented = isFragment(options)
     if (!this.#isFragmented) this.#noteSent()
@@ -331,26 +331,21 @@ export class Writer implements Holder {
   }
 
   #sendAtOnce(data: Data, options: SendOptions, done: Callback | undefined): void {
-    if (done === undefined && this.#frame(data, options) > 0) {
-      this.#handOverFrames()
-      this.#noteSent()
-      this.#watchBacklog()
-    } else {
+    if (this.#frame(data, options, done) === 0) {
       this.#write(data, options, done)
+    } else {
+      this.#handOverFrames()
+      this.#watchBacklog()
     }
   }
 
   /** It leaves at the end of the turn, with the others. */
   #holdBack(data: Data, options: SendOptions, done: Callback | undefined): void {
     this.#hold()
-    const framed = done === undefined ? this.#frame(data, options) : 0
+    const framed = this.#frame(data, options, done)
     if (framed > 0) {
-      this.#noteSent()
       this.#noteHeld(framed)
-      return
-    }
-    this.#handOverFrames()
-    if (typeof data === 'string') {
+    } else if (typeof data === 'string') {
       const bytes = Buffer.from(data)
       this.#write(bytes, asText(options), done)
       this.#noteHeld(bytes.length + MOST_HEADER)
@@ -361,16 +356,19 @@ export class Writer implements Holder {
   }
 
   /** @returns how many bytes of this message are among the frames now; if none, it takes ws to send it */
-  #frame(data: Data, options: SendOptions): number {
+  #frame(data: Data, options: SendOptions, done: Callback | undefined): number {
     const socket = this.#socket
+    if (socket === undefined || done !== undefined) return 0
     // What comes after an end that the app has given to the stream itself is an error, as in ws.
-    if (socket === undefined || socket.writableEnded) return 0
+    if (socket.writableEnded) return 0
     // A small copy is a piece of a pool of node's: if it waited for the peer, it would keep all of that.
     if (!this.#isTaken || this.#compresses) return 0
     const sender = this.#sender
     if (options.mask || isFragment(options) || !isBetweenMessages(sender.socket)) return 0
     const isBinary = 'binary' in options ? options.binary : typeof data !== 'string'
-    return sender.shell.frames.add(socket, data, isBinary)
+    const framed = sender.shell.frames.add(socket, data, isBinary)
+    if (framed > 0) this.#noteSent()
+    return framed
   }
 
   #handOverFrames(): void {

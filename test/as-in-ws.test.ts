@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
@@ -266,6 +266,18 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
       }
       socket.send('the end')
     },
+  },
+  'send, after the app has ended the stream itself': {
+    app: (socket, note) => {
+      socket.on('message', () => {
+        socket.send('before')
+        const stream = Reflect.get(socket, '_socket') as Socket
+        stream.end()
+        socket.send('after', (error) => note(error?.message))
+        socket.send('after')
+      })
+    },
+    wire: [frame(OPCODE.text, 'one')],
   },
   'send, between pings and pongs of one turn': {
     app: (socket) => {

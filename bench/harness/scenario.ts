@@ -45,12 +45,12 @@ interface Declared {
   readonly settings?: Settings | ((size: Size) => Settings)
 }
 
-export interface OneByOne extends Declared {
+interface OneByOne extends Declared {
   /** Measures a fresh process; a value for each figure, `NaN` where a contestant has none. */
   measure(server: Server, size: Size): Promise<Values>
 }
 
-export interface InTurn extends Declared {
+interface InTurn extends Declared {
   /** Measures the fresh processes of all contestants, each many times; the values of each server. */
   measureInTurn(servers: readonly Server[], size: Size): Promise<readonly Values[]>
 }

@@ -123,11 +123,7 @@ export const echoes: Scenario = scenario(
     { name: 'gorilla', against: 'bare' },
   ],
   [...loads(64, 64), ...loads(64, 4096)],
-  targets(64).concat(
-    loads(64, 4096)
-      .slice(0, 1)
-      .map((one) => atLeast('ours', one, 0.98, 0.6)),
-  ),
+  [...targets(64), atLeast('ours', { connections: 64, bytes: 4096, inFlight: 1 }, 0.98, 0.6)],
 )
 
 export const echoesOfFewAndMany: Scenario = scenario(

@@ -1,7 +1,7 @@
 /** How long an echo takes at half load, when clients send without waiting for each other. */
 import type { Socket } from 'node:net'
-import { onFastify } from '../harness/contestants.js'
 import { Chatter } from '../harness/chatter.js'
+import { onFastify } from '../harness/contestants.js'
 import { end, open } from '../harness/peers.js'
 import { sequence } from '../harness/random.js'
 import type { Scenario, Size } from '../harness/scenario.js'
