@@ -127,9 +127,12 @@ export interface OutboxOptions {
   highWaterMark?: number
   /**
    * So many bytes may wait, the message about to be sent included; where nothing waits, a message of
-   * any size may be sent. What would go over it meets `overflow`. As long as the kernel takes more, what
-   * waits for our own encryption or compression may be 4 MiB more: that is not the reader's fault. Of tiny
-   * messages no more than one for each 64 bytes may wait above `highWaterMark` (1024 at least).
+   * any size may be sent. What would go over it meets `overflow`. What node keeps of each message that waits
+   * is counted too, from the 257th on: about 450 bytes, or 1,150 where it waits to be compressed.
+   *
+   * As long as the kernel takes more, no reader is too slow: what one turn of the event loop sends then waits for our
+   * own encryption or compression, and may be 4 MiB more. Above that the connection ends with `handler-error`
+   * (`FST_ERR_WSL_OUTBOX_FULL`). With `overflow: 'drop'` what waits to be compressed has no such allowance.
    * @default 1_048_576
    */
   maxBytes?: number
@@ -410,7 +413,7 @@ export interface LifecycleStats {
   /**
    * Messages that were received and not handled, because the drain had begun, nobody listened, or
    * the connection ended too early; and those (and pings and pongs of the app)
-   * that `outbox.overflow: 'drop'` did not send.
+   * that `outbox.overflow: 'drop'` did not send, or that still waited to be compressed when the peer closed.
    */
   dropped: number
 }

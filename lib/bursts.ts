@@ -1,3 +1,5 @@
+import { startForAll } from './context.js'
+
 /** Who holds back what was sent until the turn of the loop is over. */
 export interface Holder {
   turnOver(): void
@@ -11,6 +13,7 @@ export class Bursts {
   #isEnding = false
   #lingers = false
   readonly #holders: Holder[] = []
+  readonly #tick = (): void => process.nextTick(turnOnEnd, this)
 
   /** The number of this turn, which is never that of another. */
   thisTurn(): number {
@@ -34,7 +37,7 @@ export class Bursts {
     if (this.#lingers) {
       this.#lingers = false
       // Ticks come before promises; of these all, and what follows from them, before the next tick.
-      void SETTLED.then(() => process.nextTick(turnOnEnd, this))
+      void SETTLED.then(this.#tick)
       return
     }
     this.#isEnding = false
@@ -46,7 +49,7 @@ export class Bursts {
   #beginEnd(): void {
     if (this.#isEnding) return
     this.#isEnding = true
-    process.nextTick(turnOnEnd, this)
+    startForAll(this.#tick)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { LifecycleSocket } from './api.js'
+import { bindCallback } from './context.js'
 import type { CloseInfo } from './core/close-info.js'
 import type { ReleaseScope } from './core/scope.js'
 import { type Mortal, runStep, tell } from './ending.js'
@@ -65,13 +66,13 @@ export class Callbacks {
 
   /** Wraps a callback that would be called where a throw ends the process. */
   guard(callback: (error?: Error) => unknown): (error?: Error) => void {
-    return (error) => {
+    return bindCallback((error) => {
       try {
         this.watch(callback(error), 'callback')
       } catch (thrown) {
         this.fail(thrown, 'callback')
       }
-    }
+    })
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
 import { Callbacks, type Host } from './callbacks.js'
+import { RequestContext } from './context.js'
 import { isSendableCode, toReason } from './core/close-codes.js'
 import { CloseDeadline } from './core/close-deadline.js'
 import { type CloseCause, type CloseInfo, closeLogLevel } from './core/close-info.js'
@@ -19,6 +20,7 @@ import { makeController } from './controller.js'
 import { runRelease, runReleases, runStep, tell } from './ending.js'
 import { ConnectionClosedError, toError } from './errors.js'
 import {
+  abandonReceiver,
   bytesTaken,
   isCloseFrameReceived,
   isParsing,
@@ -110,6 +112,7 @@ export class Connection
   readonly socket: ConnectionSocket
   readonly request: FastifyRequest
   readonly raw: Duplex
+  readonly context: RequestContext = new RequestContext()
   readonly callbacks: Callbacks
   readonly #route: Route
   readonly #slots: Slots | undefined
@@ -136,6 +139,9 @@ export class Connection
   /** Whether ws has answered the peer's close frame. */
   #hasConcluded = false
   #dropsMessages = false
+  /** Whether we have destroyed the stream. */
+  #isCutOff = false
+  #hasStreamClosed = false
 
   constructor(shell: Shell, socket: ConnectionSocket, handover: Handover) {
     const { raw, request, route, scope } = handover
@@ -231,6 +237,7 @@ export class Connection
       this.#record.trustOwnClose()
       WebSocket.prototype.close.call(this.socket)
     } else if (isAnswer) {
+      this.#writer?.dropUnprepared()
       this.end('client-close', code, text)
     } else {
       this.#record.noteOwnClose()
@@ -245,6 +252,7 @@ export class Connection
     this.letGo()
     WebSocket.prototype.terminate.call(this.socket)
     this.#leaveOpen()
+    this.#cutOff()
   }
 
   expireAt(when: Date | number): void {
@@ -298,6 +306,20 @@ export class Connection
     this.#leaveOpen()
     // A stream that is no socket has nobody who destroys it when both sides are done (injectWS).
     if (!(this.raw instanceof Socket)) setImmediate(() => this.raw.destroy())
+  }
+
+  /**
+   * As a rule ws ends now. Where it still inflates what came before, it is not waited for, but for a peer that said
+   * with a FIN that it was done: what that one sent before is read, until the deadline.
+   */
+  rawClosed(): void {
+    const { raw, socket } = this
+    this.#hasStreamClosed = true
+    if (!isParsing(socket)) return
+    const saysItsLast = raw.readableEnded && !raw.errored && !this.#isCutOff
+    if (saysItsLast) return
+    this.shell.registry.dropped(1)
+    abandonReceiver(socket)
   }
 
   // What the plugin does.
@@ -398,6 +420,10 @@ export class Connection
 
   makeController(): AbortController {
     return makeController()
+  }
+
+  abortSignal(controller: AbortController, reason: Error): void {
+    this.context.enter(() => controller.abort(reason), undefined)
   }
 
   abortReason(): Error {
@@ -537,7 +563,14 @@ export class Connection
     this.shell.transitions.move(watch, now + Math.min(remaining, closeTimeout / 10))
     if (remaining > 0) return
     this.wasForced = true
+    this.#cutOff()
+  }
+
+  /** Destroys the stream; nobody waits for what came over it and is not parsed yet. */
+  #cutOff(): void {
+    this.#isCutOff = true
     this.raw.destroy()
+    if (this.#hasStreamClosed) this.rawClosed()
   }
 
   #answerPing(data: Buffer): void {
@@ -581,7 +614,7 @@ export class Connection
     if (this.#phase.name === 'closing') transitions.delete(this.#phase.watch)
     else sweep.delete(this)
     this.#phase = { name: 'closed', close }
-    this.#writer?.end()
+    this.#writer?.transportGone()
     this.#slots?.giveBack()
     this.shell.registry.closed(close.cause)
     const { cause, initiator, clean, expected, duration } = close

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { RequestContext } from './context.js'
 import type { Release, ReleaseScope } from './core/scope.js'
 import type { Shell } from './shell.js'
 import type { StepOutcome } from './steps.js'
@@ -9,6 +10,8 @@ export interface Mortal {
   readonly shell: Shell
   readonly log: FastifyBaseLogger
   readonly routeUrl: string
+  /** What its steps are run in. */
+  readonly context: RequestContext
   /** How long each step may take, in ms. */
   readonly cleanupTimeout: number
   /** A step threw or rejected. */
@@ -25,7 +28,7 @@ export function runStep(
   step: () => unknown,
   limit: number = mortal.cleanupTimeout,
 ): Promise<void> | undefined {
-  const outcome = mortal.shell.steps.run(step, limit)
+  const outcome = mortal.shell.steps.run(() => mortal.context.enter(step, undefined), limit)
   if (outcome instanceof Promise) return outcome.then((settled) => noteStep(mortal, name, settled))
   noteStep(mortal, name, outcome)
   return undefined

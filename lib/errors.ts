@@ -15,6 +15,7 @@ export type LifecycleErrorCode =
   | 'FST_ERR_WSL_CREDENTIALS_EXPIRED'
   | 'FST_ERR_WSL_TOO_LATE_TO_REFUSE'
   | 'FST_ERR_WSL_TWO_READERS'
+  | 'FST_ERR_WSL_OUTBOX_FULL'
   | 'FST_ERR_WSL_CONNECTION_CLOSED'
 
 /** An error of this package as Fastify answers it: its `headers` are sent with it. */
@@ -87,6 +88,12 @@ export const tooLateToRefuse: ErrorFactory = define(
 export const twoReaders: ErrorFactory = define(
   'FST_ERR_WSL_TWO_READERS',
   'Route %s has two readers of its messages, where there can be one: remove its onMessage or the call of socket.messages(), and end one loop over messages() before the next',
+  500,
+)
+
+export const outboxFull: ErrorFactory = define(
+  'FST_ERR_WSL_OUTBOX_FULL',
+  'The outbox is full: %s. Wait for socket.drained() before sending more',
   500,
 )
 

@@ -1,17 +1,20 @@
 import type { Socket } from 'node:net'
 
-/** A longer message is cheaper to hand over than to copy; in bytes, or units of UTF-16. */
-const MOST_COPIED = 512
-
-/** What a turn holds back at most, and the message that is too much. */
-const ROOM = 18 * 1024
-
 /** RFC 6455 §5.2: the only frame of a message, and what says that the length is in the next two bytes. */
 const WHOLE_TEXT = 0x81
 const WHOLE_BINARY = 0x82
 const LENGTH_FOLLOWS = 126
 const SHORT_HEADER = 2
 const LONG_HEADER = 4
+
+/** More than this is never held back for the end of the turn. */
+export const MOST_HELD: number = 16 * 1024
+
+/** A message that is held back is copied up to this size; in bytes, or units of UTF-16. */
+export const MOST_COPIED: number = 8 * 1024
+
+/** What a turn holds back at most, and the message that is too much, with its header. */
+const ROOM = MOST_HELD + 3 * MOST_COPIED + LONG_HEADER
 
 /**
  * Small messages of a connection, framed one behind the other: together they are one write to its stream,
@@ -29,13 +32,9 @@ export class Frames {
     return this.#socket === socket ? this.#length : 0
   }
 
-  /**
-   * @returns how many bytes were added; 0 if the message is too long, or nothing that can be copied, or if there
-   * is no room for it
-   */
-  add(socket: Socket, data: unknown, isBinary: boolean): number {
+  /** @returns how many bytes were added; 0 if there is no room for the message */
+  add(socket: Socket, data: string | Uint8Array, isBinary: boolean | undefined): number {
     const isText = typeof data === 'string'
-    if (!(isText || data instanceof Uint8Array) || data.length > MOST_COPIED) return 0
     const length = isText ? Buffer.byteLength(data) : data.length
     const header = length < LENGTH_FOLLOWS ? SHORT_HEADER : LONG_HEADER
     const start = this.bytesOf(socket)

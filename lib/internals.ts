@@ -3,21 +3,60 @@
  * pinned by test/internals.test.ts: if one of them moves, that test fails, and the code below
  * answers as if nothing were known.
  */
-import type { Duplex } from 'node:stream'
+import type { Duplex, Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
+
+type Written = (error?: Error | null) => void
+export type Write = (chunk: unknown, encoding: BufferEncoding, done: Written) => void
+type Inflated = (error: Error) => void
+
+/** Who has to be asked before ws parses a read, and calls whoever listens. */
+export interface Parser {
+  parse(write: Write, receiver: Receiver, ...args: Parameters<Write>): void
+}
+
+const kParser: unique symbol = Symbol('fastify-websocket-lifecycle.parser')
+
+/** ws's parser of what the peer sent. */
+export interface Receiver extends Writable {
+  [kParser]?: Parser
+  readonly _extensions?: Extensions
+  readonly _errored?: boolean
+  readonly _loop?: boolean
+  readonly _bufferedBytes?: number
+  dataMessage?: (done: Written) => void
+}
+
+/** ws's permessage-deflate of one connection. */
+interface Deflate {
+  _inflate?: unknown
+  _decompress?: (data: unknown, isLast: boolean, done: Inflated) => void
+  readonly cleanup?: () => void
+}
+
+interface Extensions {
+  readonly 'permessage-deflate'?: Deflate
+}
 
 interface WsInternals {
   readonly _closeFrameReceived?: boolean
-  readonly _receiver?: {
-    readonly writableLength: number
-    readonly _loop?: boolean
-    readonly _bufferedBytes?: number
-  }
-  readonly _sender?: {
-    readonly _state?: number
-    readonly _firstFragment?: boolean
-    readonly _queue?: ReadonlyArray<readonly unknown[]>
-  }
+  readonly _receiver?: Receiver | null
+  readonly _extensions?: Extensions
+  _sender?: Sender
+}
+
+/** ws's framing of what is sent; it compresses one message after the other. */
+interface Sender {
+  _socket?: { readonly destroyed: boolean }
+  readonly _state?: number
+  readonly _firstFragment?: boolean
+  readonly _queue?: Array<readonly unknown[]>
+}
+
+/** What stands in that queue fourth. */
+interface Queued {
+  readonly opcode?: number
+  readonly fin?: boolean
 }
 
 interface Transport {
@@ -38,6 +77,64 @@ export function isCloseFrameReceived(socket: WebSocket): boolean {
 /** Whether received bytes are not parsed yet: a close frame may stand among them. */
 export function isParsing(socket: WebSocket): boolean {
   return ((socket as WsInternals)._receiver?.writableLength ?? 0) > 0
+}
+
+/**
+ * Keeps an error of the peer's from ending the process. While ws inflates a message, node queues what comes behind it.
+ * If a frame of that queue fails, node hands ws the next one all the same, and ws reads a mask that is not there.
+ */
+export function guardReceiver(socket: Parser & WebSocket): void {
+  const receiver = (socket as WsInternals)._receiver
+  if (!receiver) return
+  receiver[kParser] = socket
+  receiver._write = guardedWrite
+}
+
+function guardedWrite(
+  this: Receiver,
+  chunk: unknown,
+  encoding: BufferEncoding,
+  done: Written,
+): void {
+  const parser = this[kParser]
+  if (this._errored === true || parser === undefined) done()
+  else parser.parse(writeOf(this), this, chunk, encoding, done)
+}
+
+/** ws's own. */
+function writeOf(receiver: Receiver): Write {
+  const prototype = Object.getPrototypeOf(receiver) as { readonly _write: Write }
+  return prototype._write
+}
+
+/**
+ * Ends a socket whose stream is gone, although ws still inflates what came before: that may take any time, as all
+ * connections share node's thread pool. ws emits `'close'` now, and nothing that it does later reaches anybody.
+ */
+export function abandonReceiver(socket: WebSocket): void {
+  const { _receiver: receiver, _extensions } = socket as WsInternals
+  const deflate = _extensions?.['permessage-deflate']
+  const emitClose: unknown = Reflect.get(socket, 'emitClose')
+  if (!receiver || !deflate || typeof emitClose !== 'function') return
+  deflate._decompress = inflateNothing
+  receiver.dataMessage = dropMessage
+  // ws looks at it when it has inflated something, so that its clean-up must not find it before.
+  const inflate = deflate._inflate
+  deflate._inflate = undefined
+  emitClose.call(socket)
+  deflate._inflate = inflate
+  receiver.destroy()
+}
+
+/** In the place of what waits for its turn to be inflated. Not at once: there may be thousands, one within the other. */
+function inflateNothing(this: Deflate, _data: unknown, _isLast: boolean, done: Inflated): void {
+  this.cleanup?.()
+  process.nextTick(done, new Error('The connection is over'))
+}
+
+/** In the place of handing over what was being inflated. */
+function dropMessage(this: Receiver): void {
+  this._extensions?.['permessage-deflate']?.cleanup?.()
 }
 
 /** Whether ws is handing over what one read of the socket brought: we are called from within that. */
@@ -67,6 +164,38 @@ export function queuedFrames(socket: WebSocket): number {
 /** Whether the frame with this payload waits in that queue. */
 export function isQueued(socket: WebSocket, payload: Buffer): boolean {
   return (socket as WsInternals)._sender?._queue?.some((entry) => entry.includes(payload)) ?? false
+}
+
+/** Whether ws still has to read or compress something before it can write it. */
+export function isPreparing(socket: WebSocket): boolean {
+  return ((socket as WsInternals)._sender?._state ?? 0) !== 0
+}
+
+/** In the place of the stream of a sender that is out of use: ws writes nothing to a stream that is gone. */
+const GONE = { destroyed: true }
+
+/** Of a frame that is no control frame (RFC 6455 §5.5). */
+const FIRST_CONTROL_OPCODE = 8
+
+/**
+ * Lets go of all that ws has not read or compressed yet, so that the next frame leaves at once. Their callbacks get `error`;
+ * that of the first one, which is on its way to the thread pool, or back, gets one from ws.
+ * @returns how many messages that were
+ */
+export function dropUnprepared(socket: WebSocket, error: Error): number {
+  const internals = socket as WsInternals
+  const sender = internals._sender
+  if (!isPreparing(socket) || sender?._queue === undefined) return 0
+  const Fresh = sender.constructor as new (stream: unknown) => Sender
+  internals._sender = new Fresh(sender._socket)
+  sender._socket = GONE
+  let messages = 1
+  for (const { 3: options, 4: done } of sender._queue.splice(0)) {
+    const { fin, opcode = 0 } = options as Queued
+    if (fin === true && opcode < FIRST_CONTROL_OPCODE) messages++
+    if (typeof done === 'function') process.nextTick(done, error)
+  }
+  return messages
 }
 
 /** How many bytes libuv holds because the kernel takes no more. */

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
 import type { LifecycleSocket, Message } from './api.js'
 import type { Callbacks } from './callbacks.js'
+import type { RequestContext } from './context.js'
 import type { CloseCause } from './core/close-info.js'
 import { tellLateFailure } from './ending.js'
 import { toError } from './errors.js'
@@ -17,6 +18,7 @@ export interface Caller {
   readonly shell: Shell
   readonly socket: LifecycleSocket
   readonly request: FastifyRequest
+  readonly context: RequestContext
   readonly callbacks: Callbacks
   readonly log: FastifyBaseLogger
   end(cause: CloseCause, code: number, reason: string): void
@@ -43,8 +45,9 @@ export class MessageCalls {
   /** Plain listeners hear a message. */
   tellListeners(data: unknown, isBinary: boolean): void {
     if (!this.hasListeners) return
+    const { context, socket } = this.#caller
     try {
-      WebSocket.prototype.emit.call(this.#caller.socket, 'message', data, isBinary)
+      context.enter(emitMessage, socket, data, isBinary)
     } catch (error) {
       this.#caller.callbacks.fail(error, 'listener')
     }
@@ -108,6 +111,11 @@ export class MessageCalls {
     else this.#caller.callbacks.fail(error, step)
     return undefined
   }
+}
+
+/** Past our own `emit`, which has let it in before. */
+function emitMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
+  WebSocket.prototype.emit.call(this, 'message', data, isBinary)
 }
 
 /** A text frame as text, a binary one as a Buffer, also where `binaryType` asks for something else. */

@@ -4,8 +4,8 @@ import type { Duplex } from 'node:stream'
 export interface RawWatcher {
   /** The peer sent a FIN. */
   rawEnded(): void
-  /** The stream is gone. Told until the 101 only: from then on ws's own 'close' tells. */
-  rawClosed?(): void
+  /** The stream is gone. */
+  rawClosed(): void
 }
 
 const kWatcher = Symbol('fastify-websocket-lifecycle.watcher')
@@ -21,10 +21,11 @@ export function watchRaw(raw: Duplex, watcher: RawWatcher): void {
   raw.on('close', rawOnClose)
 }
 
-/** The connection is open: its watcher takes over. */
+/** The connection is open: its watcher takes over, and hears of the end after ws has. */
 export function rewatchRaw(raw: Duplex, watcher: RawWatcher): void {
   ;(raw as Watched)[kWatcher] = watcher
   raw.removeListener('close', rawOnClose)
+  raw.on('close', rawOnClose)
 }
 
 function rawOnEnd(this: Watched): void {
@@ -32,5 +33,5 @@ function rawOnEnd(this: Watched): void {
 }
 
 function rawOnClose(this: Watched): void {
-  this[kWatcher]?.rawClosed?.()
+  this[kWatcher]?.rawClosed()
 }

@@ -5,7 +5,7 @@ import { Deferred } from './deferred.js'
 import { twoReaders } from './errors.js'
 import { type Caller, MessageCalls, toMessage } from './message-calls.js'
 import { MessageLoop } from './message-loop.js'
-import { sizeOf } from './payload.js'
+import { sizeOfReceived } from './payload.js'
 import type { Route } from './route.js'
 
 /** Whose messages are read. */
@@ -177,7 +177,7 @@ export class Reader {
       shell.registry.dropped(1)
       return
     }
-    inbox.push({ data, isBinary, bytes: sizeOf(data) })
+    inbox.push({ data, isBinary, bytes: sizeOfReceived(data) })
     const isHandlerAwaited = !this.#listener.isHandlerSettled && this.#loop === undefined
     if (isHandlerAwaited && this.#waitingSince === Infinity) {
       this.#waitingSince = shell.clock.now()
@@ -201,8 +201,12 @@ export class Reader {
     return (hasSentClose && !this.#inbox.hasRoom) || this.#inbox.bytes > this.#most
   }
 
-  /** Sees to what waits, as far as somebody can handle it. */
   #proceed(): void {
+    this.#listener.context.enter(() => this.#proceedInContext(), undefined)
+  }
+
+  /** Sees to what waits, as far as somebody can handle it. */
+  #proceedInContext(): void {
     const inbox = this.#inbox
     while (this.#isPlain && this.#calls.hasListeners) {
       const received = inbox.shift()
@@ -234,7 +238,7 @@ export class Reader {
     const waiting = this.#calls.handle(data, isBinary)
     this.#isHandling = false
     if (waiting !== undefined) {
-      const bytes = sizeOf(data)
+      const bytes = sizeOfReceived(data)
       this.#inbox.begin(bytes)
       void waiting.then(() => this.#handled(bytes))
       this.#keepBounds()

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
 import type { ConnectionScope, LifecycleSocket, Message } from './api.js'
 import type { Callbacks } from './callbacks.js'
+import type { RequestContext } from './context.js'
 import type { CloseCause, CloseInfo } from './core/close-info.js'
 import {
   defineHandlerAttributes,
@@ -11,6 +12,7 @@ import {
   type Watching,
   wrapHandler,
 } from './event-target.js'
+import { guardReceiver, type Parser, type Receiver, type Write } from './internals.js'
 import type { Reader } from './reader.js'
 import { bufferedByWs, NO_OPTIONS, type SendOptions, type Writer } from './writer.js'
 
@@ -29,6 +31,7 @@ export interface SocketOwner {
   readonly latency: number | undefined
   /** Bytes of messages that are framed and not with the raw stream yet. */
   readonly bytesFramed: number
+  readonly context: RequestContext
   readonly callbacks: Callbacks
   readonly reader: Reader
   readonly writer: Writer
@@ -51,7 +54,7 @@ export interface SocketOwner {
  * ws's socket, with every door through which something can happen to it led past its connection.
  * It decides nothing.
  */
-export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watching {
+export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watching, Parser {
   #attached: SocketOwner | undefined
   #isEmittingError = false
 
@@ -96,7 +99,12 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
 
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     const connection = this.#attached
-    if (connection === undefined) return super.emit(event, ...args)
+    if (connection === undefined) {
+      if (event === 'open') guardReceiver(this)
+      return super.emit(event, ...args)
+    }
+    const { context } = connection
+    if (!context.isEntered) return context.enter(emit, this, event, args)
     if (event === 'error') return this.#emitError(connection, args[0])
     try {
       if (!connection.admits(event, args[0], args[1])) return true
@@ -127,6 +135,12 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
     } finally {
       this.#isEmittingError = false
     }
+  }
+
+  /** ws parses what was read, and whoever hears of it is called in the context of its own request. */
+  parse(write: Write, receiver: Receiver, ...args: Parameters<Write>): void {
+    if (this.#attached === undefined) write.apply(receiver, args)
+    else this.#attached.context.enter(write, receiver, ...args)
   }
 
   /** A listener for messages was added: what waits for one can be heard. */
@@ -225,6 +239,10 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
     }
     return this.#attached
   }
+}
+
+function emit(this: ConnectionSocket, event: string | symbol, args: unknown[]): boolean {
+  return this.emit(event, ...args)
 }
 
 function bufferedAmount(this: ConnectionSocket): number {

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from './clock.js'
+import { startForAll } from './context.js'
 import { type Due, Wheel } from './wheel.js'
 
 /** What the sweep looks after; `dueAt` is by `clock.now()`. */
@@ -69,7 +70,7 @@ export class Sweep {
     wheel.add(member)
     if (this.#timer !== undefined) return
     this.#tickedAt = now
-    this.#timer = this.#clock.setInterval(() => this.#onTick(wheel), this.#tick)
+    this.#timer = startForAll(() => this.#clock.setInterval(() => this.#onTick(wheel), this.#tick))
     this.#timer.unref()
   }
 

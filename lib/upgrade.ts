@@ -7,6 +7,7 @@ import type { RefusalReason } from './api.js'
 import { type Refusal, refusePerKey } from './admission.js'
 import { Answer } from './answer.js'
 import { Connection } from './connection.js'
+import { RequestContext } from './context.js'
 import { type Limit, Slots } from './core/limits.js'
 import { type Release, ReleaseScope, type ScopeOwner } from './core/scope.js'
 import { makeController } from './controller.js'
@@ -84,6 +85,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   #request: FastifyRequest | undefined
   #route: Route | undefined
   #scope: ReleaseScope | undefined
+  #context: RequestContext | undefined
   #id: string | undefined
   #slots: Slots | undefined
   #expiresAt = Infinity
@@ -139,12 +141,18 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   get scope(): ReleaseScope {
     if (this.#scope === undefined) {
       this.#scope = new ReleaseScope(this)
+      this.#context = new RequestContext()
       if (this.#isOver) {
         this.#scope.abort()
         this.#scope.next()
       }
     }
     return this.#scope
+  }
+
+  /** As it was where the scope was first asked for: nothing of the app's is called before. */
+  get context(): RequestContext {
+    return (this.#context ??= new RequestContext())
   }
 
   /** Whether its handler must not run any more. */
@@ -317,6 +325,10 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
 
   makeController(): AbortController {
     return makeController()
+  }
+
+  abortSignal(controller: AbortController, reason: Error): void {
+    this.context.enter(() => controller.abort(reason), undefined)
   }
 
   abortReason(): Error {

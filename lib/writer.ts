@@ -5,15 +5,19 @@ import type { Holder } from './bursts.js'
 import type { Callbacks } from './callbacks.js'
 import type { CloseCause } from './core/close-info.js'
 import { LONGEST_LOOK, OutboxAge, type OutboxPolicy } from './core/outbox.js'
+import { outboxFull } from './errors.js'
+import { MOST_COPIED, MOST_HELD } from './frames.js'
 import {
   bytesHeld,
   bytesTaken,
+  dropUnprepared,
   hasMoreRead,
   isBetweenMessages,
+  isPreparing,
   isReading,
   queuedFrames,
 } from './internals.js'
-import { sizeAtMost, sizeOf } from './payload.js'
+import { type Payload, sizeAtMost, sizeOf, toPayload } from './payload.js'
 import type { Shell } from './shell.js'
 import { afterNextPoll } from './sweep.js'
 
@@ -47,25 +51,29 @@ export interface Sender {
   /** Asks for a look by then, if none is due before. */
   lookBy(at: number): void
   end(cause: CloseCause, code: number, reason: string): void
+  /** A callback of the app's did wrong: the connection ends. */
+  fail(error: Error, step: string): void
   /** What callbacks get that come too late. */
   abortReason(): Error
 }
 
-/** More than this is never held back for the end of the turn. */
-const MOST_HELD = 16 * 1024
+/** A message that leaves alone is cheaper to hand over than to copy beyond this; in bytes, or units of UTF-16. */
+const MOST_COPIED_ALONE = 512
 
 /** After so many times whoever asks for room waits for another turn of the loop. */
 const ANSWERS_PER_TURN = 64
 
-/**
- * What a kernel would take: as long as it takes more, what waits for our own encryption or
- * compression is not the peer's fault, and may be as much on top.
- */
+/** What a kernel would take: as long as it takes more, what waits for our own encryption may be as much on top. */
 const KERNEL_ROOM = 4 * 1024 * 1024
 
-/** node keeps a few objects for each message that waits: of tiny ones above the mark there are no more than these. */
-const BYTES_A_MESSAGE = 64
-const LEAST_MESSAGES = 1024
+/** What node keeps of a message that waits, in bytes, beside the message: its two writes, and who is told. */
+const KEPT_FOR_A_WRITE = 448
+/** The same of one that waits to be compressed. */
+const KEPT_FOR_COMPRESSION = 1_152
+/** What is counted of either where a single turn of the loop sends them: they are gone soon. */
+const LEAST_OF_A_MESSAGE = 256
+/** So many messages are not worth to be weighed. */
+const FEW = 256
 
 /** RFC 6455 §5.5. */
 const MOST_CONTROL = 125
@@ -96,6 +104,8 @@ export class Writer implements Holder {
   #answered = -1
   /** How often `drained()` has answered at once. */
   #answers = 0
+  /** How many messages were sent since the stream had handed over all, or fewer than {@link FEW}. */
+  #behind = 0
   /** Messages that will tell when they have been written. */
   #unwritten = 0
   #isHolding = false
@@ -106,6 +116,8 @@ export class Writer implements Holder {
   #isTaken = false
   #isStuck = false
   #isFragmented = false
+  /** Callbacks of what was sent. */
+  #pending: Set<Callback> | undefined
   readonly #waiters: Array<(hasRoom: boolean) => void> = []
 
   constructor(sender: Sender, policy: OutboxPolicy) {
@@ -127,20 +139,21 @@ export class Writer implements Holder {
     return socket ? this.#sender.shell.frames.bytesOf(socket) : 0
   }
 
-  send(data: Data, options: SendOptions, callback: Callback | undefined): boolean {
+  /** @throws TypeError where `data` is nothing that ws can send */
+  send(data: unknown, options: SendOptions, callback: Callback | undefined): boolean {
     const sender = this.#sender
-    const done = callback && sender.callbacks.guard(callback)
+    const done = callback && this.#guard(callback)
     if (!sender.isOpen) return this.#tellLate(done)
-    const size = sizeAtMost(data) + OVERHEAD
+    const payload = toPayload(data)
+    const size = sizeAtMost(payload) + OVERHEAD
     sender.bytesUnseen += size
     const waiting = bufferedByWs(sender.socket)
     const atMost = waiting + this.bytesFramed + size
-    if (this.#isStuck || atMost > this.#policy.highWaterMark || this.#isQueueLong) {
-      return this.#sendAboveMark(data, options, done)
+    if (this.#isStuck || atMost > this.#policy.highWaterMark || this.#areManyBehind(waiting)) {
+      return this.#sendAboveMark(payload, options, done)
     }
-    if (!this.#isHolding) this.#isTaken = waiting === 0
-    if (this.#mayLeave()) this.#sendAtOnce(data, options, done)
-    else this.#holdBack(data, options, done)
+    if (this.#mayLeave()) this.#sendAtOnce(payload, options, done)
+    else this.#holdBack(payload, options, done)
     return true
   }
 
@@ -150,16 +163,20 @@ export class Writer implements Holder {
     mask: boolean | undefined,
     callback: Callback | undefined,
   ): void {
-    const { socket, callbacks, isOpen } = this.#sender
-    const done = callback && callbacks.guard(callback)
+    const { socket, isOpen } = this.#sender
+    const done = callback && this.#guard(callback)
     if (!isOpen) {
       this.#tellLate(done)
       return
     }
     this.#sender.bytesUnseen += MOST_CONTROL
-    if (socket.bufferedAmount + MOST_CONTROL <= this.#policy.highWaterMark) {
+    const waiting = bufferedByWs(socket)
+    const atMost = waiting + this.bytesFramed + MOST_CONTROL
+    if (atMost <= this.#policy.highWaterMark && !this.#areManyBehind(waiting)) {
       this.#handOverFrames()
-      WebSocket.prototype[kind].call(socket, data, mask, done)
+      // Until the end of the turn the app may have written something else into it.
+      const own = this.#isHolding ? toOwn(toPayload(data)) : data
+      WebSocket.prototype[kind].call(socket, own, mask, done)
       if (this.#isHolding) this.#noteHeld(MOST_CONTROL + MOST_HEADER)
       else this.#watchBacklog()
       return
@@ -198,6 +215,19 @@ export class Writer implements Holder {
     return new Promise((resolve) => {
       setImmediate(() => resolve(this.drained()))
     })
+  }
+
+  /** The peer has said its last: what is not compressed yet will not be, so that it is answered at once. */
+  dropUnprepared(): void {
+    if (!isPreparing(this.#sender.socket)) return
+    const sender = this.#sender
+    sender.shell.registry.dropped(dropUnprepared(sender.socket, sender.abortReason()))
+  }
+
+  /** The transport is gone: whoever waits for something to be written is told. */
+  transportGone(): void {
+    this.end()
+    for (const done of this.#pending ?? []) done(this.#sender.abortReason())
   }
 
   /** The connection has left OPEN: nothing will be sent any more. */
@@ -249,19 +279,19 @@ export class Writer implements Holder {
   }
 
   /** Here, and nowhere before, it has to be known how large a message is, and what waits before it. */
-  #sendAboveMark(data: Data, options: SendOptions, done: Callback | undefined): boolean {
+  #sendAboveMark(payload: Payload, options: SendOptions, done: Callback | undefined): boolean {
     // What we hold back ourselves is not the peer's fault.
     this.letGo()
-    const bytes = sizeOf(data)
+    const bytes = sizeOf(payload)
     if (this.#isFull(bytes)) {
       return this.#overflow(done, !isFragment(options) && !this.#isFragmented)
     }
     // node counts the UTF-16 units of text that waits; here its bytes have to be known. Where they are as
     // many, all who wait for the same text share it.
-    if (typeof data === 'string' && bytes !== data.length) {
-      this.#writeAndTell(Buffer.from(data), asText(options), done)
+    if (typeof payload === 'string' && bytes !== payload.length) {
+      this.#writeAndTell(Buffer.from(payload), asText(options), done)
     } else {
-      this.#writeAndTell(data, options, done)
+      this.#writeAndTell(payload, options, done)
     }
     return this.#isBelowMark()
   }
@@ -270,24 +300,35 @@ export class Writer implements Holder {
   #isFull(bytes: number): boolean {
     if (this.#isStuck) return true
     const { socket, raw } = this.#sender
-    const { bufferedAmount } = socket
+    const waiting = bufferedByWs(socket)
     // ws queues what waits to be compressed, also messages of no bytes.
     const queued = queuedFrames(socket)
     // Where nothing waits, a message of any size may leave.
-    if (bufferedAmount === 0 && queued === 0) return false
-    const most = this.#policy.maxBytes + (bytesHeld(raw) > 0 ? 0 : KERNEL_ROOM)
-    const mostMessages = Math.max(LEAST_MESSAGES, most / BYTES_A_MESSAGE)
-    return bufferedAmount + bytes > most || Math.max(this.#unwritten, queued) >= mostMessages
+    if (waiting === 0 && queued === 0) return false
+    const { maxBytes, overflow } = this.#policy
+    if (this.#isPeersFault) return waiting + bytes + this.#keptForMessages(queued) > maxBytes
+    const atMost = maxBytes + KERNEL_ROOM
+    const messages = Math.max(this.#unwritten, queued)
+    if (waiting + bytes > atMost || messages * LEAST_OF_A_MESSAGE > atMost) return true
+    // No kernel has seen what waits to be compressed. It is ours to drop; to end a connection for it would blame the peer.
+    const toCompress = waiting - raw.writableLength
+    if (overflow === 'close' || toCompress === 0) return false
+    return toCompress + bytes + weigh(queued, KEPT_FOR_COMPRESSION) > maxBytes
   }
 
-  #writeAndTell(data: Data, options: SendOptions, done: Callback | undefined): void {
+  /** Whether it is the peer that does not take more: else what waits is on its way within our process. */
+  get #isPeersFault(): boolean {
+    return this.#isStuck || this.#socket === undefined || bytesHeld(this.#socket) > 0
+  }
+
+  #writeAndTell(data: Payload, options: SendOptions, done: Callback | undefined): void {
     this.#write(data, options, this.#telling(done))
     this.#unwritten++
   }
 
-  #write(data: Data, options: SendOptions, done: Callback | undefined): void {
+  #write(payload: Payload, options: SendOptions, done: Callback | undefined): void {
     this.#handOverFrames()
-    WebSocket.prototype.send.call(this.#sender.socket, data, options, done)
+    WebSocket.prototype.send.call(this.#sender.socket, payload as Data, options, done)
     if (!this.#isHolding) this.#watchBacklog()
     this.#isFragmented = isFragment(options)
     if (!this.#isFragmented) this.#noteSent()
@@ -307,6 +348,20 @@ export class Writer implements Holder {
       done(error)
       written()
     }
+  }
+
+  /**
+   * Of what ws still has to compress, or to read, it tells when it has done so, which may be after the end: callbacks
+   * are kept, and told in time.
+   */
+  #guard(callback: Callback): Callback {
+    const done = this.#sender.callbacks.guard(callback)
+    const pending = (this.#pending ??= new Set())
+    const once: Callback = (error) => {
+      if (pending.delete(once)) done(error)
+    }
+    pending.add(once)
+    return once
   }
 
   #onWritten(): void {
@@ -330,43 +385,64 @@ export class Writer implements Holder {
     return true
   }
 
-  #sendAtOnce(data: Data, options: SendOptions, done: Callback | undefined): void {
-    if (this.#frame(data, options, done) === 0) {
-      this.#write(data, options, done)
+  #sendAtOnce(payload: Payload, options: SendOptions, done: Callback | undefined): void {
+    if (this.#frame(payload, options, done, MOST_COPIED_ALONE) === 0) {
+      this.#write(payload, options, done)
     } else {
       this.#handOverFrames()
       this.#watchBacklog()
     }
   }
 
-  /** It leaves at the end of the turn, with the others. */
-  #holdBack(data: Data, options: SendOptions, done: Callback | undefined): void {
+  /**
+   * It leaves at the end of the turn, with the others. By then the app may have written something else into the memory
+   * that it gave us, so that only a copy of it is held back. What is too long for that leaves at once, behind the others.
+   */
+  #holdBack(payload: Payload, options: SendOptions, done: Callback | undefined): void {
+    if (payload instanceof Uint8Array && !this.#mayCopy(payload)) {
+      this.letGo()
+      this.#write(payload, options, done)
+      return
+    }
     this.#hold()
-    const framed = this.#frame(data, options, done)
+    const framed = this.#frame(payload, options, done, MOST_COPIED)
     if (framed > 0) {
       this.#noteHeld(framed)
-    } else if (typeof data === 'string') {
-      const bytes = Buffer.from(data)
+    } else if (typeof payload === 'string') {
+      const bytes = Buffer.from(payload)
       this.#write(bytes, asText(options), done)
       this.#noteHeld(bytes.length + MOST_HEADER)
     } else {
-      this.#write(data, options, done)
-      this.#noteHeld(sizeOf(data) + MOST_HEADER)
+      this.#write(toOwn(payload), options, done)
+      this.#noteHeld(sizeOf(payload) + MOST_HEADER)
     }
   }
 
+  /** A small copy is a piece of a pool of node's: if it waited for the peer, it would keep all of that. */
+  #mayCopy(bytes: Uint8Array): boolean {
+    return this.#isTaken && bytes.length <= MOST_COPIED
+  }
+
   /** @returns how many bytes of this message are among the frames now; if none, it takes ws to send it */
-  #frame(data: Data, options: SendOptions, done: Callback | undefined): number {
+  #frame(
+    payload: Payload,
+    options: SendOptions,
+    done: Callback | undefined,
+    mostBytes: number,
+  ): number {
     const socket = this.#socket
     if (socket === undefined || done !== undefined) return 0
+    if (!(typeof payload === 'string' || payload instanceof Uint8Array)) return 0
+    if (payload.length > mostBytes) return 0
     // What comes after an end that the app has given to the stream itself is an error, as in ws.
     if (socket.writableEnded) return 0
     // A small copy is a piece of a pool of node's: if it waited for the peer, it would keep all of that.
     if (!this.#isTaken || this.#compresses) return 0
     const sender = this.#sender
-    if (options.mask || isFragment(options) || !isBetweenMessages(sender.socket)) return 0
-    const isBinary = 'binary' in options ? options.binary : typeof data !== 'string'
-    const framed = sender.shell.frames.add(socket, data, isBinary)
+    if (has(options, 'mask') && options.mask) return 0
+    if (isFragment(options) || !isBetweenMessages(sender.socket)) return 0
+    const isBinary = has(options, 'binary') ? options.binary : typeof payload !== 'string'
+    const framed = sender.shell.frames.add(socket, payload, isBinary)
     if (framed > 0) this.#noteSent()
     return framed
   }
@@ -400,15 +476,29 @@ export class Writer implements Holder {
     const sender = this.#sender
     if (this.#policy.overflow === 'drop' && isDroppable) {
       sender.shell.registry.dropped(1)
-      if (done) process.nextTick(done, new Error('Dropped: the outbox is full'))
+      if (done) process.nextTick(done, outboxFull('the message was dropped'))
       return false
     }
-    sender.end('slow-consumer', 1013, '')
+    if (this.#isPeersFault) sender.end('slow-consumer', 1013, '')
+    else sender.fail(outboxFull('one turn of the event loop has sent more than can leave'), 'send')
     return this.#tellLate(done)
   }
 
-  get #isQueueLong(): boolean {
-    return this.#compresses && queuedFrames(this.#sender.socket) > LEAST_MESSAGES
+  /**
+   * Notes whether this message, or this burst, stands behind others that the stream has not handed over.
+   * @returns whether they are so many that what node keeps of each has to be counted
+   */
+  #areManyBehind(waiting: number): boolean {
+    if (!this.#isHolding) this.#isTaken = waiting === 0
+    if (this.#isTaken) this.#behind = 0
+    else if (++this.#behind > FEW) return true
+    return this.#compresses && queuedFrames(this.#sender.socket) > FEW
+  }
+
+  /** What node keeps of the messages that wait, beside their bytes. */
+  #keptForMessages(queued: number): number {
+    const written = Math.max(0, this.#unwritten - queued)
+    return weigh(written, KEPT_FOR_A_WRITE) + weigh(queued, KEPT_FOR_COMPRESSION)
   }
 
   /** ws says OPEN a little longer than there is a stream to write to. */
@@ -420,7 +510,8 @@ export class Writer implements Holder {
     const { socket } = this.#sender
     const { highWaterMark } = this.#policy
     if (socket.bufferedAmount > highWaterMark) this.letGo()
-    return !this.#isStuck && socket.bufferedAmount <= highWaterMark
+    const kept = this.#keptForMessages(queuedFrames(socket))
+    return !this.#isStuck && socket.bufferedAmount + kept <= highWaterMark
   }
 
   #waitForRoom(): Promise<boolean> {
@@ -456,6 +547,16 @@ export function bufferedByWs(socket: WebSocket): number {
   return wsBufferedAmount.call(socket)
 }
 
+/** What nobody else can write into. */
+function toOwn(payload: Payload): Payload {
+  return payload instanceof Uint8Array ? Buffer.from(payload) : payload
+}
+
+/** What node keeps of so many messages; of a few it does not matter. */
+function weigh(messages: number, kept: number): number {
+  return Math.max(0, messages - FEW) * kept
+}
+
 const AS_TEXT: SendOptions = Object.freeze({ binary: false })
 
 /** Options for the bytes of a text. */
@@ -465,7 +566,12 @@ function asText(options: SendOptions): SendOptions {
 
 /** Whether more of the same message follows, as ws takes it. */
 function isFragment(options: SendOptions): boolean {
-  return 'fin' in options && !options.fin
+  return has(options, 'fin') && !options.fin
+}
+
+/** Whether an option was given: ws sees those that a spread copies. */
+function has(options: SendOptions, name: keyof SendOptions): boolean {
+  return options !== NO_OPTIONS && Object.prototype.propertyIsEnumerable.call(options, name)
 }
 
 function falseInNextTurn(): Promise<boolean> {

@@ -12,17 +12,23 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
+  abandonReceiver,
   bytesHeld,
   bytesTaken,
+  dropUnprepared,
+  guardReceiver,
   hasMoreRead,
   isBetweenMessages,
   isCloseFrameReceived,
   isParsing,
+  isPreparing,
   isQueued,
   isReading,
   isResponding,
+  type Parser,
   queuedFrames,
 } from '../lib/internals.js'
+import { threadPool } from './support/thread-pool.js'
 import { cert, key } from './support/tls.js'
 
 /** More than any kernel takes for a peer that does not read. */
@@ -302,6 +308,123 @@ test('a message that was compressed is handed over after its read', async (t) =>
   await message
 })
 
+/** What ws's parser does when node hands it the next read although it has failed. */
+interface Receiver {
+  _errored: boolean
+  _write(chunk: Buffer, encoding: string, done: () => void): void
+}
+
+test('a parser of ws that has failed still throws at the next read: ours has to be guarded', async (t) => {
+  const { server, client } = await openPair(t, false)
+  const receiver = Reflect.get(server, '_receiver') as Receiver
+  const invalid = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0xff, 0xfe])
+  const failed = once(server, 'error')
+  receiver._write(invalid, 'buffer', () => {})
+  assert.equal(receiver._errored, true)
+  assert.throws(() => receiver._write(invalid, 'buffer', () => {}), TypeError)
+  let reads = 0
+  const parse: Parser['parse'] = (write, parser, ...args) => {
+    reads++
+    write.apply(parser, args)
+  }
+  guardReceiver(Object.assign(server, { parse }))
+  let isDone = false
+  receiver._write(invalid, 'buffer', () => (isDone = true))
+  assert.deepEqual([isDone, reads], [true, 0])
+  receiver._errored = false
+  client.terminate()
+  server.terminate()
+  await Promise.race([failed, once(server, 'close')])
+})
+
+test('a guarded parser asks before each read', async (t) => {
+  const { server, client } = await openPair(t, true)
+  const reads: number[] = []
+  const parse: Parser['parse'] = (write, receiver, ...args) => {
+    reads.push((args[0] as Buffer).length)
+    write.apply(receiver, args)
+  }
+  guardReceiver(Object.assign(server, { parse }))
+  const message = once(server, 'message')
+  client.send('hello')
+  assert.equal(String((await message)[0]), 'hello')
+  assert.equal(reads.length, 1)
+})
+
+test('a parser that is abandoned says that the socket is closed, and nothing else from then on', async (t) => {
+  const pool = threadPool(t)
+  for (const isHeldBack of [false, true]) {
+    const pairs = []
+    // ws inflates ten at a time: others wait for their turn.
+    for (let i = 0; i < (isHeldBack ? 12 : 1); i++) pairs.push(await openPair(t, true))
+    pool.hold()
+    for (const { server, client, raw } of pairs) {
+      client.on('error', () => {})
+      const before = raw.bytesRead
+      // A frame is compressed by the same threads: these are stored blocks.
+      for (const text of ['a', 'b']) writeStored(client, text)
+      await until(() => raw.bytesRead > before && isParsing(server))
+    }
+    const heard: string[] = []
+    for (const { server } of pairs) {
+      for (const event of ['message', 'error', 'close']) server.on(event, () => heard.push(event))
+    }
+    for (const { server, client, raw } of pairs) {
+      raw.destroy()
+      await once(raw, 'close')
+      abandonReceiver(server)
+      assert.equal(server.readyState, WebSocket.CLOSED)
+      client.terminate()
+    }
+    await pool.release()
+    for (let i = 0; i < 20; i++) await turn()
+    assert.deepEqual(
+      heard,
+      pairs.map(() => 'close'),
+    )
+  }
+})
+
+/** A compressed text, without the help of zlib (RFC 7692 §7.2.3.3). */
+function writeStored(client: WebSocket, text: string): void {
+  const block = Buffer.concat([
+    Buffer.from([0, text.length, 0, ~text.length & 0xff, 0xff]),
+    Buffer.from(text),
+    Buffer.from([0]),
+  ])
+  Reflect.get(client, '_socket').write(
+    Buffer.concat([Buffer.from([0xc1, 0x80 | block.length, 0, 0, 0, 0]), block]),
+  )
+}
+
+test('what is not compressed or read yet is let go of, and the next frame leaves at once', async (t) => {
+  const pool = threadPool(t)
+  const { server, client } = await openPair(t, true)
+  const error = new Error('gone')
+  const told: unknown[] = []
+  const messages: unknown[] = []
+  client.on('message', (data) => messages.push(data))
+  assert.equal(isPreparing(server), false)
+  assert.equal(dropUnprepared(server, error), 0)
+  pool.hold()
+  server.send('first', (why) => told.push(why?.message))
+  server.send('second', (why) => told.push(why?.message))
+  server.send('a part', { fin: false })
+  server.send('third')
+  server.ping('not compressed')
+  assert.equal(isPreparing(server), true)
+  assert.equal(dropUnprepared(server, error), 3)
+  assert.equal(isPreparing(server), false)
+  assert.equal(server.bufferedAmount, 0)
+  const got = once(client, 'ping')
+  server.ping('now')
+  assert.equal(String((await got)[0]), 'now')
+  assert.deepEqual(told, ['gone'])
+  await pool.release()
+  await until(() => told.length === 2)
+  assert.deepEqual(messages, [])
+})
+
 test('of a socket that keeps its internals to itself, or has none yet, nothing is known', () => {
   const payload = Buffer.alloc(0)
   const unborn = new WebSocket(null as never, undefined, {})
@@ -313,7 +436,17 @@ test('of a socket that keeps its internals to itself, or has none yet, nothing i
     assert.equal(isBetweenMessages(socket), false)
     assert.equal(queuedFrames(socket), 0)
     assert.equal(isQueued(socket, payload), false)
+    assert.equal(isPreparing(socket), false)
+    assert.equal(dropUnprepared(socket, new Error('gone')), 0)
+    assert.doesNotThrow(() => {
+      guardReceiver(Object.assign(socket, { parse: () => {} }))
+      abandonReceiver(socket)
+    })
   }
+  assert.equal(
+    dropUnprepared({ _sender: { _state: 1 } } as unknown as WebSocket, new Error('gone')),
+    0,
+  )
 })
 
 test('node: a response belongs to its socket until its end is written', async (t) => {

@@ -2,12 +2,32 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import { runInNewContext } from 'node:vm'
 import { WebSocket } from 'ws'
 import type { RouteLifecycleOptions } from '../lib/index.js'
-import { sizeAtMost, sizeOf } from '../lib/payload.js'
+import { sizeAtMost, sizeOf, toPayload } from '../lib/payload.js'
 import { FakeClock } from './support/fake-clock.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { connectOne, portOf, serveOne } from './support/server.js'
+
+/** As libraries make them where there is none, or to read from elsewhere. */
+class LibrarysBlob {
+  readonly size: number
+  readonly type = ''
+  readonly [Symbol.toStringTag] = 'Blob'
+
+  constructor(size: number) {
+    this.size = size
+  }
+
+  stream(): ReadableStream {
+    return new Blob([Buffer.alloc(this.size)]).stream()
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return new ArrayBuffer(this.size)
+  }
+}
 
 test('a message has the bytes that it has on the wire, whatever it is made of', () => {
   const sizes: ReadonlyArray<readonly [data: unknown, bytes: number]> = [
@@ -17,12 +37,20 @@ test('a message has the bytes that it has on the wire, whatever it is made of', 
     [new Uint16Array(2), 4],
     [new ArrayBuffer(5), 5],
     [new Blob(['grüezi']), 7],
-    [[Buffer.alloc(1), Buffer.alloc(2)], 3],
     [12, 2],
+    [undefined, 0],
+    [[1, 2, 3], 3],
+    [Buffer.from('grüezi').toJSON(), 7],
+    [new SharedArrayBuffer(1000), 1000],
+    [runInNewContext('new ArrayBuffer(1000)'), 1000],
+    [runInNewContext('new Uint16Array(500)'), 1000],
+    [{ length: 1000 }, 1000],
+    [new LibrarysBlob(1000), 1000],
   ]
   for (const [data, bytes] of sizes) {
-    assert.equal(sizeOf(data), bytes)
-    assert.ok(sizeAtMost(data) >= bytes)
+    const payload = toPayload(data)
+    assert.equal(sizeOf(payload), bytes)
+    assert.ok(sizeAtMost(payload) >= bytes)
   }
 })
 

@@ -109,7 +109,9 @@ for (const { of, send, largest, line = TCP, headers } of FLOODS) {
     assert.ok(most <= bound, `${most}`)
     assert.equal(socket.readyState, socket.CLOSING)
     socket.terminate()
-    assert.equal((await socket.closed).cause, 'slow-consumer')
+    // Where it is compression that does not keep up, no peer is to blame for it.
+    const cause = headers === DEFLATE ? 'handler-error' : 'slow-consumer'
+    assert.equal((await socket.closed).cause, cause)
   })
 }
 
@@ -140,9 +142,11 @@ for (const [what, send] of Object.entries(MEMORY)) {
       await turn()
     }
     collect()
+    await turn()
+    collect()
     const after = process.memoryUsage()
     const grown = after.arrayBuffers + after.heapUsed - before.arrayBuffers - before.heapUsed
-    assert.ok(grown < 16 * MiB, `${grown}`)
+    assert.ok(grown < 6 * MiB, `${grown}`)
   })
 }
 

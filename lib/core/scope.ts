@@ -30,6 +30,8 @@ export interface ScopeOwner {
   /** Runs a release that was added after the scope was over. */
   releaseLate(release: Release): void
   makeController(): AbortController
+  /** Aborts the signal: its listeners are the app's. */
+  abortSignal(controller: AbortController, reason: Error): void
   /** Makes the `signal.reason`; called at most once, and only if somebody looks. */
   abortReason(): Error
 }
@@ -90,7 +92,8 @@ export class ReleaseScope implements ConnectionScope {
   abort(): void {
     if (this.#aborted) return
     this.#aborted = true
-    this.#controller?.abort(this.#owner.abortReason())
+    const owner = this.#owner
+    if (this.#controller !== undefined) owner.abortSignal(this.#controller, owner.abortReason())
   }
 
   /**

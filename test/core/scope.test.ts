@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FastifyBaseLogger } from 'fastify'
 import * as fc from 'fast-check'
+import { RequestContext } from '../../lib/context.js'
 import { ReleaseScope, type Release, type ScopeOwner } from '../../lib/core/scope.js'
 import { type Mortal, runRelease, runReleases } from '../../lib/ending.js'
 import { RefusalLog } from '../../lib/refusal-log.js'
@@ -22,6 +23,10 @@ class Owner implements ScopeOwner {
 
   makeController(): AbortController {
     return new AbortController()
+  }
+
+  abortSignal(controller: AbortController, why: Error): void {
+    controller.abort(why)
   }
 
   abortReason(): Error {
@@ -212,6 +217,7 @@ const planned: fc.Arbitrary<Planned> = fc.record({
 /** A scope with its runner, and a note of all that ran and failed. */
 class World implements Mortal, ScopeOwner {
   readonly id = 'id'
+  readonly context = new RequestContext()
   readonly routeUrl = '/'
   readonly cleanupTimeout = LIMIT
   readonly clock = new FakeClock()
@@ -235,6 +241,10 @@ class World implements Mortal, ScopeOwner {
 
   makeController(): AbortController {
     return new AbortController()
+  }
+
+  abortSignal(controller: AbortController, why: Error): void {
+    controller.abort(why)
   }
 
   fail(error: unknown): void {
