@@ -192,7 +192,8 @@ export interface DrainOptions {
 /**
  * What a route may set, and the plugin may set for all routes. A route's option replaces the
  * plugin's, but `keepalive`, `inbox` and `outbox` merge field by field and a hook given at both levels runs at both, the
- * route's first. Durations are milliseconds.
+ * route's first. Durations are milliseconds. Members may be inherited, but for those of a route's options themselves: Fastify
+ * copies what is their own.
  */
 export interface LifecycleOptions<This = FastifyInstance, Request = FastifyRequest> {
   /** Pings while idle and the verdict on dead peers; `false` turns both off. */

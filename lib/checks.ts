@@ -54,36 +54,37 @@ export const GROUP: Check = {
   accepts: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 }
 
-export function resolveGroup<Settings extends object>(
-  options: object | undefined,
+/** What was given in a group, checked; nothing where the group was not given. */
+export function readGroup<Settings extends object>(
+  options: Partial<Settings> | undefined,
   checks: Readonly<Record<keyof Settings, Check>>,
-  base: Settings,
   group: string,
   where: string,
-): Settings {
-  if (options === undefined) return base
+): Partial<Settings> {
+  if (options === undefined) return {}
   if (!GROUP.accepts(options)) refuse(group, GROUP, options, where)
   refuseUnknown(options, Object.keys(checks), `${group}.`, where)
-  check(options, checks, `${group}.`, where)
-  return Object.freeze({ ...base, ...given(options) })
+  return read<Partial<Settings>>(options, checks, `${group}.`, where)
 }
 
-/** An option that is `undefined` was not given. */
-export function given<Options extends object>(options: Options): Partial<Options> {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(entries) as Partial<Options>
-}
-
-export function check(
-  options: object,
-  checks: Readonly<Record<string, Check>>,
+/**
+ * What was given of the options that have a check, as a record of its own. Each is read once, and may
+ * be inherited, as from a class with getters. One that is `undefined` was not given.
+ */
+export function read<Options extends object>(
+  options: Options,
+  checks: Readonly<Partial<Record<keyof Options, Check>>>,
   prefix: string,
   where: string,
-): void {
-  for (const [name, wanted] of Object.entries(checks)) {
-    const value: unknown = Reflect.get(options, name)
-    if (value !== undefined && !wanted.accepts(value)) refuse(prefix + name, wanted, value, where)
+): Partial<Options> {
+  const given: Partial<Options> = {}
+  for (const [name, wanted] of Object.entries(checks) as Array<[keyof Options & string, Check]>) {
+    const value = options[name]
+    if (value === undefined) continue
+    if (!wanted.accepts(value)) refuse(prefix + name, wanted, value, where)
+    given[name] = value
   }
+  return given
 }
 
 export function refuse(

@@ -100,12 +100,21 @@ export const DRAIN_CHECKS: Readonly<Record<keyof DrainSettings, Check>> = {
   },
 }
 
-export const WEBSOCKET_CHECKS: Readonly<Record<'maxPayload', Check>> = {
-  maxPayload: {
-    expected: `a whole number of bytes from 0 (no limit) to ${INT32_MAX}`,
+export const WEBSOCKET_CHECKS: Readonly<
+  Record<'maxPayload' | 'maxBufferedChunks' | 'maxFragments', Check>
+> = {
+  maxPayload: orNoLimit('bytes'),
+  maxBufferedChunks: orNoLimit('chunks'),
+  maxFragments: orNoLimit('fragments'),
+}
+
+/** As ws reads its limits: it takes 0 for none, and would take what is no such number for 0. */
+function orNoLimit(of: string): Check {
+  return {
+    expected: `a whole number of ${of} from 0 (no limit) to ${INT32_MAX}`,
     accepts: (value) =>
       Number.isInteger(value) && (value as number) >= 0 && (value as number) <= INT32_MAX,
-  },
+  }
 }
 
 function isCloseCodeNumber(value: unknown): boolean {

@@ -6,16 +6,7 @@ import type {
   RouteLifecycleOptions,
   WebsocketLifecycleOptions,
 } from './api.js'
-import {
-  type Check,
-  check,
-  given,
-  refuse,
-  refuseMore,
-  refuseUnknown,
-  resolveGroup,
-  show,
-} from './checks.js'
+import { type Check, read, readGroup, refuse, refuseMore, refuseUnknown, show } from './checks.js'
 import type { CloseInfo } from './core/close-info.js'
 import type { HeartbeatPolicy } from './core/heartbeat.js'
 import type { InboxPolicy } from './core/inbox.js'
@@ -31,9 +22,9 @@ import {
   PLUGIN_CHECKS,
   RATE_CHECKS,
   ROUTE_CHECKS,
-  WEBSOCKET_CHECKS,
 } from './option-checks.js'
 import { type OriginPolicy, resolveOrigins } from './origins.js'
+import { resolveWebsocket, type WebsocketSettings } from './websocket-options.js'
 
 /** Every default, written once. */
 export const DEFAULTS: Defaults = {
@@ -60,7 +51,7 @@ interface Defaults extends Omit<
 > {
   readonly keepalive: HeartbeatPolicy
   readonly drain: DrainSettings
-  readonly websocket: { readonly maxPayload: number }
+  readonly websocket: Pick<WebsocketSettings, 'maxPayload'>
 }
 
 /** A hook as it is called: with the connection, and what it is about. */
@@ -103,23 +94,11 @@ export type DrainSettings = Required<NonNullable<WebsocketLifecycleOptions['drai
 export interface PluginSettings {
   readonly route: RouteSettings
   readonly drain: DrainSettings
-  readonly websocket: NonNullable<WebsocketLifecycleOptions['websocket']>
+  readonly websocket: WebsocketSettings
 }
 
 /** What Fastify itself reads from the options of `register`. */
 const FASTIFYS_OWN = ['prefix', 'logLevel', 'logSerializers']
-
-/** ws options that are ours to set. */
-const OURS_TO_SET = [
-  'noServer',
-  'path',
-  'WebSocket',
-  'closeTimeout',
-  'server',
-  'host',
-  'port',
-  'backlog',
-]
 
 const ROUTE_DEFAULTS: RouteSettings = {
   ...DEFAULTS,
@@ -137,11 +116,11 @@ const ROUTE_DEFAULTS: RouteSettings = {
 export function resolvePluginOptions(options: WebsocketLifecycleOptions): PluginSettings {
   const where = 'the options of the plugin'
   refuseUnknown(options, [...Object.keys(PLUGIN_CHECKS), ...FASTIFYS_OWN], '', where)
-  check(options, PLUGIN_CHECKS, '', where)
+  const given = read(options, PLUGIN_CHECKS, '', where)
   return {
-    route: resolveRoute(options, ROUTE_DEFAULTS, where),
-    drain: resolveDrainOptions(options.drain, DEFAULTS.drain, where),
-    websocket: resolveWebsocket(options.websocket, where),
+    route: resolveRoute(given, ROUTE_DEFAULTS, where),
+    drain: resolveDrainOptions(given.drain, DEFAULTS.drain, where),
+    websocket: resolveWebsocket(given.websocket, DEFAULTS.websocket, where),
   }
 }
 
@@ -152,8 +131,7 @@ export function resolveRouteOptions(
   url: string,
 ): RouteSettings {
   const where = `the options of route ${url}`
-  check(options, ROUTE_CHECKS, '', where)
-  return resolveRoute(options, plugin, where)
+  return resolveRoute(read(options, ROUTE_CHECKS, '', where), plugin, where)
 }
 
 /** @throws FST_ERR_WSL_INVALID_OPTION */
@@ -162,10 +140,11 @@ export function resolveDrainOptions(
   base: DrainSettings,
   where: string,
 ): DrainSettings {
-  const settings = resolveGroup(options, DRAIN_CHECKS, base, 'drain', where)
+  if (options === undefined) return base
+  const settings = { ...base, ...readGroup(options, DRAIN_CHECKS, 'drain', where) }
   const { spread, timeout } = settings
   if (spread > timeout) refuseMore('drain.spread', spread, 'drain.timeout', timeout, where)
-  return settings
+  return Object.freeze(settings)
 }
 
 /** Epoch seconds are below this until the year 5138, epoch ms above it since 1973. */
@@ -205,14 +184,14 @@ function resolveRoute(
     cleanupTimeout: options.cleanupTimeout ?? base.cleanupTimeout,
     expectedCloseCodes: Object.freeze([...(options.expectedCloseCodes ?? base.expectedCloseCodes)]),
     inbox: fitted(
-      resolveGroup(options.inbox, INBOX_CHECKS, base.inbox, 'inbox', where),
-      options.inbox,
+      readGroup<InboxPolicy>(options.inbox, INBOX_CHECKS, 'inbox', where),
+      base.inbox,
       ['inbox', 'concurrency', 'maxMessages'],
       where,
     ),
     outbox: fitted(
-      resolveGroup(options.outbox, OUTBOX_CHECKS, base.outbox, 'outbox', where),
-      options.outbox,
+      readGroup<OutboxPolicy>(options.outbox, OUTBOX_CHECKS, 'outbox', where),
+      base.outbox,
       ['outbox', 'highWaterMark', 'maxBytes'],
       where,
     ),
@@ -239,22 +218,6 @@ function resolveRoute(
   })
 }
 
-/** ws reads these itself, but for what is ours to set, and a limit that it would take for none. */
-function resolveWebsocket(
-  options: WebsocketLifecycleOptions['websocket'] = {},
-  where: string,
-): PluginSettings['websocket'] {
-  for (const name of OURS_TO_SET) {
-    if (name in options) {
-      throw invalidOption(
-        `Expected \`websocket\` to leave \`${name}\` to the plugin, got ${show(Reflect.get(options, name))}, in ${where}`,
-      )
-    }
-  }
-  check(options, WEBSOCKET_CHECKS, 'websocket.', where)
-  return { ...DEFAULTS.websocket, ...given(options) }
-}
-
 function resolveKeepalive(
   option: LifecycleOptions['keepalive'],
   base: HeartbeatPolicy | false,
@@ -262,20 +225,22 @@ function resolveKeepalive(
 ): HeartbeatPolicy | false {
   if (option === false) return false
   if (option === undefined) return base
-  return resolveGroup(option, KEEPALIVE_CHECKS, base || DEFAULTS.keepalive, 'keepalive', where)
+  const given = readGroup(option, KEEPALIVE_CHECKS, 'keepalive', where)
+  return Object.freeze({ ...(base || DEFAULTS.keepalive), ...given })
 }
 
 /** Of two that must fit each other, where one alone was given the other follows it. */
 function fitted<Settings extends object>(
-  settings: Settings,
-  option: Partial<Settings> | undefined,
+  given: Partial<Settings>,
+  base: Settings,
   [group, name, bound]: readonly [string, keyof Settings & string, keyof Settings & string],
   where: string,
 ): Settings {
+  const settings = { ...base, ...given }
   const [value, limit] = [Number(settings[name]), Number(settings[bound])]
-  if (value <= limit) return settings
-  if (option?.[name] === undefined) return Object.freeze({ ...settings, [name]: limit })
-  if (option[bound] === undefined) return Object.freeze({ ...settings, [bound]: value })
+  if (value <= limit) return Object.freeze(settings)
+  if (given[name] === undefined) return Object.freeze({ ...settings, [name]: limit })
+  if (given[bound] === undefined) return Object.freeze({ ...settings, [bound]: value })
   return refuseMore(`${group}.${name}`, value, `${group}.${bound}`, limit, where)
 }
 
@@ -286,9 +251,11 @@ function resolveRate(
   where: string,
 ): RatePolicy | false {
   if (option === undefined || option === false) return option ?? base
-  requireMember(option, ['messageRate', 'max'], RATE_CHECKS.max, where)
-  requireMember(option, ['messageRate', 'window'], RATE_CHECKS.window, where)
-  return resolveGroup<RatePolicy>(option, RATE_CHECKS, option, 'messageRate', where)
+  const { max, window } = readGroup(option, RATE_CHECKS, 'messageRate', where)
+  return Object.freeze({
+    max: required(max, 'messageRate.max', RATE_CHECKS.max, where),
+    window: required(window, 'messageRate.window', RATE_CHECKS.window, where),
+  })
 }
 
 /** A route's replaces the plugin's, and has a count of its own. */
@@ -298,9 +265,11 @@ function resolvePerKey(
   where: string,
 ): PerKeyPolicy | undefined {
   if (option === undefined) return plugins
-  requireMember(option, ['maxConnectionsPerKey', 'max'], PER_KEY_CHECKS.max, where)
-  const base = { max: option.max, key: byAddress }
-  return resolveGroup<PerKeyPolicy>(option, PER_KEY_CHECKS, base, 'maxConnectionsPerKey', where)
+  const given = readGroup(option, PER_KEY_CHECKS, 'maxConnectionsPerKey', where)
+  return Object.freeze({
+    max: required(given.max, 'maxConnectionsPerKey.max', PER_KEY_CHECKS.max, where),
+    key: given.key ?? byAddress,
+  })
 }
 
 /** Behind a socket of the file system nobody has an address: there all are one. */
@@ -312,14 +281,14 @@ function byAddress(request: FastifyRequest): string | undefined {
   return ip ?? ''
 }
 
-/** Refuses a group without a member that has no default. */
-function requireMember<Settings extends object>(
-  option: Settings,
-  [group, name]: readonly [string, keyof Settings],
+/** A member that has no default. */
+function required<Value>(
+  value: Value | undefined,
+  name: string,
   wanted: Check,
   where: string,
-): void {
-  if (option[name] === undefined) refuse(`${group}.${String(name)}`, wanted, undefined, where)
+): Value {
+  return value ?? refuse(name, wanted, value, where)
 }
 
 /** A hook of the route runs before the plugin's. */

@@ -241,10 +241,7 @@ function prepareRoute(
 ): void {
   const isWebsocket = options.websocket === true || options.wsHandler !== undefined
   // @fastify/websocket hides such a route from documentation, on the user's own schema object.
-  if (options.websocket === true) {
-    const hidden: FastifySchema & { hide: boolean } = { ...options.schema, hide: true }
-    options.schema = hidden
-  }
+  if (options.websocket === true) options.schema = hidden(options.schema ?? {})
   // Fastify announces its automatic HEAD twin too, which no upgrade can reach.
   if (!isWebsocket || [options.method].flat().every((method) => method === 'HEAD')) {
     markRoute(options, null)
@@ -265,6 +262,12 @@ function prepareRoute(
   } else if (typeof options.wsHandler === 'function') {
     options.wsHandler = bridge(options.wsHandler) as never
   }
+}
+
+/** A copy that inherits what the schema does: Fastify reads inherited parts too. */
+function hidden(schema: FastifySchema): FastifySchema {
+  const copy = { __proto__: Object.getPrototypeOf(schema) as unknown, ...schema, hide: true }
+  return copy
 }
 
 function bridge(handler: Handler): (socket: ConnectionSocket) => void {
