@@ -371,6 +371,10 @@ export interface WebsocketLifecycleOptions extends LifecycleOptions {
   /**
    * Handed on to `ws` as its server options: `maxPayload` (default here: 1 MiB),
    * `perMessageDeflate`, `handleProtocols`, `verifyClient`, ...
+   *
+   * `maxFragments` of a message and `maxBufferedChunks` (reads that hold parts of one frame) are one for each 64
+   * bytes of `maxPayload` by default, at least 1,024 and at most ws's own 16,384 and 262,144: an unfinished message of tiny pieces
+   * holds some 200 bytes for each. More end the connection, 1008, cause `protocol-error`; 0: no limit.
    */
   websocket?: Omit<
     ServerOptions,

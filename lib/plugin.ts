@@ -9,6 +9,7 @@ import type { RouteLifecycleOptions, WebsocketLifecycle, WebsocketLifecycleOptio
 import { Bursts } from './bursts.js'
 import { type Clock, systemClock } from './clock.js'
 import { DEPARTURES } from './core/heartbeat.js'
+import { pieceLimits } from './core/pieces.js'
 import { Drain } from './drain.js'
 import { alreadyRegistered } from './errors.js'
 import { Frames } from './frames.js'
@@ -45,9 +46,6 @@ const NEVER = 2 ** 31 - 1
 
 /** What ws gets from us; @types/ws asks of a subclass what only ws itself exports. */
 const OURS = { WebSocket: ConnectionSocket as never, autoPong: false, closeTimeout: NEVER }
-
-/** Those of ws; an older one, which @fastify/websocket may have found, would set none. */
-const LIMITS = { maxBufferedChunks: 256 * 1024, maxFragments: 16 * 1024 }
 
 /** @param clock where time comes from; tests move one of their own */
 export function createPlugin(
@@ -133,7 +131,7 @@ async function registerWebsocket(
 ): Promise<UpgradeListener> {
   const before: ReadonlySet<unknown> = new Set(app.server.listeners('upgrade'))
   await app.register(fastifyWebsocket, {
-    options: { ...LIMITS, ...guardVerify(websocket), ...OURS },
+    options: { ...pieceLimits(websocket.maxPayload), ...guardVerify(websocket), ...OURS },
     preClose: async () => void (await drain.close()),
     // Each error is recorded where it is emitted; thrown ones never get as far as this.
     errorHandler: () => {},

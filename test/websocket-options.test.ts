@@ -9,16 +9,22 @@ test('maxPayload that is undefined was not given', () => {
   assert.equal(resolvePluginOptions({ websocket }).websocket.maxPayload, 1024 * 1024)
 })
 
-test('a maxPayload that ws would take for no limit is refused', () => {
-  for (const maxPayload of ['64kb', Number.NaN, -1, 1.5, 2 ** 31, null]) {
-    const websocket = { maxPayload } as never
-    assert.throws(() => resolvePluginOptions({ websocket }), {
-      code: 'FST_ERR_WSL_INVALID_OPTION',
-      message: /Expected `websocket\.maxPayload` to be a whole number of bytes/,
-    })
-  }
-  assert.equal(resolvePluginOptions({ websocket: { maxPayload: 0 } }).websocket.maxPayload, 0)
-})
+for (const [name, of] of [
+  ['maxPayload', 'bytes'],
+  ['maxBufferedChunks', 'chunks'],
+  ['maxFragments', 'fragments'],
+] as const) {
+  test(`a ${name} that ws would take for no limit is refused`, () => {
+    for (const value of ['64kb', Number.NaN, -1, 1.5, 2 ** 31, Infinity, null]) {
+      const websocket = { [name]: value } as never
+      assert.throws(() => resolvePluginOptions({ websocket }), {
+        code: 'FST_ERR_WSL_INVALID_OPTION',
+        message: new RegExp(`Expected \`websocket\\.${name}\` to be a whole number of ${of}`),
+      })
+    }
+    assert.equal(resolvePluginOptions({ websocket: { [name]: 0 } }).websocket[name], 0)
+  })
+}
 
 test('a close reason that is no UTF-8 and was not validated is echoed, and harms nobody', async (t) => {
   const { port, nextSocket } = await serveOne(t, {
