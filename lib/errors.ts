@@ -5,6 +5,7 @@ import type { CloseCause } from './core/close-info.js'
 export type LifecycleErrorCode =
   | 'FST_ERR_WSL_INVALID_OPTION'
   | 'FST_ERR_WSL_ALREADY_REGISTERED'
+  | 'FST_ERR_WSL_WS_VERSION'
   | 'FST_ERR_WSL_DRAINING'
   | 'FST_ERR_WSL_HANDSHAKE_TIMEOUT'
   | 'FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE'
@@ -30,6 +31,12 @@ type ErrorFactory = (...details: string[]) => LifecycleError
 export const invalidOption: ErrorFactory = define('FST_ERR_WSL_INVALID_OPTION', '%s', 500)
 
 export const alreadyRegistered: ErrorFactory = define('FST_ERR_WSL_ALREADY_REGISTERED', '%s', 500)
+
+export const wsTooOld: ErrorFactory = define(
+  'FST_ERR_WSL_WS_VERSION',
+  'Expected ws %s or later, but %s has found %s: an older one may not know the limits that hold here. See `npm ls ws`, then update it, or remove what pins it (such as `overrides`)',
+  500,
+)
 
 export const draining: ErrorFactory = define(
   'FST_ERR_WSL_DRAINING',

@@ -4,7 +4,7 @@
  * answers as if nothing were known.
  */
 import type { Duplex, Writable } from 'node:stream'
-import type { WebSocket } from 'ws'
+import type { WebSocket, WebSocketServer } from 'ws'
 
 type Written = (error?: Error | null) => void
 export type Write = (chunk: unknown, encoding: BufferEncoding, done: Written) => void
@@ -57,6 +57,11 @@ interface Sender {
 interface Queued {
   readonly opcode?: number
   readonly fin?: boolean
+}
+
+interface HandingOn {
+  readonly setSocket?: unknown
+  readonly completeUpgrade?: unknown
 }
 
 interface Transport {
@@ -196,6 +201,16 @@ export function dropUnprepared(socket: WebSocket, error: Error): number {
     if (typeof done === 'function') process.nextTick(done, error)
   }
   return messages
+}
+
+/**
+ * Whether this ws is seen to know no limits for the pieces of a message: `setSocket` of a socket, and what calls
+ * it in a server, name all limits that they hand on. Of code without a source nothing is known.
+ */
+export function ignoresPieces(part: WebSocket | WebSocketServer): boolean {
+  const { setSocket, completeUpgrade } = part as HandingOn
+  const source = String(setSocket ?? completeUpgrade)
+  return source.includes('maxPayload') && !source.includes('maxFragments')
 }
 
 /** How many bytes libuv holds because the kernel takes no more. */

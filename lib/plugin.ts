@@ -30,6 +30,7 @@ import { Steps } from './steps.js'
 import { Sweep } from './sweep.js'
 import { failHandshake, scopeOf, Upgrade, upgradeOf } from './upgrade.js'
 import { admit, endAnswered, guardHandshake } from './upgrade-hooks.js'
+import { refuseOlderWs } from './ws-version.js'
 
 type UpgradeListener = (message: IncomingMessage, raw: Duplex, head: Buffer) => void
 
@@ -136,6 +137,7 @@ async function registerWebsocket(
     // Each error is recorded where it is emitted; thrown ones never get as far as this.
     errorHandler: () => {},
   })
+  refuseOlderWs(app.websocketServer)
   const isTheirs = (listener: unknown): boolean => !before.has(listener)
   // Without one, this throws node's own error about a listener that is no function.
   const theirs = app.server.listeners('upgrade').find(isTheirs) as UpgradeListener

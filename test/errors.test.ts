@@ -11,12 +11,19 @@ import {
   notAWebsocketRoute,
   routeBeforePlugin,
   toError,
+  wsTooOld,
 } from '../lib/errors.js'
 
 const TABLE: ReadonlyArray<[Error, LifecycleErrorCode, status: number, message: string | RegExp]> =
   [
     [invalidOption('wrong'), 'FST_ERR_WSL_INVALID_OPTION', 500, 'wrong'],
     [alreadyRegistered('twice'), 'FST_ERR_WSL_ALREADY_REGISTERED', 500, 'twice'],
+    [
+      wsTooOld('8.23.0', '@fastify/websocket', '8.18.3'),
+      'FST_ERR_WSL_WS_VERSION',
+      500,
+      /^Expected ws 8\.23\.0 or later, but @fastify\/websocket has found 8\.18\.3: /,
+    ],
     [draining(), 'FST_ERR_WSL_DRAINING', 503, /shutting down/],
     [handshakeTimeout('50'), 'FST_ERR_WSL_HANDSHAKE_TIMEOUT', 503, /handshakeTimeout of 50 ms$/],
     [

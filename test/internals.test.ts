@@ -5,6 +5,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http'
+import { createRequire } from 'node:module'
 import { type AddressInfo, connect as connectNet, createServer, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { type TestContext, test } from 'node:test'
@@ -18,6 +19,7 @@ import {
   dropUnprepared,
   guardReceiver,
   hasMoreRead,
+  ignoresPieces,
   isBetweenMessages,
   isCloseFrameReceived,
   isParsing,
@@ -464,4 +466,18 @@ test('node: a response belongs to its socket until its end is written', async (t
   response.end()
   await once(response, 'finish')
   assert.equal(isResponding(socket), false)
+})
+
+test('whether a ws knows limits for the pieces of a message is seen in its source', () => {
+  const require = createRequire(import.meta.url)
+  for (const [found, isLax] of [
+    [require('ws'), false],
+    [require('ws-8.22'), false],
+    [require('ws-8.18'), true],
+  ] as Array<[{ prototype: WebSocket; Server: typeof WebSocketServer }, boolean]>) {
+    assert.equal(ignoresPieces(found.prototype), isLax)
+    assert.equal(ignoresPieces(new found.Server({ noServer: true })), isLax)
+  }
+  // As of code that was compiled ahead, or wrapped.
+  assert.equal(ignoresPieces({ setSocket: () => {} } as never), false)
 })

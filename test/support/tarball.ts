@@ -44,7 +44,8 @@ export async function installTarball(): Promise<Installed> {
   }
 }
 
-async function linkDependencies(target: string): Promise<void> {
+/** Makes a `node_modules` of links to this project's dependencies. */
+export async function linkDependencies(target: string): Promise<void> {
   await mkdir(target)
   const source = join(root, 'node_modules')
   for (const name of await readdir(source)) {

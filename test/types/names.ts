@@ -56,6 +56,7 @@ export const reasons: Record<RefusalReason, true> = {
 export const codes: Record<LifecycleErrorCode, true> = {
   FST_ERR_WSL_INVALID_OPTION: true,
   FST_ERR_WSL_ALREADY_REGISTERED: true,
+  FST_ERR_WSL_WS_VERSION: true,
   FST_ERR_WSL_DRAINING: true,
   FST_ERR_WSL_HANDSHAKE_TIMEOUT: true,
   FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE: true,

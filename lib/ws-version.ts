@@ -1,0 +1,70 @@
+import { createRequire } from 'node:module'
+import { WebSocket, type WebSocketServer } from 'ws'
+import { wsTooOld } from './errors.js'
+import { ignoresPieces } from './internals.js'
+
+/** The oldest ws that will do: that of our dependencies, to which a test holds it. */
+export const NEEDED = '8.23.0'
+
+/** A ws that takes part in every connection. */
+interface Copy {
+  readonly foundBy: string
+  /** `undefined` where it cannot be read. */
+  readonly version: string | undefined
+  /** Whether it is seen to know no limits for the pieces of a message. */
+  readonly isLax: boolean
+}
+
+/**
+ * Refuses a ws that is older than the one we ask for, as there is where an app pins it: it takes the limits for
+ * the pieces of a message, and knows nothing of them. There may be two: ours, whose sockets read, and that of
+ * `@fastify/websocket`, whose server hands the limits to them.
+ * @throws FST_ERR_WSL_WS_VERSION
+ */
+export function refuseOlderWs(server: WebSocketServer): void {
+  refuseOlder({
+    foundBy: 'fastify-websocket-lifecycle',
+    version: versionOf(ours, (found) => found === WebSocket),
+    isLax: ignoresPieces(WebSocket.prototype),
+  })
+  refuseOlder({
+    foundBy: '@fastify/websocket',
+    version: versionOf(theirs, (found) => Reflect.get(found, 'Server') === server.constructor),
+    isLax: ignoresPieces(server),
+  })
+}
+
+export function refuseOlder({ foundBy, version, isLax }: Copy): void {
+  if (version === undefined ? isLax : isOlder(version, NEEDED)) {
+    throw wsTooOld(NEEDED, foundBy, version ?? 'one whose version cannot be read')
+  }
+}
+
+/**
+ * Reads it beside the ws that a module finds, if that is the one which runs. In a bundled app it is not: there the
+ * module stands elsewhere and finds nothing, or some other ws.
+ */
+export function versionOf(
+  module: () => NodeJS.Require,
+  isRunning: (found: object) => boolean,
+): string | undefined {
+  try {
+    const load = module()
+    if (!isRunning(load('ws') as object)) return undefined
+    return (load('ws/package.json') as { version: string }).version
+  } catch {
+    return undefined
+  }
+}
+
+function ours(): NodeJS.Require {
+  return createRequire(import.meta.url)
+}
+
+function theirs(): NodeJS.Require {
+  return createRequire(ours().resolve('@fastify/websocket'))
+}
+
+function isOlder(version: string, than: string): boolean {
+  return version.localeCompare(than, 'en', { numeric: true }) < 0
+}
