@@ -1,4 +1,5 @@
 import { startForAll } from './context.js'
+import { forEachAlone } from './throw-later.js'
 
 /** Who holds back what was sent until the turn of the loop is over. */
 export interface Holder {
@@ -42,7 +43,7 @@ export class Bursts {
     }
     this.#isEnding = false
     this.#turn++
-    for (const holder of this.#holders) holder.turnOver()
+    forEachAlone(this.#holders, tellTurnOver)
     this.#holders.length = 0
   }
 
@@ -51,6 +52,10 @@ export class Bursts {
     this.#isEnding = true
     startForAll(this.#tick)
   }
+}
+
+function tellTurnOver(holder: Holder): void {
+  holder.turnOver()
 }
 
 function turnOnEnd(bursts: Bursts): void {

@@ -250,8 +250,12 @@ export class Connection
     if (this.socket.readyState === WebSocket.CLOSED) return
     this.#record.note(cause)
     this.letGo()
-    WebSocket.prototype.terminate.call(this.socket)
-    this.#leaveOpen()
+    try {
+      WebSocket.prototype.terminate.call(this.socket)
+    } finally {
+      // Also where the stream throws, because somebody has patched it: the end goes on.
+      this.#leaveOpen()
+    }
     this.#cutOff()
   }
 
@@ -509,10 +513,13 @@ export class Connection
   #sendClose(code: number | undefined, reason: string): void {
     this.#record.noteSent(code, reason)
     this.letGo()
-    WebSocket.prototype.close.call(this.socket, code, reason)
-    // The peer's close frame must get in, also where the app has paused reading.
-    if (this.socket.isPaused) this.socket.resume()
-    this.#leaveOpen()
+    try {
+      WebSocket.prototype.close.call(this.socket, code, reason)
+      // The peer's close frame must get in, also where the app has paused reading.
+      if (this.socket.isPaused) this.socket.resume()
+    } finally {
+      this.#leaveOpen()
+    }
   }
 
   #noteRefusal(): void {

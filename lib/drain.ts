@@ -8,6 +8,7 @@ import { draining, type LifecycleError, withRetryAfter } from './errors.js'
 import { type DrainSettings, resolveDrainOptions } from './options.js'
 import type { LiveConnection, PendingUpgrade } from './registry.js'
 import type { Shell } from './shell.js'
+import { forEachAlone } from './throw-later.js'
 
 /** So many goodbyes begin in one turn of the loop. */
 const DEPARTURES_PER_TURN = 64
@@ -64,7 +65,7 @@ export class Drain {
     this.#connections = [...registry.connections]
     this.#upgrades = [...registry.upgrades]
     this.#endAt(startedAt + settings.timeout)
-    for (const upgrade of this.#upgrades) upgrade.refuseNow('draining', this.refusal)
+    forEachAlone(this.#upgrades, (upgrade) => upgrade.refuseNow('draining', this.refusal))
     void this.#sendAway()
     await Promise.all([
       ...this.#connections.map((connection) => connection.closed),
@@ -123,7 +124,7 @@ export class Drain {
     this.#wake?.()
     const remaining = goodbyeBudget(Infinity, this.#closeTimeout, endsAt - clock.now())
     this.#lastCall = clock.setTimeout(() => {
-      for (const connection of this.#connections) this.#close(connection)
+      forEachAlone(this.#connections, (connection) => this.#close(connection))
     }, remaining)
   }
 
@@ -138,9 +139,9 @@ export class Drain {
   /** Time is up: every socket ends now, and the steps that still run share what grace is left. */
   #cut(): void {
     const { clock, steps } = this.#shell
-    for (const connection of this.#connections) connection.cut()
-    for (const upgrade of this.#upgrades) upgrade.cut()
     this.#deadline = clock.setTimeout(() => steps.hurry(), DRAIN_GRACE)
+    forEachAlone(this.#connections, (connection) => connection.cut())
+    forEachAlone(this.#upgrades, (upgrade) => upgrade.cut())
   }
 
   #stopTimers(): void {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { throwLater } from './throw-later.js'
 
 /** RFC 6455 §5.2: the only frame of a message, and what says that the length is in the next two bytes. */
 const WHOLE_TEXT = 0x81
@@ -62,7 +63,12 @@ export class Frames {
   }
 
   #begin(socket: Socket): void {
-    if (this.#socket !== undefined) this.#empty(this.#socket)
+    try {
+      if (this.#socket !== undefined) this.#empty(this.#socket)
+    } catch (error) {
+      // It is an error of the other one's stream: who sends now has nothing to do with it.
+      throwLater(error)
+    }
     this.#socket = socket
   }
 

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from './clock.js'
 import { startForAll } from './context.js'
+import { forEachAlone } from './throw-later.js'
 import { type Due, Wheel } from './wheel.js'
 
 /** What the sweep looks after; `dueAt` is by `clock.now()`. */
@@ -112,12 +113,16 @@ export class Sweep {
     if (this.#due.length > 0) setImmediate(() => this.#lookAtSome(wheel))
     const now = this.#clock.now()
     const alive = this.aliveAt(now)
-    for (const member of some) {
+    forEachAlone(some, (member) => {
       // It may have been looked at meanwhile, or the end of another one has taken it along.
-      if (!wheel.isDue(member, now)) continue
-      member.onSweep(now, alive)
-      if (wheel.isDue(member, now)) wheel.move(member, now)
-    }
+      if (!wheel.isDue(member, now)) return
+      // Whoever is found is not found again before it has been moved: also where its look throws.
+      try {
+        member.onSweep(now, alive)
+      } finally {
+        if (wheel.isDue(member, now)) wheel.move(member, now)
+      }
+    })
   }
 }
 

@@ -20,6 +20,7 @@ import {
 import { type Payload, sizeAtMost, sizeOf, toPayload } from './payload.js'
 import type { Shell } from './shell.js'
 import { afterNextPoll } from './sweep.js'
+import { throwLater } from './throw-later.js'
 
 type Data = Parameters<WebSocket['send']>[0]
 type Callback = (error?: Error) => void
@@ -195,8 +196,12 @@ export class Writer implements Holder {
   letGo(): void {
     if (!this.#isHolding) return
     this.#isHolding = false
-    this.#handOverFrames()
-    this.#socket?.uncork()
+    try {
+      this.#handToStream()
+    } catch (error) {
+      // It is no error of the message that is sent now, nor must it keep an end from going on.
+      throwLater(error)
+    }
     this.#watchBacklog()
   }
 
@@ -445,6 +450,14 @@ export class Writer implements Holder {
     const framed = sender.shell.frames.add(socket, payload, isBinary)
     if (framed > 0) this.#noteSent()
     return framed
+  }
+
+  #handToStream(): void {
+    try {
+      this.#handOverFrames()
+    } finally {
+      this.#socket?.uncork()
+    }
   }
 
   #handOverFrames(): void {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { WebSocket } from 'ws'
+import { Bursts } from '../lib/bursts.js'
 import type { LifecycleSocket, RouteLifecycleOptions } from '../lib/index.js'
 import { openBusyPeer } from './support/busy-peer.js'
 import { FakeClock, turns } from './support/fake-clock.js'
@@ -18,6 +19,7 @@ import {
 } from './support/outbox.js'
 import { DEFLATE, type Frame, OPCODE, RawPeer } from './support/raw-peer.js'
 import { connectOne, serveOne } from './support/server.js'
+import { surviveUncaught } from './support/uncaught.js'
 
 const { closeFrame, frame } = RawPeer
 const LINES: readonly Line[] = [TCP, TLS]
@@ -554,4 +556,26 @@ test('messages add neither listeners nor timers', async (t) => {
   if (socket.readyState === socket.OPEN) {
     assert.deepEqual([countListeners(socket), clock.pending], before)
   }
+})
+
+test('a holder that throws when the turn is over keeps no other one from hearing of it', async (t) => {
+  const uncaught = surviveUncaught(t)
+  const bursts = new Bursts()
+  const error = new Error('mine')
+  const told: string[] = []
+  const failing = {
+    turnOver: () => {
+      told.push('failing')
+      throw error
+    },
+  }
+  bursts.hold({ turnOver: () => told.push('first') })
+  bursts.hold(failing)
+  bursts.hold({ turnOver: () => told.push('last') })
+  await turns(2)
+  assert.deepEqual(told, ['first', 'failing', 'last'])
+  assert.deepEqual(uncaught, [error])
+  bursts.thisTurn()
+  await turns(2)
+  assert.equal(told.length, 3, 'each is told once')
 })

@@ -6,6 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { afterNextPoll, Sweep, type Swept } from '../lib/sweep.js'
 import { OFF } from '../lib/wheel.js'
 import { FakeClock } from './support/fake-clock.js'
+import { surviveUncaught } from './support/uncaught.js'
 
 /** A member that is always due, and notes when it was looked at. */
 class Member implements Swept {
@@ -190,6 +191,27 @@ test('who leaves, or is due later, before its turn has come is not looked at', a
   for (const member of members.slice(100)) sweep.move(member, Infinity)
   await advanced
   assert.equal(looks(), 64)
+})
+
+test('a look that throws keeps nobody from a look, and is repeated at the next tick', async (t) => {
+  const uncaught = surviveUncaught(t)
+  const { clock, members, looks } = sweepCrowd()
+  // One of the first batch, and one that is looked at in a later turn of the loop.
+  const errors = [3, 100].map((index) => {
+    const member = members[index] as Member
+    const error = new Error(`of member ${index}`)
+    member.onSweep = (now, alive) => {
+      Member.prototype.onSweep.call(member, now, alive)
+      if (member.looks.length === 1) throw error
+    }
+    return error
+  })
+  await clock.advance(100)
+  assert.equal(looks(), 150)
+  assert.deepEqual(uncaught, errors)
+  await clock.advance(100)
+  assert.equal(looks(), 300)
+  assert.deepEqual(uncaught, errors)
 })
 
 /** Two ends of one TCP connection. */
