@@ -23,8 +23,10 @@ export class Drain {
   readonly #closeTimeout: number
   readonly #log: FastifyBaseLogger
   #report: Promise<DrainReport> | undefined
-  #connections: readonly LiveConnection[] = []
-  #upgrades: readonly PendingUpgrade[] = []
+  /** In the order in which they are asked to leave. Whoever has ended leaves an empty place, and is not kept. */
+  #connections: Array<LiveConnection | undefined> = []
+  #upgrades: Set<PendingUpgrade> = new Set()
+  #terminated = 0
   #endsAt = Infinity
   #deadline: Timer | undefined
   #pause: Timer | undefined
@@ -48,7 +50,7 @@ export class Drain {
   /** The app closes: it begins, or has no longer than the plugin's `drain.timeout` from now. */
   async close(): Promise<DrainReport> {
     const endsAt = this.#shell.clock.now() + this.#settings.timeout
-    if (this.#deadline !== undefined && endsAt < this.#endsAt) this.#shorten(endsAt)
+    if (this.#isUnderWay && endsAt < this.#endsAt) this.#shorten(endsAt)
     return this.begin()
   }
 
@@ -57,25 +59,25 @@ export class Drain {
     return withRetryAfter(draining(), this.#current.retryAfter)
   }
 
+  get #isUnderWay(): boolean {
+    return this.#deadline !== undefined
+  }
+
   async #run(settings: DrainSettings): Promise<DrainReport> {
     const { clock, registry } = this.#shell
     const startedAt = clock.now()
     this.#current = settings
     registry.draining = true
-    this.#connections = [...registry.connections]
-    this.#upgrades = [...registry.upgrades]
     this.#endAt(startedAt + settings.timeout)
+    const ends = this.#awaitEnds()
+    const count = this.#connections.length
     forEachAlone(this.#upgrades, (upgrade) => upgrade.refuseNow('draining', this.refusal))
-    void this.#sendAway()
-    await Promise.all([
-      ...this.#connections.map((connection) => connection.closed),
-      ...this.#upgrades.map((upgrade) => upgrade.released),
-    ])
-    this.#stopTimers()
-    const terminated = this.#connections.filter((connection) => connection.wasForced).length
+    void this.#sendAway(count)
+    await Promise.all(ends)
+    this.#stop()
     const report = Object.freeze({
-      closed: this.#connections.length - terminated,
-      terminated,
+      closed: count - this.#terminated,
+      terminated: this.#terminated,
       abandoned: Object.freeze([...registry.abandoned]),
       duration: clock.now() - startedAt,
     })
@@ -83,30 +85,54 @@ export class Drain {
     return report
   }
 
+  /** Takes note of all that are there. @returns what to await */
+  #awaitEnds(): Array<Promise<void>> {
+    const { registry } = this.#shell
+    const connections = [...registry.connections]
+    this.#connections = [...connections]
+    this.#upgrades = new Set(registry.upgrades)
+    return [
+      ...connections.map((connection, index) => this.#awaitEnd(connection, index)),
+      ...[...registry.upgrades].map((upgrade) => this.#awaitRelease(upgrade)),
+    ]
+  }
+
+  async #awaitEnd(connection: LiveConnection, index: number): Promise<void> {
+    await connection.closed
+    if (connection.wasForced) this.#terminated++
+    this.#connections[index] = undefined
+  }
+
+  async #awaitRelease(upgrade: PendingUpgrade): Promise<void> {
+    await upgrade.released
+    this.#upgrades.delete(upgrade)
+  }
+
   /** Asks one connection after the other to leave, at the time that the plan gives it. */
-  async #sendAway(): Promise<void> {
+  async #sendAway(count: number): Promise<void> {
     const { clock } = this.#shell
     const startedAt = clock.now()
-    const count = this.#connections.length
-    for (const [index, connection] of this.#connections.entries()) {
+    for (let index = 0; index < count && this.#isUnderWay; index++) {
       const { spread } = this.#current
       const delay = departureDelay(index, count, spread, Math.random())
       const wait = startedAt + delay - clock.now()
       if (wait > 0) await this.#wait(wait)
       else if (index % DEPARTURES_PER_TURN === DEPARTURES_PER_TURN - 1) await setImmediate()
-      this.#ask(connection)
+      this.#ask(index)
     }
   }
 
-  #ask(connection: LiveConnection): void {
+  #ask(index: number): void {
+    const connection = this.#connections[index]
+    if (connection === undefined) return
     const goodbye = connection.sayGoodbye(this.#endsAt - this.#shell.clock.now())
     // Whoever began the drain, a handler perhaps, may still send something.
     if (goodbye === undefined) queueMicrotask(() => this.#close(connection))
     else void goodbye.then(() => this.#close(connection))
   }
 
-  #close(connection: LiveConnection): void {
-    connection.end('shutdown', this.#current.code, this.#current.reason)
+  #close(connection: LiveConnection | undefined): void {
+    connection?.end('shutdown', this.#current.code, this.#current.reason)
   }
 
   #wait(delay: number): Promise<void> {
@@ -140,15 +166,18 @@ export class Drain {
   #cut(): void {
     const { clock, steps } = this.#shell
     this.#deadline = clock.setTimeout(() => steps.hurry(), DRAIN_GRACE)
-    forEachAlone(this.#connections, (connection) => connection.cut())
+    forEachAlone(this.#connections, (connection) => connection?.cut())
     forEachAlone(this.#upgrades, (upgrade) => upgrade.cut())
   }
 
-  #stopTimers(): void {
+  /** Nobody is left: nothing waits any more. */
+  #stop(): void {
     const { clock } = this.#shell
     for (const timer of [this.#deadline, this.#pause, this.#lastCall]) {
       if (timer !== undefined) clock.clearTimeout(timer)
     }
     this.#deadline = undefined
+    this.#wake = undefined
+    this.#connections = []
   }
 }
