@@ -384,9 +384,9 @@ export interface WebsocketLifecycleOptions extends LifecycleOptions {
 
 /** How a drain went. */
 export interface DrainReport {
-  /** Connections that ended with a closing handshake, or by themselves. */
+  /** Connections that ended with both close frames, or by themselves. */
   readonly closed: number
-  /** Connections whose peer did not answer in time. */
+  /** Connections that we cut off, as both close frames had not been exchanged in time. */
   readonly terminated: number
   /** Steps of the end that overran their time and were left behind. */
   readonly abandoned: ReadonlyArray<{

@@ -93,10 +93,9 @@ export class Callbacks {
 
   /** Calls `onShutdown`, as long as the socket is open and there is time for it. */
   async sayGoodbye(until: number): Promise<void> {
-    const { clock } = this.#host.shell
     for (const hook of this.#route.settings.onShutdown) {
       if (!this.#host.isOpen) return
-      await this.#step('onShutdown', hook, [], Math.max(0, until - clock.now()))
+      await this.#step('onShutdown', hook, [], until)
     }
   }
 
@@ -137,10 +136,10 @@ export class Callbacks {
     name: string,
     hook: Hook<About>,
     about: About,
-    limit?: number,
+    until?: number,
   ): Promise<void> | undefined {
     const { socket, request } = this.#host
     const { instance } = this.#route
-    return runStep(this.#host, name, () => hook.call(instance, socket, request, ...about), limit)
+    return runStep(this.#host, name, () => hook.call(instance, socket, request, ...about), until)
   }
 }

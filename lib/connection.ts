@@ -349,7 +349,7 @@ export class Connection
     const until = clock.now() + goodbyeBudget(cleanupTimeout, closeTimeout, remaining)
     await this.callbacks.sayGoodbye(until)
     // What takes longer has its own time at the end.
-    await steps.run(() => this.#reader?.idle(), Math.max(0, until - clock.now()))
+    await steps.runUntil(() => this.#reader?.idle(), until)
   }
 
   cut(): void {
@@ -540,17 +540,17 @@ export class Connection
 
   #leaveOpen(): void {
     if (this.#phase.name !== 'open') return
-    const now = this.shell.clock.now()
+    const { sweep, transitions } = this.shell
     const { closeTimeout } = this.#route.settings
-    const deadline = new CloseDeadline(closeTimeout, now, bytesTaken(this.raw))
+    const deadline = new CloseDeadline(closeTimeout, transitions.alive, bytesTaken(this.raw))
     const watch: Swept = {
-      dueAt: now,
+      dueAt: 0,
       place: OFF,
-      onSweep: (now) => this.#watchClosing(watch, deadline, now),
+      onSweep: (now, alive) => this.#watchClosing(watch, deadline, now, alive),
     }
     this.#phase = { name: 'closing', watch }
-    this.shell.sweep.delete(this)
-    this.shell.transitions.add(watch)
+    sweep.delete(this)
+    transitions.add(watch)
     this.#writer?.end()
     queueMicrotask(() => this.#settle())
   }
@@ -563,12 +563,18 @@ export class Connection
     if (this.#record.cause !== undefined && queuedFrames(this.socket) === 0) this.#scope?.abort()
   }
 
-  #watchClosing(watch: Swept, deadline: CloseDeadline, now: number): void {
+  #watchClosing(watch: Swept, deadline: CloseDeadline, now: number, alive: number): void {
     this.#settle()
     const { closeTimeout } = this.#route.settings
-    const remaining = deadline.look(now, bytesTaken(this.raw))
+    const remaining = deadline.look(alive, bytesTaken(this.raw))
     this.shell.transitions.move(watch, now + Math.min(remaining, closeTimeout / 10))
-    if (remaining > 0) return
+    // What came while our loop stood still is heard first.
+    if (remaining <= 0) afterNextPoll(() => this.#judgeClosing(deadline))
+  }
+
+  #judgeClosing(deadline: CloseDeadline): void {
+    if (this.#phase.name !== 'closing') return
+    if (deadline.look(this.shell.transitions.alive, bytesTaken(this.raw)) > 0) return
     this.wasForced = true
     this.#cutOff()
   }

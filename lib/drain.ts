@@ -8,6 +8,7 @@ import { draining, type LifecycleError, withRetryAfter } from './errors.js'
 import { type DrainSettings, resolveDrainOptions } from './options.js'
 import type { LiveConnection, PendingUpgrade } from './registry.js'
 import type { Shell } from './shell.js'
+import { afterNextPoll } from './sweep.js'
 import { forEachAlone } from './throw-later.js'
 
 /** So many goodbyes begin in one turn of the loop. */
@@ -98,8 +99,8 @@ export class Drain {
   }
 
   async #awaitEnd(connection: LiveConnection, index: number): Promise<void> {
-    await connection.closed
-    if (connection.wasForced) this.#terminated++
+    const { clean } = await connection.closed
+    if (connection.wasForced && !clean) this.#terminated++
     this.#connections[index] = undefined
   }
 
@@ -159,11 +160,14 @@ export class Drain {
     const { clock } = this.#shell
     if (this.#deadline !== undefined) clock.clearTimeout(this.#deadline)
     this.#endsAt = endsAt
-    this.#deadline = clock.setTimeout(() => this.#cut(), endsAt - clock.now())
+    // What came while our loop stood still is heard first.
+    const cut = (): void => afterNextPoll(() => this.#cut())
+    this.#deadline = clock.setTimeout(cut, endsAt - clock.now())
   }
 
   /** Time is up: every socket ends now, and the steps that still run share what grace is left. */
   #cut(): void {
+    if (!this.#isUnderWay) return
     const { clock, steps } = this.#shell
     this.#deadline = clock.setTimeout(() => steps.hurry(), DRAIN_GRACE)
     forEachAlone(this.#connections, (connection) => connection?.cut())

@@ -20,15 +20,19 @@ export interface Mortal {
 
 /**
  * Runs one step of an end: isolated from the others, and left behind when it overruns.
+ * @param until by `clock.now()`; without one it has `cleanupTimeout`
  * @returns what to await, `undefined` if the step was synchronous
  */
 export function runStep(
   mortal: Mortal,
   name: string,
   step: () => unknown,
-  limit: number = mortal.cleanupTimeout,
+  until?: number,
 ): Promise<void> | undefined {
-  const outcome = mortal.shell.steps.run(() => mortal.context.enter(step, undefined), limit)
+  const { steps } = mortal.shell
+  const run = (): unknown => mortal.context.enter(step, undefined)
+  const outcome =
+    until === undefined ? steps.run(run, mortal.cleanupTimeout) : steps.runUntil(run, until)
   if (outcome instanceof Promise) return outcome.then((settled) => noteStep(mortal, name, settled))
   noteStep(mortal, name, outcome)
   return undefined

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from './clock.js'
+import { afterNextPoll } from './sweep.js'
 
 /** How a step of an end came out; `late` is how one that overran comes out in the end. */
 export type StepOutcome =
@@ -11,7 +12,7 @@ const DONE: StepOutcome = { status: 'done' }
 /** A running step: how to give up on it, and the timer that will. */
 interface Running {
   readonly giveUp: () => void
-  readonly timer: Timer
+  timer: Timer
 }
 
 /** Runs the steps of all ends: each isolated, each bounded. */
@@ -25,13 +26,27 @@ export class Steps {
   }
 
   /**
-   * Runs `step`, and waits for it if it is asynchronous.
+   * Runs `step`, and waits for it if it is asynchronous: for `limit` ms, and longer by what our loop stood still at the
+   * end of that, but not by more than as much again.
    * @returns the outcome at once if `step` was synchronous, so that it costs no turn
    */
   run(step: () => unknown, limit: number): StepOutcome | Promise<StepOutcome> {
+    return this.#run(step, limit, limit)
+  }
+
+  /** As `run`, but waits until a time by the clock: something else has to follow. */
+  runUntil(step: () => unknown, until: number): StepOutcome | Promise<StepOutcome> {
+    return this.#run(step, Math.max(0, until - this.#clock.now()), 0)
+  }
+
+  #run(
+    step: () => unknown,
+    limit: number,
+    mostForgiven: number,
+  ): StepOutcome | Promise<StepOutcome> {
     try {
       const result = step()
-      return isThenable(result) ? this.#settle(result, limit) : DONE
+      return isThenable(result) ? this.#settle(result, limit, mostForgiven) : DONE
     } catch (error) {
       return { status: 'failed', error }
     }
@@ -43,7 +58,7 @@ export class Steps {
     for (const { giveUp } of this.#running) giveUp()
   }
 
-  #settle(result: PromiseLike<unknown>, limit: number): Promise<StepOutcome> {
+  #settle(result: PromiseLike<unknown>, limit: number, mostForgiven: number): Promise<StepOutcome> {
     // A thenable may throw in `then`, and Promise.resolve turns that into a rejection.
     const settled = Promise.resolve(result).then(
       (): StepOutcome => DONE,
@@ -51,19 +66,30 @@ export class Steps {
     )
     if (this.#hurried) return Promise.resolve({ status: 'overran', late: settled })
     return new Promise((resolve) => {
-      const running: Running = {
-        giveUp: () => finish({ status: 'overran', late: settled }),
-        timer: this.#clock.setTimeout(() => running.giveUp(), limit),
+      const giveUp = (): void => finish({ status: 'overran', late: settled })
+      // What came while our loop stood still is heard first.
+      const lookAgain = (): void => afterNextPoll(giveUp)
+      const dueAt = this.#clock.now() + limit
+      const overdue = (): void => {
+        const late = Math.min(this.#clock.now() - dueAt, mostForgiven)
+        if (late > 0) running.timer = this.#after(late, lookAgain)
+        else lookAgain()
       }
+      const running: Running = { giveUp, timer: this.#after(limit, overdue) }
       const finish = (outcome: StepOutcome): void => {
         this.#clock.clearTimeout(running.timer)
         this.#running.delete(running)
         resolve(outcome)
       }
-      running.timer.unref()
       this.#running.add(running)
       void settled.then(finish)
     })
+  }
+
+  #after(delay: number, callback: () => void): Timer {
+    const timer = this.#clock.setTimeout(callback, delay)
+    timer.unref()
+    return timer
   }
 }
 

@@ -7,7 +7,7 @@ import { type Due, Wheel } from './wheel.js'
 export interface Swept extends Due {
   /**
    * Looks, and says by {@link Sweep.move} when to look again; else it is the next tick.
-   * @param alive the forgiving time, for keepalive: it stood still while our loop did
+   * @param alive the forgiving time: it stood still while our loop did
    */
   onSweep(now: number, alive: number): void
 }

@@ -27,7 +27,7 @@ import type { PendingUpgrade } from './registry.js'
 import { type Route, routeOf } from './route.js'
 import type { Shell } from './shell.js'
 import { ConnectionSocket } from './socket.js'
-import type { Swept } from './sweep.js'
+import { afterNextPoll, type Swept } from './sweep.js'
 import { OFF } from './wheel.js'
 
 /** Of the path of a stranger that is logged. */
@@ -77,7 +77,10 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   readonly #message: ScopedMessage
   readonly #raw: Duplex
   readonly #head: Buffer
+  /** By the forgiving time of the sweep. */
   readonly #startedAt: number
+  /** By when it has to be decided, or its refused peer has to be gone; by the forgiving time too. */
+  #until = Infinity
   readonly #bytesRead: number
   readonly #answer: Answer
   #settings: RouteSettings
@@ -107,8 +110,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     this.#head = head
     this.#settings = settings
     this.#log = log
-    this.#startedAt = shell.clock.now()
-    this.dueAt = this.#handshakeBy
+    this.#startedAt = shell.transitions.alive
     this.#answer = new Answer(raw)
     const isSocket = raw instanceof Socket
     this.#bytesRead = isSocket ? raw.bytesRead - head.length : 0
@@ -119,6 +121,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     watchRaw(raw, this)
     shell.registry.upgrades.add(this)
     shell.transitions.add(this)
+    this.#endBy(this.#handshakeBy)
   }
 
   get id(): string {
@@ -190,7 +193,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     if (!route) return
     this.#route = route
     this.#settings = route.settings
-    this.shell.transitions.move(this, this.#handshakeBy)
+    this.#endBy(this.#handshakeBy)
   }
 
   /** Takes a place in a limit, until the connection has ended. @returns whether there was room */
@@ -302,8 +305,16 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     }
   }
 
+  onSweep(now: number, alive: number): void {
+    if (alive < this.#until) this.shell.transitions.move(this, now + this.#until - alive)
+    // What came while our loop stood still is heard first.
+    else afterNextPoll(() => this.#judge())
+  }
+
   /** The handshake took too long, or a refused peer does not go. */
-  onSweep(): void {
+  #judge(): void {
+    // It may have opened or ended meanwhile, or been refused, and has a new deadline.
+    if (this.place === OFF || this.shell.transitions.alive < this.#until) return
     if (this.#isRefused || !this.#answer.isUnwritten) this.cut()
     else this.refuseNow('handshake', handshakeTimeout(String(this.#settings.handshakeTimeout)))
   }
@@ -353,8 +364,14 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   }
 
   #endSoon(): void {
+    this.#endBy(this.shell.transitions.alive + this.#settings.closeTimeout)
+  }
+
+  /** @param until by the forgiving time */
+  #endBy(until: number): void {
     const { clock, transitions } = this.shell
-    transitions.move(this, clock.now() + this.#settings.closeTimeout)
+    this.#until = until
+    transitions.move(this, clock.now() + until - transitions.alive)
   }
 
   /** Completes the handshake only to close: that is what a browser's page can see. */

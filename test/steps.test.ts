@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { systemClock, type Clock, type Timer } from '../lib/clock.js'
 import { isThenable, type StepOutcome, Steps } from '../lib/steps.js'
-import { FakeClock } from './support/fake-clock.js'
+import { FakeClock, turns } from './support/fake-clock.js'
+import { gate, never } from './support/gate.js'
 
 const LIMIT = 1_000
 const error = new Error('mine')
 const nothing = (): void => {}
-const never = new Promise<never>(() => {})
 
 /** What people return instead of promises. */
 function thenable(then: unknown, target: object = {}): object {
@@ -68,6 +68,83 @@ test('a step that overruns its limit is left behind, and not before', async () =
   await clock.advance(1)
   assert.equal(outcomes[0]?.status, 'overran')
   assert.equal(clock.pending, 0)
+})
+
+/** Steps with one that settles when it is told to. */
+function runOne(start: 'run' | 'runUntil' = 'run'): {
+  clock: FakeClock
+  settle: () => void
+  outcome: () => StepOutcome['status'] | undefined
+} {
+  const clock = new FakeClock()
+  const steps = new Steps(clock)
+  const { opened, open } = gate()
+  const step = (): Promise<void> => opened
+  const run = start === 'run' ? steps.run(step, LIMIT) : steps.runUntil(step, clock.now() + LIMIT)
+  let outcome: StepOutcome | undefined
+  void Promise.resolve(run).then((settled) => (outcome = settled))
+  return { clock, settle: open, outcome: () => outcome?.status }
+}
+
+describe('a step whose time has passed while our loop stood still', () => {
+  test('has what it was late by, and no longer', async () => {
+    const { clock, outcome } = runOne()
+    clock.stall(LIMIT + 300)
+    await clock.advance(299)
+    assert.equal(outcome(), undefined)
+    await clock.advance(1)
+    assert.equal(outcome(), 'overran')
+    assert.equal(clock.pending, 0)
+  })
+
+  test('has its limit once more at most', async () => {
+    const { clock, outcome } = runOne()
+    clock.stall(60 * LIMIT)
+    await clock.advance(LIMIT - 1)
+    assert.equal(outcome(), undefined)
+    await clock.advance(1)
+    assert.equal(outcome(), 'overran')
+  })
+
+  test('is heard if it settles then', async () => {
+    const { clock, settle, outcome } = runOne()
+    clock.stall(LIMIT + 300)
+    await clock.advance(299)
+    settle()
+    await turns()
+    assert.equal(outcome(), 'done')
+    assert.equal(clock.pending, 0)
+  })
+
+  test('has nothing more where it has to be over by a time', async () => {
+    const { clock, outcome } = runOne('runUntil')
+    clock.stall(LIMIT + 300)
+    await clock.advance(0)
+    assert.equal(outcome(), 'overran')
+    assert.equal(clock.pending, 0)
+  })
+
+  for (const start of ['run', 'runUntil'] as const) {
+    test(`is heard if a poll brings what it waits for (${start})`, async () => {
+      const { clock, settle, outcome } = runOne(start)
+      await clock.advance(LIMIT - 1)
+      setImmediate(settle)
+      await clock.advance(1)
+      assert.equal(outcome(), 'done')
+    })
+  }
+
+  test('is left behind in a hurry all the same', async () => {
+    const clock = new FakeClock()
+    const steps = new Steps(clock)
+    const running = steps.run(() => never, LIMIT)
+    clock.stall(LIMIT + 300)
+    await clock.advance(0)
+    assert.equal(clock.pending, 1)
+    steps.hurry()
+    assert.equal((await running).status, 'overran')
+    assert.equal(clock.pending, 0)
+  })
 })
 
 test('how a step that was left behind comes out in the end can be learned', async () => {

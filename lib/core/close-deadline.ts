@@ -1,7 +1,7 @@
 /** However steadily the peer reads what was sent before: a close takes so many timeouts at most. */
 const TIMEOUTS_AT_MOST = 10
 
-/** How long a peer that has been told to go may stay. */
+/** How long a peer that has been told to go may stay; by a clock that stands still while our loop does. */
 export class CloseDeadline {
   readonly #timeout: number
   readonly #since: number

@@ -1,0 +1,16 @@
+/** Peers in a process of their own, on the port that it is given: each answers a close frame at once. */
+import { OPCODE, RawPeer } from '../support/raw-peer.js'
+
+const [port, count] = process.argv.slice(2).map(Number) as [number, number]
+const peers = await Promise.all(
+  Array.from({ length: count }, async () => {
+    const peer = await RawPeer.dial(port)
+    return { peer, answer: await peer.answer() }
+  }),
+)
+console.log(peers.filter(({ answer }) => answer.startsWith('HTTP/1.1 101')).length)
+for (const { peer } of peers) {
+  void peer.nextOf(OPCODE.close).then((frame) => {
+    if (frame !== undefined) peer.send(RawPeer.closeFrame(frame.payload.readUInt16BE()))
+  })
+}
