@@ -5,6 +5,7 @@
  */
 import type { Duplex, Writable } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
+import { withoutRead } from './payload.js'
 
 type Written = (error?: Error | null) => void
 export type Write = (chunk: unknown, encoding: BufferEncoding, done: Written) => void
@@ -24,6 +25,8 @@ export interface Receiver extends Writable {
   readonly _errored?: boolean
   readonly _loop?: boolean
   readonly _bufferedBytes?: number
+  /** Parts of a message that is not whole yet. */
+  readonly _fragments?: Uint8Array[]
   dataMessage?: (done: Written) => void
 }
 
@@ -102,8 +105,22 @@ function guardedWrite(
   done: Written,
 ): void {
   const parser = this[kParser]
-  if (this._errored === true || parser === undefined) done()
-  else parser.parse(writeOf(this), this, chunk, encoding, done)
+  if (this._errored === true || parser === undefined) {
+    done()
+    return
+  }
+  parser.parse(writeOf(this), this, chunk, encoding, done)
+  if (this._fragments !== undefined && this._fragments.length > 0) letGoOfReads(this._fragments)
+}
+
+/** Parts of a message that is not whole yet: those before the first that needs no copy were looked at when they came. */
+function letGoOfReads(parts: Uint8Array[]): void {
+  for (let i = parts.length - 1; i >= 0; i--) {
+    const part = parts[i] as Uint8Array
+    const copy = withoutRead(part)
+    if (copy === part) return
+    parts[i] = copy
+  }
 }
 
 /** ws's own. */

@@ -41,6 +41,18 @@ export function sizeOfReceived(data: unknown): number {
   return data.reduce((bytes: number, part) => bytes + sizeOfReceived(part), 0)
 }
 
+/** node's own pool for small buffers: whoever is in there keeps no more than this. */
+const POOL = 8 * 1024
+
+/**
+ * What ws has received is a view of the read that brought it, and keeps all of it: a byte among thousands of pongs keeps 64 KiB. Where
+ * it has to wait, and is a small part of its read, it is copied.
+ */
+export function withoutRead(bytes: Uint8Array): Uint8Array {
+  const kept = bytes.buffer.byteLength
+  return kept <= POOL || bytes.byteLength * 2 >= kept ? bytes : Buffer.from(bytes)
+}
+
 /** As ws tells one. */
 function isBlob(data: unknown): data is BlobLike {
   if (typeof data !== 'object' || data === null) return false

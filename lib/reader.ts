@@ -5,7 +5,7 @@ import { Deferred } from './deferred.js'
 import { twoReaders } from './errors.js'
 import { type Caller, MessageCalls, toMessage } from './message-calls.js'
 import { MessageLoop } from './message-loop.js'
-import { sizeOfReceived } from './payload.js'
+import { sizeOfReceived, withoutRead } from './payload.js'
 import type { Route } from './route.js'
 
 /** Whose messages are read. */
@@ -177,7 +177,8 @@ export class Reader {
       shell.registry.dropped(1)
       return
     }
-    inbox.push({ data, isBinary, bytes: sizeOfReceived(data) })
+    const own = Buffer.isBuffer(data) ? withoutRead(data) : data
+    inbox.push({ data: own, isBinary, bytes: sizeOfReceived(data) })
     const isHandlerAwaited = !this.#listener.isHandlerSettled && this.#loop === undefined
     if (isHandlerAwaited && this.#waitingSince === Infinity) {
       this.#waitingSince = shell.clock.now()
