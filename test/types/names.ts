@@ -67,6 +67,7 @@ export const codes: Record<LifecycleErrorCode, true> = {
   FST_ERR_WSL_CREDENTIALS_EXPIRED: true,
   FST_ERR_WSL_TOO_LATE_TO_REFUSE: true,
   FST_ERR_WSL_TWO_READERS: true,
+  FST_ERR_WSL_OUTBOX_FULL: true,
   FST_ERR_WSL_CONNECTION_CLOSED: true,
 }
 
