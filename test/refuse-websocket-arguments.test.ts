@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { type LogLine, logLines } from './support/log-lines.js'
+import { ODD_VIEWS } from './support/odd-views.js'
 import { RawPeer } from './support/raw-peer.js'
 import { refused } from './support/refused.js'
 import { portOf, serve } from './support/server.js'
@@ -126,6 +127,9 @@ describe('the reason of a refusal', () => {
     ['that is nothing of that is empty', { toString: () => 'object' }, ''],
     ['that is null is empty', null, ''],
     ['with a line break has it: it is no header', 'a\r\nset-cookie: b', 'a\r\nset-cookie: b'],
+    ...ODD_VIEWS.map(
+      ({ what, make, text }) => [`that is ${what} is what can be read`, make(), text] as const,
+    ),
   ]
   for (const [title, given, sent] of REASONS) {
     test(title, async (t) => {

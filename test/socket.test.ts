@@ -9,6 +9,7 @@ import { ConnectionClosedError, type LifecycleSocket } from '../lib/index.js'
 import { queuedFrames } from '../lib/internals.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { logLines } from './support/log-lines.js'
+import { ODD_VIEWS } from './support/odd-views.js'
 import { DEFLATE, OPCODE, RawPeer } from './support/raw-peer.js'
 import { connectOne, portOf, serve, serveOne } from './support/server.js'
 
@@ -86,8 +87,9 @@ const REASONS = [
   { what: 'a number', given: 42, sent: '42' },
   { what: 'null', given: null, sent: '' },
 ] as const
+const VIEWS = ODD_VIEWS.map(({ what, make, text }) => ({ what, given: make(), sent: text }))
 
-for (const { what, given, sent } of REASONS) {
+for (const { what, given, sent } of [...REASONS, ...VIEWS]) {
   test(`a reason that is ${what} reaches the peer as valid UTF-8 of at most 123 bytes`, async (t) => {
     const { peer, socket } = await connectOne(t)
     ;(socket.close as AnyClose)(4000, given)

@@ -105,11 +105,22 @@ export function truncateReason(reason: string): string {
 
 /** Whatever JavaScript lets people pass as a reason, as one that may be sent. */
 export function toReason(reason: unknown): string {
-  if (ArrayBuffer.isView(reason)) {
-    const { buffer, byteOffset, byteLength } = reason
-    return truncateReason(Buffer.from(buffer, byteOffset, byteLength).toString())
-  }
+  if (ArrayBuffer.isView(reason)) return truncateReason(textOf(reason))
   return typeof reason === 'string' || typeof reason === 'number'
     ? truncateReason(String(reason))
     : ''
+}
+
+/** Decoding never makes fewer bytes: what comes behind these is cut off in any case. */
+const MOST_DECODED = MAX_REASON_BYTES + 4
+
+/** The beginning of the text in a view. */
+function textOf(view: ArrayBufferView): string {
+  try {
+    const { buffer, byteOffset, byteLength } = view
+    return Buffer.from(buffer, byteOffset, Math.min(byteLength, MOST_DECODED)).toString()
+  } catch {
+    // Its buffer was handed to somebody else (detached), or has shrunk: there is nothing left to read.
+    return ''
+  }
 }

@@ -8,6 +8,7 @@ import {
   isRetryable,
   isSendableCode,
   isUnexpectedClose,
+  toReason,
   truncateReason,
 } from '../../lib/core/close-codes.js'
 
@@ -130,6 +131,15 @@ test('a cut reason fits, is valid UTF-8, begins as the whole one, and is as long
       const following = wellFormed[characters.length]
       if (following !== undefined) assert.ok(bytes.length + Buffer.byteLength(following) > 123)
       assert.equal(truncateReason(cut), cut)
+    }),
+  )
+})
+
+test('a reason in bytes is the text that it would be as a whole, cut', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat({ max: 3 }), (bytes, from) => {
+      const view = bytes.subarray(from)
+      assert.equal(toReason(view), truncateReason(Buffer.from(view).toString()))
     }),
   )
 })
