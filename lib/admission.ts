@@ -13,7 +13,7 @@ import {
 import type { PerKeyPolicy, RouteSettings } from './options.js'
 import { hostOf, isAllowed, isEncrypted } from './origins.js'
 import type { Route } from './route.js'
-import { isThenable } from './steps.js'
+import { follow, isThenable } from './thenable.js'
 
 /** Why an upgrade is not let in, and what it is told in the one way or the other. */
 export interface Refusal {
@@ -82,7 +82,7 @@ export function refuseAtFirst(
   const judge = (isWelcome: unknown): Refusal | undefined =>
     isWelcome === true ? refuseInAll(applicant, route) : refuseOrigin(origin, request)
   const verdict = isAllowed(route.settings.allowedOrigins, origin, request)
-  return typeof verdict === 'boolean' ? judge(verdict) : Promise.resolve(verdict).then(judge)
+  return typeof verdict === 'boolean' ? judge(verdict) : follow(verdict, judge)
 }
 
 function refuseOrigin(origin: string, request: FastifyRequest): Refusal {
@@ -115,7 +115,7 @@ export function refusePerKey(
   if (key === undefined) return undefined
   if (typeof key !== 'string') {
     // What a promise may reject with is nobody's, and would end the process.
-    if (isThenable(key)) Promise.resolve(key).catch(() => {})
+    if (isThenable(key)) void follow(key, undefined, () => {})
     throw invalidOption(
       `Expected \`maxConnectionsPerKey.key\` to return a string or undefined, got ${typeof key}, in the options of route ${url}`,
     )

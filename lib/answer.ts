@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import type { LifecycleError } from './errors.js'
 import { isResponding } from './internals.js'
+import { isError } from './thrown.js'
 
 /**
  * After a first error the app's error handler is asked, which may refuse in its own way; what was
@@ -66,7 +67,7 @@ export class Answer {
 
   /** Fastify was told to send this. @returns whether that is the answer */
   noteSend(payload: unknown): boolean {
-    const isFirstError = payload instanceof Error && this.#state === 'none'
+    const isFirstError = isError(payload) && this.#state === 'none'
     this.#state = isFirstError ? 'failed' : 'begun'
     return !isFirstError
   }

@@ -311,6 +311,7 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
    * Called with what the handler, a listener on the socket, a callback given to `send`, `ping` or
    * `pong`, a hook or a release threw or rejected with; until `socket.closed` has resolved. A
    * `close()` or `terminate()` in its synchronous part is what the peer gets, else 1011 follows.
+   * `error` can be read: what is no Error, or throws when it is looked at, is told of by another one.
    * (Fastify's own route hook `onError` is for the HTTP side.)
    */
   onHandlerError?: (this: This, socket: LifecycleSocket, request: Request, error: Error) => unknown

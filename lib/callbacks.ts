@@ -4,10 +4,10 @@ import { bindCallback } from './context.js'
 import type { CloseInfo } from './core/close-info.js'
 import type { ReleaseScope } from './core/scope.js'
 import { type Mortal, runStep, tell } from './ending.js'
-import { toError } from './errors.js'
 import type { Hook } from './options.js'
 import type { Handler, Route } from './route.js'
-import { isThenable } from './steps.js'
+import { follow, isThenable } from './thenable.js'
+import { toError } from './thrown.js'
 
 /** Whose callbacks they are. */
 export interface Host extends Mortal {
@@ -52,7 +52,7 @@ export class Callbacks {
     try {
       const result = handler.call(this.#route.instance, host.socket, host.request)
       if (!isThenable(result)) host.handlerSettled(false)
-      else void Promise.resolve(result).then(() => host.handlerSettled(false), failed)
+      else void follow(result, () => host.handlerSettled(false), failed)
     } catch (error) {
       failed(error)
     }
@@ -61,7 +61,7 @@ export class Callbacks {
   /** Looks after what a callback returned: its rejection is this connection's, not the process's. */
   watch(result: unknown, step: string): void {
     if (!isThenable(result)) return
-    void Promise.resolve(result).then(undefined, (error: unknown) => this.fail(error, step))
+    void follow(result, undefined, (error) => this.fail(error, step))
   }
 
   /** Wraps a callback that would be called where a throw ends the process. */

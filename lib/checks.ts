@@ -125,7 +125,16 @@ export function refuseUnknown(
 }
 
 export function show(value: unknown): string {
-  return `\`${inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 100 })}\` (${typeof value})`
+  return `\`${inspected(value)}\` (${typeof value})`
+}
+
+function inspected(value: unknown): string {
+  try {
+    return inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 100 })
+  } catch {
+    // Something in it shows itself in a way of its own, and failed.
+    return '?'
+  }
 }
 
 function nearest(name: string, known: readonly string[]): string {

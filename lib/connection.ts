@@ -18,7 +18,7 @@ import { TIME_CODES, type TimeFacts, TimeLimits } from './core/time-limits.js'
 import { Deferred } from './deferred.js'
 import { makeController } from './controller.js'
 import { runRelease, runReleases, runStep, tell } from './ending.js'
-import { ConnectionClosedError, toError } from './errors.js'
+import { ConnectionClosedError } from './errors.js'
 import {
   abandonReceiver,
   bytesTaken,
@@ -37,6 +37,7 @@ import type { Route } from './route.js'
 import type { Shell } from './shell.js'
 import type { ConnectionSocket, SocketOwner } from './socket.js'
 import { afterNextPoll, type Swept } from './sweep.js'
+import { peek, toError } from './thrown.js'
 import { OFF } from './wheel.js'
 import { type Sender, Writer } from './writer.js'
 
@@ -594,8 +595,8 @@ export class Connection
   }
 
   #sawError(error: Error): void {
-    const code = String(Reflect.get(error, 'code'))
-    if (PEERS_FAULT.test(code)) {
+    const code = peek(error, 'code')
+    if (typeof code === 'string' && PEERS_FAULT.test(code)) {
       this.#record.explain(TOO_BIG.test(code) ? 'message-too-big' : 'protocol-error', error)
     } else {
       this.#record.note('handler-error', error)
@@ -610,7 +611,7 @@ export class Connection
     const isSocket = raw instanceof Socket
     const close = this.#record.conclude(
       {
-        transportError: raw.errored ?? undefined,
+        transportError: raw.errored ? toError(raw.errored) : undefined,
         received: code === 1006 ? undefined : Object.freeze({ code, reason: reason.toString() }),
         isSentHandedOver: queuedFrames(this.socket) === 0,
         openedAt: this.#openedAtWall,

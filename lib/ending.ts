@@ -3,6 +3,7 @@ import type { RequestContext } from './context.js'
 import type { Release, ReleaseScope } from './core/scope.js'
 import type { Shell } from './shell.js'
 import type { StepOutcome } from './steps.js'
+import { peek, toError } from './thrown.js'
 
 /** Whose end it is. */
 export interface Mortal {
@@ -40,7 +41,9 @@ export function runStep(
 
 /** Runs one release of a scope, or one that came too late for it. */
 export function runRelease(mortal: Mortal, release: Release): Promise<void> | undefined {
-  return runStep(mortal, release.name === '' ? 'release' : `release ${release.name}`, release)
+  const name = peek(release, 'name')
+  const step = typeof name === 'string' && name !== '' ? `release ${name}` : 'release'
+  return runStep(mortal, step, release)
 }
 
 /** Runs what a scope holds, last in first out, one at a time. */
@@ -72,8 +75,9 @@ function noteStep(mortal: Mortal, step: string, outcome: StepOutcome): void {
 export function tellLateFailure(
   { id, log, routeUrl: route }: Pick<Mortal, 'id' | 'log' | 'routeUrl'>,
   step: string,
-  err: unknown,
+  thrown: unknown,
 ): void {
+  const err = toError(thrown)
   tell(log, 'error', { id, route, step, err }, 'a step that was left behind has failed')
 }
 

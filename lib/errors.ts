@@ -129,13 +129,6 @@ export function withRetryAfter(error: LifecycleError, seconds: number): Lifecycl
   return error
 }
 
-/** What was thrown, as an Error: JavaScript lets people throw anything. */
-export function toError(thrown: unknown): Error {
-  return thrown instanceof Error
-    ? thrown
-    : new Error(`A value that is no Error was thrown: ${typeof thrown}`, { cause: thrown })
-}
-
 function define(code: LifecycleErrorCode, message: string, statusCode: number): ErrorFactory {
   const Factory = createError<string[]>(code, message, statusCode)
   return (...details) => new Factory(...details)

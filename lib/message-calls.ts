@@ -5,10 +5,9 @@ import type { Callbacks } from './callbacks.js'
 import type { RequestContext } from './context.js'
 import type { CloseCause } from './core/close-info.js'
 import { tellLateFailure } from './ending.js'
-import { toError } from './errors.js'
 import type { Route } from './route.js'
 import type { Shell } from './shell.js'
-import { isThenable } from './steps.js'
+import { follow, isThenable } from './thenable.js'
 import type { Verdict } from './validation.js'
 
 /** Whose messages they are. */
@@ -103,11 +102,11 @@ export class MessageCalls {
   /** @returns what to await, if there is something */
   #watch(result: unknown, step: string): Promise<unknown> | undefined {
     if (!isThenable(result)) return undefined
-    return Promise.resolve(result).then(undefined, (error: unknown) => this.#fail(error, step))
+    return follow<unknown>(result, undefined, (error) => this.#fail(error, step))
   }
 
   #fail(error: unknown, step: string): undefined {
-    if (this.isLeftBehind) tellLateFailure(this.#caller, step, toError(error))
+    if (this.isLeftBehind) tellLateFailure(this.#caller, step, error)
     else this.#caller.callbacks.fail(error, step)
     return undefined
   }

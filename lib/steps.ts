@@ -1,5 +1,6 @@
 import type { Clock, Timer } from './clock.js'
 import { afterNextPoll } from './sweep.js'
+import { follow, isThenable } from './thenable.js'
 
 /** How a step of an end came out; `late` is how one that overran comes out in the end. */
 export type StepOutcome =
@@ -58,11 +59,11 @@ export class Steps {
     for (const { giveUp } of this.#running) giveUp()
   }
 
-  #settle(result: PromiseLike<unknown>, limit: number, mostForgiven: number): Promise<StepOutcome> {
-    // A thenable may throw in `then`, and Promise.resolve turns that into a rejection.
-    const settled = Promise.resolve(result).then(
-      (): StepOutcome => DONE,
-      (error: unknown): StepOutcome => ({ status: 'failed', error }),
+  #settle(result: unknown, limit: number, mostForgiven: number): Promise<StepOutcome> {
+    const settled = follow<StepOutcome>(
+      result,
+      () => DONE,
+      (error) => ({ status: 'failed', error }),
     )
     if (this.#hurried) return Promise.resolve({ status: 'overran', late: settled })
     return new Promise((resolve) => {
@@ -91,12 +92,4 @@ export class Steps {
     timer.unref()
     return timer
   }
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    value !== null &&
-    (typeof value === 'object' || typeof value === 'function') &&
-    typeof (value as { then?: unknown }).then === 'function'
-  )
 }

@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { type Refusal, refuseAtFirst } from './admission.js'
-import { type LifecycleError, notAWebsocketRoute, routeBeforePlugin, toError } from './errors.js'
+import { type LifecycleError, notAWebsocketRoute, routeBeforePlugin } from './errors.js'
 import { routeOf } from './route.js'
+import { toAnswerable } from './thrown.js'
 import { failHandshake, upgradeOf } from './upgrade.js'
 
 /** What is decided of an upgrade before the route's own hooks see it. */
@@ -39,7 +40,7 @@ export function admit(
   }
   const fail = (thrown: unknown): void => {
     // Fastify takes a falsy error for none, and would let in whom a function of the app threw it about.
-    if (upgrade.mayAnswer) done(toError(thrown))
+    if (upgrade.mayAnswer) done(toAnswerable(thrown))
   }
   void decide(() => refuseAtFirst(upgrade, request, route), settle, fail)
 }
@@ -88,7 +89,7 @@ export function guardHandshake(options: RouteOptions): void {
     }
     const fail = (thrown: unknown): FastifyReply => {
       if (!upgrade.mayAnswer) return reply
-      throw toError(thrown)
+      throw toAnswerable(thrown)
     }
     const prepare = (): Promise<void> | undefined =>
       upgrade.isDecided ? undefined : upgrade.prepare(request, route)

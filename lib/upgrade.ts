@@ -19,7 +19,6 @@ import {
   handshakeTimeout,
   type LifecycleError,
   tooLateToRefuse,
-  toError,
 } from './errors.js'
 import { type RouteSettings, toExpiry } from './options.js'
 import { type RawWatcher, rewatchRaw, watchRaw } from './raw.js'
@@ -28,6 +27,8 @@ import { type Route, routeOf } from './route.js'
 import type { Shell } from './shell.js'
 import { ConnectionSocket } from './socket.js'
 import { afterNextPoll, type Swept } from './sweep.js'
+import { toPromise } from './thenable.js'
+import { toError } from './thrown.js'
 import { OFF } from './wheel.js'
 
 /** Of the path of a stranger that is logged. */
@@ -393,7 +394,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     expiresAt: NonNullable<RouteSettings['expiresAt']>,
     request: FastifyRequest,
   ): Promise<void> {
-    const when = await expiresAt(request)
+    const when = await toPromise(expiresAt(request))
     if (when === undefined) return
     this.#expiresAt = toExpiry(when, `the answer of \`expiresAt\` of route ${this.routeUrl}`)
     if (this.#expiresAt <= this.shell.clock.wall()) throw credentialsExpired()

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify'
-import { invalidOption, toError } from './errors.js'
-import { isThenable } from './steps.js'
+import { invalidOption } from './errors.js'
+import { follow, isThenable } from './thenable.js'
+import { isError, peek, toError } from './thrown.js'
 
 /** What became of a message: its parsed value, or what is wrong with it. */
 export type Verdict = { readonly value: unknown } | { readonly error: Error }
@@ -83,7 +84,8 @@ function judge(validator: Validator, holder: { message?: unknown }): Verdict | P
       : validator(holder.message, { parentData: holder, parentDataProperty: 'message' })
   if (isThenable(result)) {
     // An asynchronous one resolves with the data itself: what stands in it is no verdict.
-    return Promise.resolve(result).then(
+    return follow<Verdict>(
+      result,
       (settled) => (settled === false ? refused(validator.errors) : { value: holder.message }),
       refused,
     )
@@ -96,12 +98,31 @@ function judge(validator: Validator, holder: { message?: unknown }): Verdict | P
 
 function refused(validation: unknown): Verdict {
   const details = { code: 'FST_ERR_VALIDATION', validationContext: 'message' }
-  if (validation instanceof Error) {
-    const code = 'code' in validation ? validation.code : details.code
-    return { error: Object.assign(validation, details, { code }) }
+  if (isError(validation)) {
+    const error = toError(validation)
+    return { error: annotate(error, { ...details, code: peek(error, 'code') ?? details.code }) }
   }
-  const all = Array.isArray(validation) ? (validation as AjvError[]) : []
-  const text = all.map(({ instancePath = '', message = '' }) => `message${instancePath} ${message}`)
-  const error = new Error(text.join(', ') || 'The message does not match its schema')
+  const error = new Error(textOf(validation) || 'The message does not match its schema')
   return { error: Object.assign(error, { validation, ...details }) }
+}
+
+/** What ajv says; nothing where it was another validator, which says it in a way of its own. */
+function textOf(validation: unknown): string {
+  try {
+    const all = Array.isArray(validation) ? (validation as AjvError[]) : []
+    return all
+      .map(({ instancePath = '', message = '' }) => `message${instancePath} ${message}`)
+      .join(', ')
+  } catch {
+    return ''
+  }
+}
+
+/** Adds details to an error of the validator's; one that takes none becomes the cause of one that does. */
+function annotate(error: Error, details: object): Error {
+  try {
+    return Object.assign(error, details)
+  } catch {
+    return Object.assign(new Error(error.message, { cause: error }), details)
+  }
 }

@@ -10,7 +10,6 @@ import {
   type LifecycleErrorCode,
   notAWebsocketRoute,
   routeBeforePlugin,
-  toError,
   wsTooOld,
 } from '../lib/errors.js'
 
@@ -75,19 +74,5 @@ test('a closed connection says why, one that never opened says that', () => {
     assert.ok(error instanceof Error)
     assert.equal(error.name, 'ConnectionClosedError')
     assert.equal(error.code, 'FST_ERR_WSL_CONNECTION_CLOSED')
-  }
-})
-
-test('what was thrown is an Error, or the cause of one', () => {
-  const error = new RangeError('mine')
-  assert.equal(toError(error), error)
-  for (const [thrown, type] of [
-    ['secret', 'string'],
-    [undefined, 'undefined'],
-    [{ message: 'no error' }, 'object'],
-  ] as const) {
-    const made = toError(thrown)
-    assert.equal(made.message, `A value that is no Error was thrown: ${type}`)
-    assert.equal(made.cause, thrown)
   }
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { inspect } from 'node:util'
 import { DEFAULTS } from '../lib/options.js'
 import { invalid, LONGEST, plugin, PLUGIN, route, ROUTE } from './support/resolve.js'
 
@@ -389,5 +390,17 @@ test('a value is shown in short', () => {
     invalid(
       `Expected \`onClose\` to be a function, got \`{ a: { b: [Object] } }\` (object), in ${PLUGIN}`,
     ),
+  )
+})
+
+test('a value that shows itself by throwing is refused like any other', () => {
+  const odd = {
+    [inspect.custom]: () => {
+      throw new Error('not for you')
+    },
+  }
+  assert.throws(
+    () => plugin({ onClose: odd }),
+    invalid(`Expected \`onClose\` to be a function, got \`?\` (object), in ${PLUGIN}`),
   )
 })

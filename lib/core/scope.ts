@@ -85,7 +85,13 @@ export class ReleaseScope implements ConnectionScope {
   isAnswer(error: unknown): boolean {
     const reason: unknown = this.#controller?.signal.reason
     if (reason === undefined) return false
-    return error === reason || (error instanceof Error && error.cause === reason)
+    if (error === reason) return true
+    try {
+      return error instanceof Error && error.cause === reason
+    } catch {
+      // One that cannot be looked at is none of ours.
+      return false
+    }
   }
 
   /** Aborts the signal; a second call does nothing. */

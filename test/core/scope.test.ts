@@ -12,6 +12,7 @@ import { Frames } from '../../lib/frames.js'
 import { Steps } from '../../lib/steps.js'
 import { Sweep } from '../../lib/sweep.js'
 import { FakeClock, turns } from '../support/fake-clock.js'
+import { ODD_VALUES } from '../support/odd-values.js'
 
 const reason = new Error('over')
 const nothing = (): void => {}
@@ -188,6 +189,9 @@ test('what is thrown because the signal aborted is an answer to it, by itself or
   assert.equal(scope.isAnswer(wrapped), true)
   for (const other of [undefined, 'over', { cause: reason }, new Error('over')]) {
     assert.equal(scope.isAnswer(other), false)
+  }
+  for (const [what, make] of Object.entries(ODD_VALUES)) {
+    assert.equal(scope.isAnswer(make()), false, what)
   }
 })
 
