@@ -392,6 +392,7 @@ export interface DrainReport {
   /** Steps of the end that overran their time and were left behind. */
   readonly abandoned: ReadonlyArray<{
     readonly id: string
+    /** Its pattern; `''` where an upgrade was lost before Fastify's hooks that were added after the plugin. */
     readonly route: string
     readonly step: string
   }>

@@ -124,6 +124,12 @@ export function refuseUnknown(
   }
 }
 
+/** What may be told of a value that is not ours to show: a number, and of everything else its type. */
+export function kindOf(value: unknown): string | number {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
+  return value === null ? 'null' : typeof value
+}
+
 export function show(value: unknown): string {
   return `\`${inspected(value)}\` (${typeof value})`
 }

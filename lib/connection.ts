@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
 import { Callbacks, type Host } from './callbacks.js'
+import { kindOf } from './checks.js'
 import { RequestContext } from './context.js'
 import { isSendableCode, toReason } from './core/close-codes.js'
 import { CloseDeadline } from './core/close-deadline.js'
@@ -533,7 +534,7 @@ export class Connection
     tell(
       this.log,
       'warn',
-      { id, route, code },
+      { id, route, code: kindOf(code) },
       'close() got a code that may not be sent; 1000 was sent',
     )
     return 1000

@@ -82,7 +82,8 @@ export class Drain {
       abandoned: Object.freeze([...registry.abandoned]),
       duration: clock.now() - startedAt,
     })
-    tell(this.#log, 'info', report, 'all WebSocket connections have ended')
+    const line = { ...report, abandoned: report.abandoned.length }
+    tell(this.#log, 'info', line, 'all WebSocket connections have ended')
     return report
   }
 

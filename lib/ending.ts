@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { RequestContext } from './context.js'
 import type { Release, ReleaseScope } from './core/scope.js'
+import { toLine } from './log-line.js'
 import type { Shell } from './shell.js'
 import type { StepOutcome } from './steps.js'
 import { peek, toError } from './thrown.js'
@@ -81,7 +82,7 @@ export function tellLateFailure(
   tell(log, 'error', { id, route, step, err }, 'a step that was left behind has failed')
 }
 
-/** Logs; where that fails, at an odd error or in the app's own logger, nothing must end differently. */
+/** Logs, in bounds; where that fails, in the app's own logger, nothing must end differently. */
 export function tell(
   log: FastifyBaseLogger,
   level: 'debug' | 'info' | 'warn' | 'error',
@@ -89,7 +90,7 @@ export function tell(
   text: string,
 ): void {
   try {
-    log[level](fields, text)
+    log[level](toLine(fields, text), text)
   } catch {
     // There is nobody left to tell.
   }

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type {
   ConnectionsPerKey,
@@ -6,7 +7,16 @@ import type {
   RouteLifecycleOptions,
   WebsocketLifecycleOptions,
 } from './api.js'
-import { type Check, read, readGroup, refuse, refuseMore, refuseUnknown, show } from './checks.js'
+import {
+  type Check,
+  kindOf,
+  read,
+  readGroup,
+  refuse,
+  refuseMore,
+  refuseUnknown,
+  show,
+} from './checks.js'
 import type { CloseInfo } from './core/close-info.js'
 import type { HeartbeatPolicy } from './core/heartbeat.js'
 import type { InboxPolicy } from './core/inbox.js'
@@ -155,10 +165,14 @@ const LEAST_EPOCH_MS = 1e11
  * @throws FST_ERR_WSL_INVALID_OPTION
  */
 export function toExpiry(when: unknown, where: string): number {
-  const expiresAt = when instanceof Date ? when.getTime() : when
+  // A copy: nothing of the value's own is called.
+  const date = types.isDate(when) ? new Date(when) : undefined
+  const expiresAt = date?.getTime() ?? when
   if (typeof expiresAt === 'number' && expiresAt >= LEAST_EPOCH_MS) return expiresAt
+  // A token, or another secret, may stand where a moment should: its value is not for a log, nor for a client.
+  const got = date === undefined ? kindOf(when) : show(date)
   throw invalidOption(
-    `Expected a Date, or a number of milliseconds since 1970 from ${LEAST_EPOCH_MS} (are these seconds?), got ${show(when)}, in ${where}`,
+    `Expected a Date, or a number of milliseconds since 1970 from ${LEAST_EPOCH_MS} (are these seconds?), got ${got}, in ${where}`,
   )
 }
 

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply } from 'fastify'
+import { kindOf } from './checks.js'
 import { CloseCode, isSendableCode, toReason } from './core/close-codes.js'
 import { tell } from './ending.js'
 import { tooLateToRefuse } from './errors.js'
@@ -40,7 +41,7 @@ function sendableCode(reply: FastifyReply, code: unknown): number {
   tell(
     reply.log,
     'warn',
-    { code },
+    { code: kindOf(code) },
     `refuseWebsocket() got a code that may not be sent; ${CloseCode.Unauthorized} was`,
   )
   return CloseCode.Unauthorized

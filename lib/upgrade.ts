@@ -31,7 +31,7 @@ import { toPromise } from './thenable.js'
 import { toError } from './thrown.js'
 import { OFF } from './wheel.js'
 
-/** Of the path of a stranger that is logged. */
+/** Of a path that is no route's. */
 const LONGEST_PATH = 200
 
 const kScoped = Symbol('fastify-websocket-lifecycle.scoped')
@@ -134,8 +134,10 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   }
 
   get routeUrl(): string {
-    // The query of a request that no route has taken yet is the user's.
-    return this.#knownUrl ?? String(this.#message.url).split('?', 1).join().slice(0, LONGEST_PATH)
+    if (this.#knownUrl !== undefined) return this.#knownUrl
+    // A path that is none of a route's has no parameters. Before that is known they may be secrets, as a query may.
+    if (this.#request?.is404 !== true) return ''
+    return String(this.#message.url).split('?', 1).join().slice(0, LONGEST_PATH)
   }
 
   get cleanupTimeout(): number {

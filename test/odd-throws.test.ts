@@ -7,6 +7,7 @@ import type { LifecycleSocket, RouteLifecycleOptions } from '../lib/index.js'
 import { within } from './support/bound.js'
 import { turns } from './support/fake-clock.js'
 import { ERROR_PLACES, LATE_PLACES, type Place, PLACES } from './support/faults.js'
+import { logLines } from './support/log-lines.js'
 import { ODD_ENDS, ODD_VALUES, watchProcess } from './support/odd-values.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { portOf, serve } from './support/server.js'
@@ -112,6 +113,7 @@ for (const [where, place] of Object.entries(ALL)) {
       const fault = (request: FastifyRequest): unknown => end(ODD_VALUES[nameOf(request)]?.())
       test(`${how} any odd value harms its connection at most, which ends as any other`, async (t) => {
         const assertQuiet = watchProcess(t)
+        const { lines, fastify } = logLines()
         const seen = new Map(
           Object.keys(ODD_VALUES).map((name): [string, Seen] => [
             name,
@@ -120,6 +122,7 @@ for (const [where, place] of Object.entries(ALL)) {
         )
         const seenOf = (request: FastifyRequest): Seen => seen.get(nameOf(request)) as Seen
         const app = await serve(t, {
+          fastify,
           options: {
             onClose: (_socket, request) => void seenOf(request).closes++,
             onHandlerError: (_socket, request, error) => void seenOf(request).told.push(error),
@@ -148,9 +151,11 @@ for (const [where, place] of Object.entries(ALL)) {
         for (const [name, { socket }] of seen)
           await within(socket?.closed ?? Promise.reject(), name)
         await turns()
-        for (const [name, { closes, releases, told }] of seen) {
+        for (const [name, { socket, closes, releases, told }] of seen) {
           assert.deepEqual({ name, closes, releases }, { name, closes: 1, releases: 1 })
           assert.ok(told.every((error) => error instanceof Error))
+          const failures = lines.filter(({ id, level }) => id === socket?.id && level === 50)
+          if (!isFine) assert.notEqual(failures.length, 0, name)
         }
         assertQuiet()
       })

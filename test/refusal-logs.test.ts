@@ -58,8 +58,8 @@ interface Way {
   readonly reason: RefusalReason
   readonly path: string
   readonly headers?: Record<string, string>
-  /** The route as the log names it, that of `/a`. */
-  readonly route: string
+  /** The route as the log names it, that of `/a`; none before it is known. */
+  readonly route: string | undefined
   readonly why: RegExp
   readonly prepare?: (served: Served) => unknown
   /** Goes on until all were refused. */
@@ -127,7 +127,7 @@ const WAYS: Readonly<Record<string, Way>> = {
   'while draining': {
     reason: 'draining',
     path: '/open/1',
-    route: '/a/open/1',
+    route: undefined,
     why: /shutting down/,
     prepare: async ({ app }) => app.websocketLifecycle.drain(),
     isBlind: true,
@@ -202,7 +202,7 @@ describe('an upgrade that is refused', () => {
       assert.equal(served.told().length, 10)
       await knock(served, 1, () => `/b${way.path}`, way)
       assert.equal(served.told().length, 11)
-      assert.equal(served.told().at(-1)?.['route'], way.route.replace('/a', '/b'))
+      assert.equal(served.told().at(-1)?.['route'], way.route?.replace('/a', '/b'))
     })
 
     test(`${title} is logged though paths that are no routes are flooded`, async (t) => {
