@@ -46,10 +46,10 @@ function codeOf(error: Error): string | number | undefined {
 }
 
 function messageOf(error: Error): string {
-  const said = textOf(error)
+  const said = textOf(error) ?? ''
   const ofCause = textOf(peek(error, 'cause'))
-  if (ofCause === undefined) return cut(said ?? '', MOST.message)
-  return `${cut(said ?? '', MOST.message - MOST.ofCause - 2)}: ${cut(ofCause, MOST.ofCause)}`
+  if (ofCause === undefined) return cut(said, MOST.message)
+  return `${cut(said, MOST.message - MOST.ofCause - 2)}: ${cut(ofCause, MOST.ofCause)}`
 }
 
 /** `undefined` for what is no error. */

@@ -170,7 +170,7 @@ export function toExpiry(when: unknown, where: string): number {
   const expiresAt = date?.getTime() ?? when
   if (typeof expiresAt === 'number' && expiresAt >= LEAST_EPOCH_MS) return expiresAt
   // A token, or another secret, may stand where a moment should: its value is not for a log, nor for a client.
-  const got = date === undefined ? kindOf(when) : show(date)
+  const got = typeof expiresAt === 'number' ? show(date ?? when) : kindOf(when)
   throw invalidOption(
     `Expected a Date, or a number of milliseconds since 1970 from ${LEAST_EPOCH_MS} (are these seconds?), got ${got}, in ${where}`,
   )

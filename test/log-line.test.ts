@@ -30,6 +30,12 @@ class OddError extends TypeError {
   readonly detail = { secret: 'tell-nobody' }
 }
 
+/** An error whose stack, which is made when somebody first looks, begins with what it said before. */
+function rewritten(error: Error): Error {
+  assert.ok(error.stack?.includes(error.message))
+  return Object.assign(error, { message: 'another' })
+}
+
 describe('the picture of an error', () => {
   test('shows what it is, says and is caused by, its code, and its first frames', () => {
     const error = new OddError('did not work', { cause: new Error('that is why') })
@@ -68,12 +74,17 @@ describe('the picture of an error', () => {
     assert.equal(logged(pictureOf(nameless, 600)).type, 'Error')
   })
 
+  test('has frames also where the message was changed after they were written down', () => {
+    const error = rewritten(new Error('before'))
+    assert.match(logged(pictureOf(error, 600)).stack, /^Error: another\n +at .*log-line\.test/)
+  })
+
   test('of one that is about a message says nothing of it, also where its stack does', () => {
     const about = { validationContext: 'message' }
     const text = 'message/tell-nobody\n    at tell-nobody (x:1:1) must be number'
     const honest = Object.assign(new Error(text), about)
-    const rewritten = Object.assign(new Error(text), about, { message: 'another' })
-    for (const error of [honest, rewritten, new Error('of the app', { cause: honest })]) {
+    const other = rewritten(Object.assign(new Error(text), about))
+    for (const error of [honest, other, new Error('of the app', { cause: honest })]) {
       const picture = logged(pictureOf(error, 600))
       assert.match(picture.message, /The message does not match its schema$/)
       assert.doesNotMatch(JSON.stringify(picture), /tell-nobody/)
