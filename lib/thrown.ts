@@ -1,6 +1,6 @@
 /** JavaScript lets people throw anything, also what throws when it is looked at. Nothing in here does. */
 
-/** What loggers and Fastify read of an error, whatever it is; on top come the enumerable ones. */
+/** What loggers and Fastify read of an error; on top come the enumerable ones. */
 const READ_BY_OTHERS = [
   'message',
   'name',
@@ -70,10 +70,12 @@ function isReadable(value: object): boolean {
  */
 function read(value: object): object[] {
   const names = new Set(READ_BY_OTHERS)
-  for (const name in value) names.add(name)
+  const isLikeError = looksLikeError(value)
+  // Of what is none, a message of a megabyte perhaps, nobody reads that.
+  if (isLikeError) for (const name in value) names.add(name)
   const seen = new Map(Array.from(names, (name) => [name, Reflect.get(value, name) as unknown]))
   // Of an error these are made parts of a text, and its type is the name of its class.
-  if (looksLikeError(value)) void `${seen.get('name') as string}${seen.get('stack') as string}`
+  if (isLikeError) void `${seen.get('name') as string}${seen.get('stack') as string}`
   void Reflect.get(Object(seen.get('constructor')), 'name')
   const errors = seen.get('errors')
   const all = [...seen.values(), ...(Array.isArray(errors) ? (errors as unknown[]) : [])]
