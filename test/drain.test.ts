@@ -163,6 +163,25 @@ describe('a drain', () => {
     assert.equal(served.clock.pending, 0)
   })
 
+  test('asks nobody who has left before its turn in the spread', async (t) => {
+    const asked: LifecycleSocket[] = []
+    const door = gate()
+    const onShutdown = async (socket: LifecycleSocket): Promise<void> => {
+      asked.push(socket)
+      await door.opened
+    }
+    const served = await start(t, { drain: { spread: 1_000 } }, { onShutdown })
+    const [first, second] = [await openClient(served), await openClient(served)]
+    const report = served.app.websocketLifecycle.drain()
+    second.ws.close(1000)
+    await second.closed
+    await served.clock.advance(1_000)
+    door.open()
+    assert.equal((await first.closed).code, 1012)
+    assert.equal((await drained(report)).closed, 2)
+    assert.deepEqual(asked, [served.sockets[0]])
+  })
+
   test('closes a crowd at once where nothing is to be spread', async (t) => {
     const served = await start(t)
     const clients = await Promise.all(Array.from({ length: 200 }, async () => openClient(served)))

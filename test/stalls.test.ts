@@ -8,6 +8,7 @@ import type { LifecycleSocket, WebsocketLifecycleOptions } from '../lib/index.js
 import { within } from './support/bound.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { gate, never } from './support/gate.js'
+import { rawOf } from './support/outbox.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { connectOne, portOf, serve } from './support/server.js'
 import { tell } from './support/story.js'
@@ -143,6 +144,33 @@ describe('a closeTimeout', () => {
     assert.deepEqual({ clean, duration }, { clean: true, duration: 1_050 })
   })
 
+  test('that has passed when the peer has gone forces nobody', async (t) => {
+    const clock = new FakeClock()
+    const { app, peer } = await connectOne(t, { clock, options: { keepalive }, route })
+    const draining = app.websocketLifecycle.drain()
+    await clock.advance(900)
+    peer.reset()
+    clock.stall(150)
+    await clock.advance(0)
+    const { closed, terminated } = await within(draining, 'the drain')
+    assert.deepEqual({ closed, terminated }, { closed: 1, terminated: 0 })
+  })
+
+  test('that has passed begins anew if what waits to be sent moves', async (t) => {
+    const clock = new FakeClock()
+    const { socket, peer } = await connectOne(t, { clock, options: { keepalive }, route })
+    socket.close(4000)
+    await clock.advance(900)
+    clock.stall(150)
+    // In the turn after the tick, before the verdict: the kernel takes something from us.
+    setImmediate(() => rawOf(socket).write('x'))
+    await clock.advance(900)
+    assert.equal(socket.readyState, socket.CLOSING)
+    await clock.advance(300)
+    assert.equal((await socket.closed).clean, false)
+    await peer.ended()
+  })
+
   test('of a refused peer does not count a stall either', async (t) => {
     const clock = new FakeClock()
     const app = await serve(t, {
@@ -251,12 +279,12 @@ describe('the deadline of a drain', () => {
     const { app, peer, socket } = await connectOne(t, { clock, options: { keepalive } })
     const draining = app.websocketLifecycle.drain({ timeout: 1_000 })
     await clock.advance(900)
-    peer.send(RawPeer.closeFrame(1012))
-    peer.finish()
+    // It is over with this one poll.
+    peer.reset()
     clock.stall(100)
     await clock.advance(0)
-    assert.equal((await draining).terminated, 0)
-    assert.equal((await socket.closed).clean, true)
+    assert.equal((await within(draining, 'the drain')).terminated, 0)
+    assert.equal((await socket.closed).cause, 'shutdown')
     assert.equal(clock.pending, 0)
   })
 
