@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
+import { hasStore, type Receiver, type Write, type Written } from './internals.js'
 
 /** As tools that list async resources show it. */
 const NAME = 'fastify-websocket-lifecycle'
@@ -18,9 +19,31 @@ export function startForAll<T>(start: () => T): T {
 export class RequestContext extends AsyncResource {
   /** Whether we are called from within {@link enter}. */
   isEntered = false
+  readonly #hasStore: boolean
 
   constructor() {
     super(NAME)
+    this.#hasStore = hasStore(this, NOBODYS)
+  }
+
+  /**
+   * Lets ws parse a read. Without a store there is nothing to see, so that it stays in the context of the raw socket,
+   * which is no request's: entering costs as much as a few messages.
+   */
+  enterRead(
+    write: Write,
+    receiver: Receiver,
+    chunk: unknown,
+    encoding: BufferEncoding,
+    done: Written,
+  ): void {
+    this.isEntered = true
+    try {
+      if (this.#hasStore) this.runInAsyncScope(write, receiver, chunk, encoding, done)
+      else write.call(receiver, chunk, encoding, done)
+    } finally {
+      this.isEntered = false
+    }
   }
 
   /** Calls what is the app's, or may call it. */

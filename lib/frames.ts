@@ -35,26 +35,13 @@ export class Frames {
 
   /** @returns how many bytes were added; 0 if there is no room for the message */
   add(socket: Socket, data: string | Uint8Array, isBinary: boolean | undefined): number {
-    const isText = typeof data === 'string'
-    const length = isText ? Buffer.byteLength(data) : data.length
-    const header = length < LENGTH_FOLLOWS ? SHORT_HEADER : LONG_HEADER
+    const length = bytesOf(data)
     const start = this.bytesOf(socket)
-    if (start + header + length > ROOM) return 0
+    if (start + headerOf(length) + length > ROOM) return 0
     if (this.#socket !== socket) this.#begin(socket)
-    const bytes = this.#bytes
-    // What was written is what counts: behind it are bytes of others.
-    let written = length
-    if (isText) written = bytes.write(data, start + header)
-    else bytes.set(data, start + header)
-    bytes[start] = isBinary ? WHOLE_BINARY : WHOLE_TEXT
-    if (header === SHORT_HEADER) {
-      bytes[start + 1] = written
-    } else {
-      bytes[start + 1] = LENGTH_FOLLOWS
-      bytes.writeUInt16BE(written, start + 2)
-    }
-    this.#length = start + header + written
-    return header + written
+    const added = writeFrame(this.#bytes, start, data, length, isBinary)
+    this.#length = start + added
+    return added
   }
 
   /** Hands what is there of a connection to its stream. */
@@ -79,4 +66,43 @@ export class Frames {
     // Where an app has ended the stream itself, a write would turn that end into an error.
     if (socket.writable) socket.write(frames)
   }
+}
+
+/** A message as a frame of its own. */
+export function frameOf(data: string | Uint8Array, isBinary: boolean | undefined): Buffer {
+  const length = bytesOf(data)
+  const frame = Buffer.allocUnsafe(headerOf(length) + length)
+  const written = writeFrame(frame, 0, data, length, isBinary)
+  return written === frame.length ? frame : frame.subarray(0, written)
+}
+
+function bytesOf(data: string | Uint8Array): number {
+  return typeof data === 'string' ? Buffer.byteLength(data) : data.length
+}
+
+function headerOf(length: number): number {
+  return length < LENGTH_FOLLOWS ? SHORT_HEADER : LONG_HEADER
+}
+
+/** @returns how many bytes it has */
+function writeFrame(
+  bytes: Buffer,
+  start: number,
+  data: string | Uint8Array,
+  length: number,
+  isBinary: boolean | undefined,
+): number {
+  const header = headerOf(length)
+  // What was written is what counts: behind it are bytes of others.
+  let written = length
+  if (typeof data === 'string') written = bytes.write(data, start + header)
+  else bytes.set(data, start + header)
+  bytes[start] = isBinary ? WHOLE_BINARY : WHOLE_TEXT
+  if (header === SHORT_HEADER) {
+    bytes[start + 1] = written
+  } else {
+    bytes[start + 1] = LENGTH_FOLLOWS
+    bytes.writeUInt16BE(written, start + 2)
+  }
+  return header + written
 }

@@ -7,7 +7,7 @@ import type { Duplex, Writable } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { withoutRead } from './payload.js'
 
-type Written = (error?: Error | null) => void
+export type Written = (error?: Error | null) => void
 export type Write = (chunk: unknown, encoding: BufferEncoding, done: Written) => void
 type Inflated = (error: Error) => void
 
@@ -253,6 +253,18 @@ export function bytesTaken(raw: Duplex, held: number = bytesHeld(raw)): number |
 /** Whether the response to a request of this socket is not written to its end yet. */
 export function isResponding(raw: Duplex): boolean {
   return Boolean((raw as NodeInternals)._httpMessage)
+}
+
+/**
+ * Whether some `AsyncLocalStorage` has a store where `resource` was made; `nobodys` was made where none had. node keeps
+ * each on the resource (Node 20), or all in one object (Node 24), under symbols.
+ */
+export function hasStore(resource: object, nobodys: object): boolean {
+  return Object.getOwnPropertySymbols(resource).some((symbol) => {
+    const value: unknown = Reflect.get(resource, symbol)
+    const isKnown = Object.hasOwn(nobodys, symbol)
+    return value !== undefined && !(isKnown && typeof value === 'number')
+  })
 }
 
 function transportOf(raw: Duplex): Partial<Transport> | undefined {

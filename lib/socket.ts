@@ -12,7 +12,7 @@ import {
   type Watching,
   wrapHandler,
 } from './event-target.js'
-import { guardReceiver, type Parser, type Receiver, type Write } from './internals.js'
+import { guardReceiver, type Parser, type Receiver, type Write, type Written } from './internals.js'
 import type { Reader } from './reader.js'
 import { bufferedByWs, NO_OPTIONS, type SendOptions, type Writer } from './writer.js'
 
@@ -138,9 +138,15 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
   }
 
   /** ws parses what was read, and whoever hears of it is called in the context of its own request. */
-  parse(write: Write, receiver: Receiver, ...args: Parameters<Write>): void {
-    if (this.#attached === undefined) write.apply(receiver, args)
-    else this.#attached.context.enter(write, receiver, ...args)
+  parse(
+    write: Write,
+    receiver: Receiver,
+    chunk: unknown,
+    encoding: BufferEncoding,
+    done: Written,
+  ): void {
+    if (this.#attached === undefined) write.call(receiver, chunk, encoding, done)
+    else this.#attached.context.enterRead(write, receiver, chunk, encoding, done)
   }
 
   /** A listener for messages was added: what waits for one can be heard. */

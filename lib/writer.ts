@@ -6,7 +6,7 @@ import type { Callbacks } from './callbacks.js'
 import type { CloseCause } from './core/close-info.js'
 import { LONGEST_LOOK, OutboxAge, type OutboxPolicy } from './core/outbox.js'
 import { outboxFull } from './errors.js'
-import { MOST_COPIED, MOST_HELD } from './frames.js'
+import { frameOf, MOST_COPIED, MOST_HELD } from './frames.js'
 import {
   bytesHeld,
   bytesTaken,
@@ -391,12 +391,14 @@ export class Writer implements Holder {
   }
 
   #sendAtOnce(payload: Payload, options: SendOptions, done: Callback | undefined): void {
-    if (this.#frame(payload, options, done, MOST_COPIED_ALONE) === 0) {
+    const socket = this.#socket
+    if (socket === undefined || !this.#isPlain(payload, options, done, MOST_COPIED_ALONE)) {
       this.#write(payload, options, done)
-    } else {
-      this.#handOverFrames()
-      this.#watchBacklog()
+      return
     }
+    socket.write(frameOf(payload, isBinary(payload, options)))
+    this.#noteSent()
+    this.#watchBacklog()
   }
 
   /**
@@ -410,7 +412,7 @@ export class Writer implements Holder {
       return
     }
     this.#hold()
-    const framed = this.#frame(payload, options, done, MOST_COPIED)
+    const framed = this.#frame(payload, options, done)
     if (framed > 0) {
       this.#noteHeld(framed)
     } else if (typeof payload === 'string') {
@@ -429,27 +431,30 @@ export class Writer implements Holder {
   }
 
   /** @returns how many bytes of this message are among the frames now; if none, it takes ws to send it */
-  #frame(
+  #frame(payload: Payload, options: SendOptions, done: Callback | undefined): number {
+    const { shell } = this.#sender
+    if (this.#socket === undefined || !this.#isPlain(payload, options, done, MOST_COPIED)) return 0
+    const framed = shell.frames.add(this.#socket, payload, isBinary(payload, options))
+    if (framed > 0) this.#noteSent()
+    return framed
+  }
+
+  /** Whether it is a frame of its own, that ws would write at once, and short enough to be copied. */
+  #isPlain(
     payload: Payload,
     options: SendOptions,
     done: Callback | undefined,
     mostBytes: number,
-  ): number {
-    const socket = this.#socket
-    if (socket === undefined || done !== undefined) return 0
-    if (!(typeof payload === 'string' || payload instanceof Uint8Array)) return 0
-    if (payload.length > mostBytes) return 0
+  ): payload is string | Uint8Array {
+    if (done !== undefined) return false
+    if (!(typeof payload === 'string' || payload instanceof Uint8Array)) return false
+    if (payload.length > mostBytes) return false
     // What comes after an end that the app has given to the stream itself is an error, as in ws.
-    if (socket.writableEnded) return 0
+    if (this.#sender.raw.writableEnded) return false
     // A small copy is a piece of a pool of node's: if it waited for the peer, it would keep all of that.
-    if (!this.#isTaken || this.#compresses) return 0
-    const sender = this.#sender
-    if (has(options, 'mask') && options.mask) return 0
-    if (isFragment(options) || !isBetweenMessages(sender.socket)) return 0
-    const isBinary = has(options, 'binary') ? options.binary : typeof payload !== 'string'
-    const framed = sender.shell.frames.add(socket, payload, isBinary)
-    if (framed > 0) this.#noteSent()
-    return framed
+    if (!this.#isTaken || this.#compresses) return false
+    if (options.mask && isGiven(options, 'mask')) return false
+    return !isFragment(options) && isBetweenMessages(this.#sender.socket)
   }
 
   #handToStream(): void {
@@ -579,12 +584,16 @@ function asText(options: SendOptions): SendOptions {
 
 /** Whether more of the same message follows, as ws takes it. */
 function isFragment(options: SendOptions): boolean {
-  return has(options, 'fin') && !options.fin
+  return !options.fin && isGiven(options, 'fin')
 }
 
-/** Whether an option was given: ws sees those that a spread copies. */
-function has(options: SendOptions, name: keyof SendOptions): boolean {
-  return options !== NO_OPTIONS && Object.prototype.propertyIsEnumerable.call(options, name)
+function isBinary(payload: string | Uint8Array, options: SendOptions): boolean | undefined {
+  return isGiven(options, 'binary') ? options.binary : typeof payload !== 'string'
+}
+
+/** Whether an option was given: ws sees no inherited ones. What is not there at all is found out faster. */
+function isGiven(options: SendOptions, name: keyof SendOptions): boolean {
+  return name in options && Object.hasOwn(options, name)
 }
 
 function falseInNextTurn(): Promise<boolean> {
