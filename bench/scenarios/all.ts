@@ -3,6 +3,7 @@ import { busyHeartbeats } from './busy-heartbeat.js'
 import { churn } from './churn.js'
 import { detections } from './detection.js'
 import { echoes, echoesOfFewAndMany } from './echo.js'
+import { steadyEchoes } from './echo-steady.js'
 import { fanOut } from './fan-out.js'
 import { growthOfHeartbeats } from './growth-heartbeats.js'
 import { growths } from './growth.js'
@@ -16,6 +17,7 @@ import { storms } from './storm.js'
 export const SCENARIOS: readonly Scenario[] = [
   echoes,
   echoesOfFewAndMany,
+  steadyEchoes,
   latency,
   churn,
   memory,

@@ -7,7 +7,7 @@ export type Orders = Readonly<Record<string, (argument: number) => unknown>>
 
 /** Tells the port, and carries out orders from then on, until the driver has gone. */
 export function obey(port: number, orders: Orders = {}): void {
-  const all: Orders = { cpu, longestGc, memory, stall, watch, watchGc, worst, ...orders }
+  const all: Orders = { collected, cpu, longestGc, memory, stall, watch, watchGc, worst, ...orders }
   createInterface({ input: process.stdin }).on('line', (line) => {
     const [name = '', argument] = line.split(' ')
     void Promise.resolve(all[name]?.(Number(argument))).then((answer) => tell(answer ?? null))
@@ -56,13 +56,28 @@ function worst(): number {
 }
 
 const collections = new PerformanceObserver((list) => {
-  for (const { duration } of list.getEntries()) longest = Math.max(longest, duration)
+  note(list.getEntries())
 })
 let longest = 0
+let total = 0
+
+function note(entries: ReadonlyArray<{ readonly duration: number }>): void {
+  for (const { duration } of entries) {
+    longest = Math.max(longest, duration)
+    total += duration
+  }
+}
 
 function watchGc(): void {
-  longest = 0
+  longest = total = 0
   collections.observe({ entryTypes: ['gc'] })
+}
+
+/** For how long the collector has worked since `watchGc`, in ms. */
+function collected(): number {
+  note(collections.takeRecords())
+  collections.disconnect()
+  return total
 }
 
 /** For how long the loop has stood still at worst for the collector since `watchGc`, in ms. */
