@@ -19,7 +19,7 @@ export function toPayload(data: unknown): Payload {
   if (data instanceof ArrayBuffer) return new Uint8Array(data)
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   // An array of numbers, an ArrayBuffer of another realm, a SharedArrayBuffer, what `toJSON` of a Buffer made, ...
-  return isBlob(data) ? data : Buffer.from(data as ArrayBufferLike)
+  return typeof data === 'object' && isBlob(data) ? data : Buffer.from(data as ArrayBufferLike)
 }
 
 /** How many bytes it has; for text, as UTF-8. */
@@ -54,8 +54,7 @@ export function withoutRead(bytes: Uint8Array): Uint8Array {
 }
 
 /** As ws tells one. */
-function isBlob(data: unknown): data is BlobLike {
-  if (typeof data !== 'object' || data === null) return false
+function isBlob(data: object): data is BlobLike {
   const { arrayBuffer, stream, type } = data as Partial<Blob>
   const tag: unknown = Reflect.get(data, Symbol.toStringTag)
   return (

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Socket } from 'node:net'
 import { test } from 'node:test'
-import { Frames, MOST_COPIED, MOST_HELD } from '../lib/frames.js'
+import { frameOf, Frames, MOST_COPIED, MOST_HELD } from '../lib/frames.js'
 
 test('what finds no room is not taken, and leaves what is there as it is', () => {
   for (const message of [
@@ -20,4 +20,11 @@ test('what finds no room is not taken, and leaves what is there as it is', () =>
     assert.ok(taken <= MOST_HELD + 3 * MOST_COPIED + 4)
     assert.equal(frames.bytesOf(socket), taken)
   }
+})
+
+test('a frame holds what was written, also where that is less than was said', (t) => {
+  assert.deepEqual([...frameOf('grüezi', false)], [0x81, 7, ...Buffer.from('grüezi')])
+  t.mock.method(Buffer, 'byteLength', () => 100)
+  const frame = frameOf('abc', false)
+  assert.deepEqual([...frame], [0x81, 3, ...Buffer.from('abc')])
 })

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import { WebSocket } from 'ws'
 import type { RouteLifecycleOptions } from '../lib/index.js'
-import { sizeAtMost, sizeOf, toPayload } from '../lib/payload.js'
+import { sizeAtMost, sizeOf, sizeOfReceived, toPayload } from '../lib/payload.js'
 import { FakeClock } from './support/fake-clock.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { connectOne, portOf, serveOne } from './support/server.js'
@@ -14,10 +14,15 @@ import { connectOne, portOf, serveOne } from './support/server.js'
 class LibrarysBlob {
   readonly size: number
   readonly type = ''
-  readonly [Symbol.toStringTag] = 'Blob'
+  readonly #tag: string
 
-  constructor(size: number) {
+  constructor(size: number, tag: string) {
     this.size = size
+    this.#tag = tag
+  }
+
+  get [Symbol.toStringTag](): string {
+    return this.#tag
   }
 
   stream(): ReadableStream {
@@ -45,12 +50,31 @@ test('a message has the bytes that it has on the wire, whatever it is made of', 
     [runInNewContext('new ArrayBuffer(1000)'), 1000],
     [runInNewContext('new Uint16Array(500)'), 1000],
     [{ length: 1000 }, 1000],
-    [new LibrarysBlob(1000), 1000],
+    [new LibrarysBlob(1000, 'Blob'), 1000],
+    [new LibrarysBlob(1000, 'File'), 1000],
+    // What is a little like one has as many bytes as it says it has members.
+    [Object.assign(new LibrarysBlob(1000, 'Bulb'), { length: 5 }), 5],
+    [{ arrayBuffer: () => {}, length: 6 }, 6],
+    [{ arrayBuffer: () => {}, stream: () => {}, length: 7 }, 7],
   ]
   for (const [data, bytes] of sizes) {
     const payload = toPayload(data)
     assert.equal(sizeOf(payload), bytes)
     assert.ok(sizeAtMost(payload) >= bytes)
+  }
+})
+
+test('what ws cannot send is refused as ws refuses it', () => {
+  for (const data of [true, {}, () => {}, Symbol('x'), 1n]) {
+    assert.throws(() => toPayload(data), TypeError)
+  }
+})
+
+test('what was received has the bytes that it had on the wire, whatever binaryType makes of it', () => {
+  const bytes = Buffer.from('grüezi')
+  const parts = [bytes.subarray(0, 3), bytes.subarray(3)]
+  for (const data of [bytes, new Uint8Array(bytes).buffer, parts, new Blob(parts), 'grüezi']) {
+    assert.equal(sizeOfReceived(data), 7)
   }
 })
 
