@@ -143,9 +143,9 @@ export class Writer implements Holder {
   /** @throws TypeError where `data` is nothing that ws can send */
   send(data: unknown, options: SendOptions, callback: Callback | undefined): boolean {
     const sender = this.#sender
-    const done = callback && this.#guard(callback)
-    if (!sender.isOpen) return this.#tellLate(done)
+    if (!sender.isOpen) return this.#tellLate(callback && this.#guard(callback))
     const payload = toPayload(data)
+    const done = callback && this.#guard(callback)
     const size = sizeAtMost(payload) + OVERHEAD
     sender.bytesUnseen += size
     const waiting = bufferedByWs(sender.socket)

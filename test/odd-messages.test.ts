@@ -70,6 +70,15 @@ test('what ws cannot send is refused as ws refuses it', () => {
   }
 })
 
+test('the callback of what cannot be sent is never called, as in ws', async (t) => {
+  const { peer, socket } = await connectOne(t)
+  let called = 0
+  assert.throws(() => socket.send({} as never, () => called++), TypeError)
+  peer.destroy()
+  await socket.closed
+  assert.equal(called, 0)
+})
+
 test('what was received has the bytes that it had on the wire, whatever binaryType makes of it', () => {
   const bytes = Buffer.from('grüezi')
   const parts = [bytes.subarray(0, 3), bytes.subarray(3)]
