@@ -114,7 +114,7 @@ export class Connection
   readonly socket: ConnectionSocket
   readonly request: FastifyRequest
   readonly raw: Duplex
-  readonly context: RequestContext = new RequestContext()
+  readonly context: RequestContext
   readonly callbacks: Callbacks
   readonly #route: Route
   readonly #slots: Slots | undefined
@@ -151,6 +151,7 @@ export class Connection
     this.socket = socket
     this.request = request
     this.raw = raw
+    this.context = new RequestContext(socket.extensions !== '')
     this.callbacks = new Callbacks(this, route)
     this.#route = route
     this.#slots = handover.slots

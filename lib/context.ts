@@ -19,11 +19,12 @@ export function startForAll<T>(start: () => T): T {
 export class RequestContext extends AsyncResource {
   /** Whether we are called from within {@link enter}. */
   isEntered = false
-  readonly #hasStore: boolean
+  readonly #entersReads: boolean
 
-  constructor() {
+  /** @param inflates whether reads may wait for zlib, which goes on in the context of whoever was before in its queue */
+  constructor(inflates = false) {
     super(NAME)
-    this.#hasStore = hasStore(this, NOBODYS)
+    this.#entersReads = inflates || hasStore(this, NOBODYS)
   }
 
   /**
@@ -39,7 +40,7 @@ export class RequestContext extends AsyncResource {
   ): void {
     this.isEntered = true
     try {
-      if (this.#hasStore) this.runInAsyncScope(write, receiver, chunk, encoding, done)
+      if (this.#entersReads) this.runInAsyncScope(write, receiver, chunk, encoding, done)
       else write.call(receiver, chunk, encoding, done)
     } finally {
       this.isEntered = false

@@ -17,6 +17,7 @@ import { gate } from './support/gate.js'
 import { clog } from './support/outbox.js'
 import { DEFLATE, OPCODE, RawPeer } from './support/raw-peer.js'
 import { portOf, serve } from './support/server.js'
+import { tell } from './support/story.js'
 
 const { closeFrame, deflated, frame } = RawPeer
 const store = new AsyncLocalStorage<string>()
@@ -150,6 +151,14 @@ test('compressed messages see their own request, although all wait for one queue
   for (const { peer } of guests) peer.send(message, message)
   for (const { peer } of guests) for (let i = 0; i < 2; i++) await peer.nextOf(OPCODE.text)
   assertOwn(seen, ...both('onMessage', 'on'))
+})
+
+// In a process of its own: the test runner watches async resources, and that looks like a store.
+test('who has no store sees none, also where zlib goes on in the context of others', async (t) => {
+  const { code, stdout, stderr } = await tell(t, 'contexts-of-nobody').exited
+  assert.equal(stderr, '')
+  assert.deepEqual(stdout, ['ann: ann, nobody: undefined'])
+  assert.equal(code, 0)
 })
 
 test('messages() and its plain listeners see their own request, whoever asks for the next', async (t) => {
