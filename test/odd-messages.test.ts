@@ -216,3 +216,13 @@ for (const [schema, answer] of [
     peer.destroy()
   })
 }
+
+test('inherited options of send() are ignored, as in ws', async (t) => {
+  const { peer, socket } = await connectOne(t)
+  const inherited = Object.create({ binary: true, fin: false, mask: true }) as object
+  socket.send('first', inherited)
+  socket.send('second', inherited)
+  for (const text of ['first', 'second']) {
+    assert.deepEqual(await peer.next(), { opcode: OPCODE.text, payload: Buffer.from(text) })
+  }
+})
