@@ -1,9 +1,9 @@
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import type { LifecycleError } from './errors.js'
-import { isResponding } from './internals.js'
+import { isResponding, responseOf } from './internals.js'
 import { isError } from './thrown.js'
 
 /**
@@ -23,6 +23,8 @@ export class Answer {
   /** Whether an earlier request of the same packet, or one that a client did not wait for, comes first. */
   readonly #isBehind: boolean
   #reply: FastifyReply | undefined
+  /** What Fastify writes to, known from when it was handed the request. */
+  #response: ServerResponse | undefined
   #state: State = 'none'
 
   constructor(raw: Duplex) {
@@ -38,6 +40,17 @@ export class Answer {
 
   get isGiven(): boolean {
     return this.#state === 'given'
+  }
+
+  /** Whether nobody has begun to, but for a first error. */
+  get mayBeTaken(): boolean {
+    return this.#state === 'none' || this.#state === 'failed'
+  }
+
+  /** Whether somebody whom we cannot see has written to the stream, past Fastify: another handshake, a tunnel. */
+  get isForeign(): boolean {
+    const isBegun = this.#response?.headersSent !== false
+    return this.mayBeTaken && !isBegun && !this.isUnwritten
   }
 
   /** Whether somebody else gives it: no second one may be written. */
@@ -57,6 +70,26 @@ export class Answer {
   /** From now on Fastify can give it. */
   enter(reply: FastifyReply): void {
     this.#reply = reply
+  }
+
+  /** The app gives it, in whichever way: nothing of it is ours. */
+  leaveToApp(): void {
+    this.#state = 'begun'
+  }
+
+  /**
+   * Fastify has been handed the request, and none of our hooks has seen it yet.
+   * @param listener learns, once there is a whole answer, whether any hooks have seen it
+   */
+  watchUnseen(message: IncomingMessage, listener: (wereHooksRun: boolean) => void): void {
+    const response = responseOf(this.#raw)
+    // Behind another one that is being written it gets none.
+    if (response?.req !== message) return
+    this.#response = response
+    // Fastify listens too where there are hooks, and stops when it is told.
+    const tell = (): void => listener(response.listenerCount('finish') > 0)
+    if (response.writableEnded) tell()
+    else response.prependOnceListener('prefinish', tell)
   }
 
   /** ws gives it, with a handshake: no byte of Fastify's may follow. */

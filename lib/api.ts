@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type {
   FastifyInstance,
   FastifyRequest,
@@ -381,6 +382,16 @@ export interface WebsocketLifecycleOptions extends LifecycleOptions {
     ServerOptions,
     'noServer' | 'path' | 'WebSocket' | 'closeTimeout' | 'server' | 'host' | 'port' | 'backlog'
   >
+  /**
+   * Tells which upgrades are somebody else's, though a WebSocket route of this app would match them; asked
+   * for each upgrade of this server, before anything else is done with it. `true`: it is left to the other listeners
+   * for `'upgrade'` of the server, or answered as a plain request if there are none. Has to answer at once; a throw is logged
+   * and reads as `false`.
+   *
+   * Not needed for paths that no route has: where others listen, those are theirs anyway.
+   * @default undefined: none
+   */
+  ignoreUpgrade?: (request: IncomingMessage) => boolean
 }
 
 /** How a drain went. */

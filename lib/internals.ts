@@ -3,6 +3,7 @@
  * pinned by test/internals.test.ts: if one of them moves, that test fails, and the code below
  * answers as if nothing were known.
  */
+import type { ServerResponse } from 'node:http'
 import type { Duplex, Writable } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { withoutRead } from './payload.js'
@@ -45,6 +46,7 @@ interface WsInternals {
   readonly _closeFrameReceived?: boolean
   readonly _receiver?: Receiver | null
   readonly _extensions?: Extensions
+  _closeTimeout?: number
   _sender?: Sender
 }
 
@@ -73,13 +75,18 @@ interface Transport {
 }
 
 interface NodeInternals {
-  readonly _httpMessage?: unknown
+  readonly _httpMessage?: ServerResponse | null
   readonly _handle?: (Partial<Transport> & { readonly _parent?: Partial<Transport> }) | null
 }
 
 /** ws answers a close frame by calling `close()` itself: this tells that call from the app's. */
 export function isCloseFrameReceived(socket: WebSocket): boolean {
   return (socket as WsInternals)._closeFrameReceived === true
+}
+
+/** Has ws itself end a socket whose peer does not answer its close frame, after so many ms. */
+export function closeWithin(socket: WebSocket, delay: number): void {
+  ;(socket as WsInternals)._closeTimeout = delay
 }
 
 /** Whether received bytes are not parsed yet: a close frame may stand among them. */
@@ -252,7 +259,12 @@ export function bytesTaken(raw: Duplex, held: number = bytesHeld(raw)): number |
 
 /** Whether the response to a request of this socket is not written to its end yet. */
 export function isResponding(raw: Duplex): boolean {
-  return Boolean((raw as NodeInternals)._httpMessage)
+  return responseOf(raw) !== undefined
+}
+
+/** The response that is being written to this socket. */
+export function responseOf(raw: Duplex): ServerResponse | undefined {
+  return (raw as NodeInternals)._httpMessage ?? undefined
 }
 
 /**

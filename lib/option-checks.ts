@@ -50,6 +50,7 @@ export const PLUGIN_CHECKS: Readonly<Record<keyof WebsocketLifecycleOptions, Che
   ...LIFECYCLE_CHECKS,
   drain: GROUP,
   websocket: GROUP,
+  ignoreUpgrade: HOOK,
 }
 
 export const ROUTE_CHECKS: Readonly<Record<keyof RouteLifecycleOptions, Check>> = {

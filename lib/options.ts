@@ -105,6 +105,7 @@ export interface PluginSettings {
   readonly route: RouteSettings
   readonly drain: DrainSettings
   readonly websocket: WebsocketSettings
+  readonly ignoreUpgrade: WebsocketLifecycleOptions['ignoreUpgrade']
 }
 
 /** What Fastify itself reads from the options of `register`. */
@@ -131,6 +132,7 @@ export function resolvePluginOptions(options: WebsocketLifecycleOptions): Plugin
     route: resolveRoute(given, ROUTE_DEFAULTS, where),
     drain: resolveDrainOptions(given.drain, DEFAULTS.drain, where),
     websocket: resolveWebsocket(given.websocket, DEFAULTS.websocket, where),
+    ignoreUpgrade: given.ignoreUpgrade,
   }
 }
 

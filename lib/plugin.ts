@@ -1,7 +1,12 @@
 import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
 import fastifyWebsocket from '@fastify/websocket'
-import type { FastifyInstance, FastifyPluginAsync, FastifySchema, RouteOptions } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifySchema,
+  RouteOptions,
+} from 'fastify'
 import fp from 'fastify-plugin'
 import type { VerifyClientCallbackAsync, WebSocket } from 'ws'
 import { Limits } from './admission.js'
@@ -12,6 +17,7 @@ import { DEPARTURES } from './core/heartbeat.js'
 import { pieceLimits } from './core/pieces.js'
 import { Drain } from './drain.js'
 import { alreadyRegistered } from './errors.js'
+import { answerAsPlain } from './plain-request.js'
 import { Frames } from './frames.js'
 import {
   checkPluginTimeout,
@@ -24,15 +30,17 @@ import { RefusalLog } from './refusal-log.js'
 import { refuseWebsocket } from './refuse-websocket.js'
 import { Registry } from './registry.js'
 import { type Handler, markRoute, Route } from './route.js'
+import { RouteTable } from './route-table.js'
+import { claimUpgrades, type UpgradeListener } from './server-upgrades.js'
 import type { Shell } from './shell.js'
 import { ConnectionSocket } from './socket.js'
 import { Steps } from './steps.js'
 import { Sweep } from './sweep.js'
 import { failHandshake, scopeOf, Upgrade, upgradeOf } from './upgrade.js'
 import { admit, endAnswered, guardHandshake } from './upgrade-hooks.js'
+import { nameWebsocketOnly } from './upgrade-header.js'
+import { UpgradeJudge } from './upgrade-judge.js'
 import { refuseOlderWs } from './ws-version.js'
-
-type UpgradeListener = (message: IncomingMessage, raw: Duplex, head: Buffer) => void
 
 /** avvio's own way to add an onClose function; `addHook` refuses once the app has started. */
 interface AvvioInstance {
@@ -84,21 +92,36 @@ export function createPlugin(
     app.decorateReply('refuseWebsocket', function (code, reason) {
       return refuseWebsocket(this, code, reason)
     })
+    app.decorateReply('hijack', hijack)
+    const routes = new RouteTable(app)
     // One hook before those of @fastify/websocket, which take the handler, and one after them.
     app.addHook('onRoute', function (route) {
-      prepareRoute(this, shell, limits, settings.route, route)
+      const isOurs = prepareRoute(this, shell, limits, settings.route, route)
+      routes.add(route, isOurs)
     })
     const upgradeToFastify = await registerWebsocket(app, settings, drain)
     app.addHook('onRoute', guardHandshake)
     app.addHook('onRequest', admit)
     app.addHook('onResponse', endAnswered)
 
-    const onUpgrade: UpgradeListener = (message, raw, head) => {
+    const judge = new UpgradeJudge(routes, settings.ignoreUpgrade, app.log)
+    const openOurs: UpgradeListener = (message, raw, head) => {
+      nameWebsocketOnly(message)
       const upgrade = new Upgrade(shell, message, raw, head, settings.route, app.log)
-      if (shell.registry.draining) upgrade.refuseNow('draining', drain.refusal)
-      else upgradeToFastify.call(app.server, message, raw, head)
+      if (shell.registry.draining) {
+        upgrade.refuseNow('draining', drain.refusal)
+        return
+      }
+      upgradeToFastify.call(app.server, message, raw, head)
+      upgrade.routed()
     }
-    app.server.prependListener('upgrade', onUpgrade)
+    const stopClaiming = claimUpgrades(app.server, {
+      judge: (message, othersListen) => judge.judge(message, othersListen),
+      take: {
+        ours: openOurs,
+        nobodys: (...request) => answerAsPlain(app.server, ...request),
+      },
+    })
 
     // The first sign that the app closes: avvio runs onClose functions last in first out, before the
     // preClose hooks. A hook of someone else that fails or hangs would keep ours from beginning, so
@@ -113,7 +136,7 @@ export function createPlugin(
       ;(app as FastifyInstance & AvvioInstance).onClose(beginDrain)
     })
     app.addHook('onClose', async () => {
-      app.server.removeListener('upgrade', onUpgrade)
+      stopClaiming()
       app.websocketServer.close()
       taken.delete(app.server)
     })
@@ -231,21 +254,33 @@ function publicFace(shell: Shell, drain: Drain): WebsocketLifecycle {
   } satisfies WebsocketLifecycle)
 }
 
-/** Resolves a route's options and puts its connection between ws and its handler. */
+/** Tells an upgrade that the app takes its reply, also in a hook that was added before ours. */
+function hijack(this: FastifyReply): FastifyReply {
+  upgradeOf(this.request.raw)?.hijacked()
+  let holder = Object.getPrototypeOf(this) as FastifyReply
+  while (!Object.hasOwn(holder, 'hijack')) holder = Object.getPrototypeOf(holder) as FastifyReply
+  // What it was before we decorated it.
+  return (Object.getPrototypeOf(holder) as FastifyReply).hijack.call(this)
+}
+
+/**
+ * Resolves a route's options and puts its connection between ws and its handler.
+ * @returns whether it takes upgrades
+ */
 function prepareRoute(
   instance: FastifyInstance,
   shell: Shell,
   limits: Limits,
   defaults: RouteSettings,
   options: RouteOptions & RouteLifecycleOptions,
-): void {
+): boolean {
   const isWebsocket = options.websocket === true || options.wsHandler !== undefined
   // @fastify/websocket hides such a route from documentation, on the user's own schema object.
   if (options.websocket === true) options.schema = hidden(options.schema ?? {})
   // Fastify announces its automatic HEAD twin too, which no upgrade can reach.
   if (!isWebsocket || [options.method].flat().every((method) => method === 'HEAD')) {
     markRoute(options, null)
-    return
+    return false
   }
   const settings = resolveRouteOptions(options, defaults, `GET ${options.url}`)
   serve(shell, settings)
@@ -262,6 +297,7 @@ function prepareRoute(
   } else if (typeof options.wsHandler === 'function') {
     options.wsHandler = bridge(options.wsHandler) as never
   }
+  return true
 }
 
 /** A copy that inherits what the schema does: Fastify reads inherited parts too. */

@@ -12,7 +12,14 @@ import {
   type Watching,
   wrapHandler,
 } from './event-target.js'
-import { guardReceiver, type Parser, type Receiver, type Write, type Written } from './internals.js'
+import {
+  closeWithin,
+  guardReceiver,
+  type Parser,
+  type Receiver,
+  type Write,
+  type Written,
+} from './internals.js'
 import type { Reader } from './reader.js'
 import { bufferedByWs, NO_OPTIONS, type SendOptions, type Writer } from './writer.js'
 
@@ -21,6 +28,9 @@ type Callback = (error?: Error) => void
 type ControlCallback = (error: Error) => void
 type SendData = Parameters<WebSocket['send']>[0]
 type EventMap = WebSocket.WebSocketEventMap
+
+/** Where no route of ours opened a socket, its own timer counts, which is off in what we open (ms). */
+const CLOSE_TIMEOUT_OF_WS = 30_000
 
 /** The connection, as its socket sees it. */
 export interface SocketOwner {
@@ -160,8 +170,10 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
   }
 
   override close(code?: number, reason?: string | Buffer): void {
-    if (this.#attached === undefined) super.close(code, reason)
-    else this.#attached.close(code, reason)
+    if (this.#attached === undefined) {
+      closeWithin(this, CLOSE_TIMEOUT_OF_WS)
+      super.close(code, reason)
+    } else this.#attached.close(code, reason)
   }
 
   override terminate(): void {

@@ -95,6 +95,8 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   #expiresAt = Infinity
   #isRefused = false
   #isOver = false
+  /** Whether the stream is somebody else's; only its end is watched. */
+  #isLetGo = false
   readonly #released = new Deferred<void>()
 
   constructor(
@@ -199,6 +201,24 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     this.#endBy(this.#handshakeBy)
   }
 
+  /** Fastify has been handed it. What it answers before any hook has run, it does not end. */
+  routed(): void {
+    if (this.#request !== undefined) return
+    this.#answer.watchUnseen(this.#message, (wereHooksRun) => {
+      if (this.#request !== undefined) return
+      if (!wereHooksRun) this.refuse('route', 'no route of ours has answered it')
+      this.#endSoon()
+      this.#answer.end()
+    })
+  }
+
+  /** The app has taken the reply: what becomes of the stream is its own affair, but for what was acquired. */
+  hijacked(): void {
+    if (!this.#answer.mayBeTaken || this.isLost) return
+    this.#answer.leaveToApp()
+    this.#letGo()
+  }
+
   /** Takes a place in a limit, until the connection has ended. @returns whether there was room */
   take(limit: Limit, key = ''): boolean {
     return (this.#slots ??= new Slots()).take(limit, key)
@@ -219,7 +239,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   /** ws has sent the 101: the connection takes over, unless it was none of our routes that opened. */
   open(socket: ConnectionSocket): void {
     if (this.#request === undefined || this.#route === undefined) {
-      this.shell.transitions.delete(this)
+      this.#letGo()
       return
     }
     const connection = new Connection(this.shell, socket, {
@@ -273,8 +293,10 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     this.enter(reply.request, reply)
     const isOver = this.#isOver || this.#answer.isGiven
     if (!isOver && this.#answer.isTheirs) throw tooLateToRefuse(`GET ${this.routeUrl}`)
-    reply.hijack()
-    if (isOver) return
+    if (isOver) {
+      reply.hijack()
+      return
+    }
     // An error handler may say in its own way what we have refused.
     if (!this.#isRefused) this.refuse('hook', `the app closed it with ${code} ${reason}`.trimEnd())
     this.#closeAtOnce(code, reason)
@@ -318,7 +340,8 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   #judge(): void {
     // It may have opened or ended meanwhile, or been refused, and has a new deadline.
     if (this.place === OFF || this.shell.transitions.alive < this.#until) return
-    if (this.#isRefused || !this.#answer.isUnwritten) this.cut()
+    if (this.#answer.isForeign) this.#letGo()
+    else if (this.#isRefused || !this.#answer.isUnwritten) this.cut()
     else this.refuseNow('handshake', handshakeTimeout(String(this.#settings.handshakeTimeout)))
   }
 
@@ -329,6 +352,8 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
 
   /** A peer that sent a FIN before the 101 has left: nothing that it could say completes it. */
   rawEnded(): void {
+    if (this.#answer.isForeign) this.#letGo()
+    if (this.#isLetGo) return
     this.#end()
     this.cut()
   }
@@ -422,6 +447,12 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
       this.#forget()
       this.#released.resolve()
     })
+  }
+
+  /** No deadline and no drain concerns it any more. */
+  #letGo(): void {
+    this.#isLetGo = true
+    this.#forget()
   }
 
   #forget(): void {

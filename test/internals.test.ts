@@ -29,6 +29,7 @@ import {
   isResponding,
   type Parser,
   queuedFrames,
+  responseOf,
 } from '../lib/internals.js'
 import { threadPool } from './support/thread-pool.js'
 import { cert, key } from './support/tls.js'
@@ -463,6 +464,7 @@ test('node: a response belongs to its socket until its end is written', async (t
     ServerResponse,
   ]
   assert.equal(isResponding(socket), true)
+  assert.equal(responseOf(socket), response)
   response.end()
   await once(response, 'finish')
   assert.equal(isResponding(socket), false)

@@ -47,6 +47,7 @@ test('without options all defaults hold', () => {
     },
     drain: { timeout: 8_000, spread: 0, code: 1012, reason: 'service restart', retryAfter: 1 },
     websocket: { maxPayload: 1_048_576 },
+    ignoreUpgrade: undefined,
   })
   assert.deepEqual(route(), plugin().route)
 })
@@ -227,6 +228,7 @@ const MESSAGE_RULES: readonly Rule[] = ['onMessage', 'onInvalidMessage'].map((pa
 const PLUGIN_RULES: readonly Rule[] = [
   group('drain'),
   group('websocket'),
+  hook('ignoreUpgrade', [() => true]),
   { ...duration('drain.timeout', 1), good: [1, LONGEST] },
   { ...duration('drain.spread', 0), good: [0, 8_000] },
   {
@@ -317,7 +319,11 @@ test('every option has its rule', () => {
   const fields = Object.entries(groups).flatMap(([name, group]) =>
     Object.keys(group).map((field) => `${name}.${field}`),
   )
-  const options = [...Object.keys(plugin().route), 'drain', 'websocket', ...fields]
+  const options = [
+    ...Object.keys(plugin()).filter((name) => name !== 'route'),
+    ...Object.keys(plugin().route),
+    ...fields,
+  ]
   assert.deepEqual(named.toSorted(), options.toSorted())
 })
 

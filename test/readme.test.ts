@@ -53,6 +53,7 @@ test("the README's option table has no option that is not there", () => {
     'onClose',
     'onShutdown',
     'onHandlerError',
+    'ignoreUpgrade',
     'keepalive',
   ])
   for (const name of rowsUnder('Options').keys()) {

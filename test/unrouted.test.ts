@@ -5,7 +5,9 @@ import Fastify from 'fastify'
 import { WebSocket } from 'ws'
 import { createPlugin } from '../lib/plugin.js'
 import { FakeClock } from './support/fake-clock.js'
+import { RawPeer } from './support/raw-peer.js'
 import { portOf } from './support/server.js'
+import { until } from './support/timed.js'
 
 test('a socket that the app opens itself, past our routes, gets nothing of ours', async (t) => {
   const app = Fastify()
@@ -59,4 +61,30 @@ test('a socket that the app opens itself, past our routes, gets nothing of ours'
   const gone = once(other.client, 'close')
   other.socket.terminate()
   assert.equal((await gone)[0], 1006)
+})
+
+test("one whose peer does not answer its close frame ends as in ws, after ws's 30 s", async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  const opened: WebSocket[] = []
+  app.addHook('onRequest', (request, reply) => {
+    reply.hijack()
+    const { raw } = request
+    app.websocketServer.handleUpgrade(raw, raw.socket, Buffer.alloc(0), (socket) => {
+      opened.push(socket)
+    })
+  })
+  await app.register(createPlugin())
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const peer = await RawPeer.open(portOf(app), '/own')
+  await until(() => opened.length === 1)
+  const [socket] = opened as [WebSocket]
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  socket.close()
+  const ended = once(socket, 'close')
+  t.mock.timers.tick(29_999)
+  assert.equal(socket.readyState, WebSocket.CLOSING)
+  t.mock.timers.tick(1)
+  await ended
+  peer.destroy()
 })

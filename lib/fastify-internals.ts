@@ -1,0 +1,44 @@
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import type FindMyWay from 'find-my-way'
+
+type Config = FindMyWay.Config<FindMyWay.HTTPVersion.V1>
+
+/** How an instance routes; what is left out is as its router has it by default. */
+export interface RoutingOptions {
+  readonly rewriteUrl?: FastifyServerOptions['rewriteUrl']
+  readonly router: Pick<
+    Config,
+    'caseSensitive' | 'ignoreDuplicateSlashes' | 'ignoreTrailingSlash' | 'maxParamLength'
+  > & {
+    readonly constraints?: NonNullable<Config['constraints']>
+    readonly useSemicolonDelimiter?: boolean
+  }
+}
+
+interface Options extends RoutingOptions {
+  /** Fastify 5.0 has these at its own level only. */
+  readonly router: never
+  readonly routerOptions?: RoutingOptions['router']
+}
+
+/**
+ * The options that the app's `Fastify()` was given. Fastify publishes them without their functions
+ * (`initialConfig`), and keeps them whole under a symbol.
+ */
+export function routingOptionsOf(app: FastifyInstance): RoutingOptions {
+  const options = (find(app, 'fastify.options') ?? app.initialConfig) as Options &
+    RoutingOptions['router']
+  const { rewriteUrl, routerOptions = options } = options
+  return { ...(rewriteUrl && { rewriteUrl }), router: routerOptions }
+}
+
+/** A child inherits from its parent. */
+function find(app: object, description: string): unknown {
+  for (let holder: object | null = app; holder; holder = Object.getPrototypeOf(holder) as object) {
+    const symbol = Object.getOwnPropertySymbols(holder).find(
+      (own) => own.description === description,
+    )
+    if (symbol !== undefined) return Reflect.get(holder, symbol)
+  }
+  return undefined
+}
