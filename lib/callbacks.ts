@@ -7,6 +7,7 @@ import { type Mortal, runStep, tell } from './ending.js'
 import type { Hook } from './options.js'
 import type { Handler, Route } from './route.js'
 import { follow, isThenable } from './thenable.js'
+import type { Budget } from './steps.js'
 import { toError } from './thrown.js'
 
 /** Whose callbacks they are. */
@@ -92,10 +93,10 @@ export class Callbacks {
   }
 
   /** Calls `onShutdown`, as long as the socket is open and there is time for it. */
-  async sayGoodbye(until: number): Promise<void> {
+  async sayGoodbye(budget: Budget): Promise<void> {
     for (const hook of this.#route.settings.onShutdown) {
       if (!this.#host.isOpen) return
-      await this.#step('onShutdown', hook, [], until)
+      await this.#step('onShutdown', hook, [], budget)
     }
   }
 
@@ -136,10 +137,10 @@ export class Callbacks {
     name: string,
     hook: Hook<About>,
     about: About,
-    until?: number,
+    budget?: Budget,
   ): Promise<void> | undefined {
     const { socket, request } = this.#host
     const { instance } = this.#route
-    return runStep(this.#host, name, () => hook.call(instance, socket, request, ...about), until)
+    return runStep(this.#host, name, () => hook.call(instance, socket, request, ...about), budget)
   }
 }

@@ -37,6 +37,7 @@ import type { LiveConnection } from './registry.js'
 import type { Route } from './route.js'
 import type { Shell } from './shell.js'
 import type { ConnectionSocket, SocketOwner } from './socket.js'
+import { Budget } from './steps.js'
 import { afterNextPoll, type Swept } from './sweep.js'
 import { peek, toError } from './thrown.js'
 import { OFF } from './wheel.js'
@@ -126,6 +127,7 @@ export class Connection
   #reader: Reader | undefined
   #writer: Writer | undefined
   #pongs: Pongs | undefined
+  #goodbye: Budget | undefined
   readonly #openedAt: number
   readonly #openedAtWall: number
   readonly #bytesReadBefore: number
@@ -335,6 +337,8 @@ export class Connection
   end(cause: CloseCause, code: number | undefined, reason: string): void {
     if (!this.isOpen) return
     this.#note(cause)
+    // The drain waits for it no longer.
+    if (cause === 'shutdown') this.#goodbye?.end('overran')
     this.#sendClose(code, reason)
   }
 
@@ -349,10 +353,11 @@ export class Connection
   async #sayGoodbye(remaining: number): Promise<void> {
     const { clock, steps } = this.shell
     const { cleanupTimeout, closeTimeout } = this.#route.settings
-    const until = clock.now() + goodbyeBudget(cleanupTimeout, closeTimeout, remaining)
-    await this.callbacks.sayGoodbye(until)
+    const budget = new Budget(clock.now() + goodbyeBudget(cleanupTimeout, closeTimeout, remaining))
+    this.#goodbye = budget
+    await this.callbacks.sayGoodbye(budget)
     // What takes longer has its own time at the end.
-    await steps.runUntil(() => this.#reader?.idle(), until)
+    await steps.runWithin(() => this.#reader?.idle(), budget)
   }
 
   cut(): void {
@@ -652,6 +657,7 @@ export class Connection
     await this.callbacks.tellClose(close)
     await runReleases(this, this.scope)
     await this.callbacks.settleErrors()
+    this.#goodbye?.end('needless')
     this.#phase = { name: 'released', close }
     this.shell.registry.forget(this)
     this.#closed.resolve(close)

@@ -177,7 +177,8 @@ export class Drain {
 
   /** Nobody is left: nothing waits any more. */
   #stop(): void {
-    const { clock } = this.#shell
+    const { clock, steps } = this.#shell
+    steps.rest()
     for (const timer of [this.#deadline, this.#pause, this.#lastCall]) {
       if (timer !== undefined) clock.clearTimeout(timer)
     }

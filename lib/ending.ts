@@ -3,7 +3,7 @@ import type { RequestContext } from './context.js'
 import type { Release, ReleaseScope } from './core/scope.js'
 import { toLine } from './log-line.js'
 import type { Shell } from './shell.js'
-import type { StepOutcome } from './steps.js'
+import type { Budget, StepOutcome } from './steps.js'
 import { peek, toError } from './thrown.js'
 
 /** Whose end it is. */
@@ -22,19 +22,19 @@ export interface Mortal {
 
 /**
  * Runs one step of an end: isolated from the others, and left behind when it overruns.
- * @param until by `clock.now()`; without one it has `cleanupTimeout`
+ * @param budget without one it has `cleanupTimeout`
  * @returns what to await, `undefined` if the step was synchronous
  */
 export function runStep(
   mortal: Mortal,
   name: string,
   step: () => unknown,
-  until?: number,
+  budget?: Budget,
 ): Promise<void> | undefined {
   const { steps } = mortal.shell
   const run = (): unknown => mortal.context.enter(step, undefined)
   const outcome =
-    until === undefined ? steps.run(run, mortal.cleanupTimeout) : steps.runUntil(run, until)
+    budget === undefined ? steps.run(run, mortal.cleanupTimeout) : steps.runWithin(run, budget)
   if (outcome instanceof Promise) return outcome.then((settled) => noteStep(mortal, name, settled))
   noteStep(mortal, name, outcome)
   return undefined
@@ -57,6 +57,7 @@ export async function runReleases(mortal: Mortal, scope: ReleaseScope): Promise<
 
 function noteStep(mortal: Mortal, step: string, outcome: StepOutcome): void {
   if (outcome.status === 'failed') mortal.fail(outcome.error, step)
+  if (outcome.status === 'needless') void outcome.late.then((late) => noteStep(mortal, step, late))
   if (outcome.status !== 'overran') return
   const abandoned = { id: mortal.id, route: mortal.routeUrl, step }
   mortal.shell.registry.abandon(abandoned)

@@ -2,25 +2,55 @@ import type { Clock, Timer } from './clock.js'
 import { afterNextPoll } from './sweep.js'
 import { follow, isThenable } from './thenable.js'
 
-/** How a step of an end came out; `late` is how one that overran comes out in the end. */
+/** Why nobody waits for a step any more: its time is up, or what waited for it has come to its end without it. */
+export type Left = 'overran' | 'needless'
+
+/** How a step of an end came out; `late` is how one that was left comes out in the end. */
 export type StepOutcome =
   | { readonly status: 'done' }
   | { readonly status: 'failed'; readonly error: unknown }
-  | { readonly status: 'overran'; readonly late: Promise<StepOutcome> }
+  | { readonly status: Left; readonly late: Promise<StepOutcome> }
 
 const DONE: StepOutcome = { status: 'done' }
 
-/** A running step: how to give up on it, and the timer that will. */
+/** A running step: how to leave it, and the timer that will. */
 interface Running {
-  readonly giveUp: () => void
+  readonly leave: (why: Left) => void
   timer: Timer
+}
+
+/** Time that steps share, one after the other: until a moment by the clock, or until it is ended before that. */
+export class Budget {
+  readonly until: number
+  #ended: Left | undefined
+  /** The last one that began; to leave one that is over changes nothing. */
+  #last: Running | undefined
+
+  constructor(until: number) {
+    this.until = until
+  }
+
+  /** Why there is no time left, whatever the clock says. */
+  get ended(): Left | undefined {
+    return this.#ended
+  }
+
+  /** Leaves the step that runs, and from now on every other at once. */
+  end(why: Left): void {
+    this.#ended ??= why
+    this.#last?.leave(why)
+  }
+
+  began(step: Running): void {
+    this.#last = step
+  }
 }
 
 /** Runs the steps of all ends: each isolated, each bounded. */
 export class Steps {
   readonly #clock: Clock
   readonly #running = new Set<Running>()
-  #hurried = false
+  #ended: Left | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -32,22 +62,23 @@ export class Steps {
    * @returns the outcome at once if `step` was synchronous, so that it costs no turn
    */
   run(step: () => unknown, limit: number): StepOutcome | Promise<StepOutcome> {
-    return this.#run(step, limit, limit)
+    return this.#run(step, limit, limit, undefined)
   }
 
-  /** As `run`, but waits until a time by the clock: something else has to follow. */
-  runUntil(step: () => unknown, until: number): StepOutcome | Promise<StepOutcome> {
-    return this.#run(step, Math.max(0, until - this.#clock.now()), 0)
+  /** As `run`, but no longer than there is time: something else has to follow. */
+  runWithin(step: () => unknown, budget: Budget): StepOutcome | Promise<StepOutcome> {
+    return this.#run(step, Math.max(0, budget.until - this.#clock.now()), 0, budget)
   }
 
   #run(
     step: () => unknown,
     limit: number,
     mostForgiven: number,
+    budget: Budget | undefined,
   ): StepOutcome | Promise<StepOutcome> {
     try {
       const result = step()
-      return isThenable(result) ? this.#settle(result, limit, mostForgiven) : DONE
+      return isThenable(result) ? this.#settle(result, limit, mostForgiven, budget) : DONE
     } catch (error) {
       return { status: 'failed', error }
     }
@@ -55,34 +86,50 @@ export class Steps {
 
   /** Leaves behind every asynchronous step, now and from now on. */
   hurry(): void {
-    this.#hurried = true
-    for (const { giveUp } of this.#running) giveUp()
+    this.#leaveAll('overran')
   }
 
-  #settle(result: unknown, limit: number, mostForgiven: number): Promise<StepOutcome> {
+  /** All ends are over: nobody waits for a step any more, as that of a release which was added too late. */
+  rest(): void {
+    this.#leaveAll('needless')
+  }
+
+  #leaveAll(why: Left): void {
+    this.#ended = why
+    for (const { leave } of this.#running) leave(why)
+  }
+
+  #settle(
+    result: unknown,
+    limit: number,
+    mostForgiven: number,
+    budget: Budget | undefined,
+  ): Promise<StepOutcome> {
     const settled = follow<StepOutcome>(
       result,
       () => DONE,
       (error) => ({ status: 'failed', error }),
     )
-    if (this.#hurried) return Promise.resolve({ status: 'overran', late: settled })
+    const ended = this.#ended ?? budget?.ended
+    if (ended !== undefined) return Promise.resolve({ status: ended, late: settled })
     return new Promise((resolve) => {
-      const giveUp = (): void => finish({ status: 'overran', late: settled })
+      const leave = (why: Left): void => finish({ status: why, late: settled })
       // What came while our loop stood still is heard first.
-      const lookAgain = (): void => afterNextPoll(giveUp)
+      const lookAgain = (): void => afterNextPoll(() => leave('overran'))
       const dueAt = this.#clock.now() + limit
       const overdue = (): void => {
         const late = Math.min(this.#clock.now() - dueAt, mostForgiven)
         if (late > 0) running.timer = this.#after(late, lookAgain)
         else lookAgain()
       }
-      const running: Running = { giveUp, timer: this.#after(limit, overdue) }
+      const running: Running = { leave, timer: this.#after(limit, overdue) }
       const finish = (outcome: StepOutcome): void => {
         this.#clock.clearTimeout(running.timer)
         this.#running.delete(running)
         resolve(outcome)
       }
       this.#running.add(running)
+      budget?.began(running)
       void settled.then(finish)
     })
   }

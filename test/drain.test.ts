@@ -338,6 +338,19 @@ describe('a drain', () => {
     })
   }
 
+  test('waits for no release that was added too late for it, and no timer is left of that', async (t) => {
+    const served = await start(t)
+    await openClient(served)
+    const [{ closed, scope }] = served.sockets as [LifecycleSocket]
+    const report = served.app.websocketLifecycle.drain()
+    void closed.then(() => scope.defer(() => never))
+    await drained(report)
+    scope.defer(() => never)
+    await turns()
+    assert.equal(served.clock.pending, 0)
+    assert.equal(served.app.websocketLifecycle.stats().abandoned, 0)
+  })
+
   test('leaves no timer behind', async (t) => {
     const served = await start(t, { keepalive: {}, drain: { spread: 100 } })
     await Promise.all(Array.from({ length: 5 }, async () => openClient(served)))
@@ -422,8 +435,32 @@ describe('a drain and peers that do not play along', () => {
     peer.reset()
     const close = await within((served.sockets[0] as LifecycleSocket).closed, 'the end')
     assert.equal(close.cause, 'connection-reset')
-    const { closed, terminated } = await drained(report)
-    assert.deepEqual({ closed, terminated }, { closed: 1, terminated: 0 })
+    const { closed, terminated, abandoned } = await drained(report)
+    assert.deepEqual({ closed, terminated, abandoned }, { closed: 1, terminated: 0, abandoned: [] })
+    assert.equal(served.clock.pending, 0)
+  })
+
+  test('what a goodbye throws when its peer has left is told to the log', async (t) => {
+    const { lines, fastify } = logLines()
+    const door = gate()
+    const onShutdown = async (): Promise<never> => {
+      await door.opened
+      throw new Error('nobody there')
+    }
+    const served = await start(t, {}, { onShutdown }, { fastify })
+    const peer = await openPeer(served)
+    const report = served.app.websocketLifecycle.drain()
+    await turns()
+    peer.reset()
+    await drained(report)
+    door.open()
+    await turns()
+    const told = lines.filter(({ step }) => step === 'onShutdown')
+    assert.deepEqual(
+      told.map(({ level, msg }) => [level, msg]),
+      [[50, 'a callback of a WebSocket connection failed']],
+    )
+    assert.equal(served.app.websocketLifecycle.stats().abandoned, 0)
   })
 
   test('a connection that is closing already is not closed again, and keeps its cause', async (t) => {
@@ -792,6 +829,24 @@ describe('the deadline of a drain', () => {
         duration: 0,
       },
     )
+    assert.equal(served.clock.pending, 0)
+  })
+
+  test('leaves behind at once, and names, the goodbyes for which there is no time any more', async (t) => {
+    const served = await start(
+      t,
+      { closeTimeout: 500, drain: { timeout: 2_000 } },
+      { onShutdown: async () => never },
+    )
+    const client = await openClient(served)
+    const report = served.app.websocketLifecycle.drain({ timeout: 60_000 })
+    await served.clock.advance(200)
+    const closed = served.app.close()
+    await served.clock.advance(1_000)
+    assert.equal((await client.closed).code, 1012)
+    await within(closed, 'app.close()')
+    const [{ id }] = served.sockets as [LifecycleSocket]
+    assert.deepEqual((await report).abandoned, [{ id, route: '/ws', step: 'onShutdown' }])
     assert.equal(served.clock.pending, 0)
   })
 

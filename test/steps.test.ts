@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { systemClock, type Clock, type Timer } from '../lib/clock.js'
-import { type StepOutcome, Steps } from '../lib/steps.js'
+import { Budget, type StepOutcome, Steps } from '../lib/steps.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { gate, never } from './support/gate.js'
 
@@ -70,7 +70,7 @@ test('a step that overruns its limit is left behind, and not before', async () =
 })
 
 /** Steps with one that settles when it is told to. */
-function runOne(start: 'run' | 'runUntil' = 'run'): {
+function runOne(start: 'run' | 'runWithin' = 'run'): {
   clock: FakeClock
   settle: () => void
   outcome: () => StepOutcome['status'] | undefined
@@ -79,7 +79,10 @@ function runOne(start: 'run' | 'runUntil' = 'run'): {
   const steps = new Steps(clock)
   const { opened, open } = gate()
   const step = (): Promise<void> => opened
-  const run = start === 'run' ? steps.run(step, LIMIT) : steps.runUntil(step, clock.now() + LIMIT)
+  const run =
+    start === 'run'
+      ? steps.run(step, LIMIT)
+      : steps.runWithin(step, new Budget(clock.now() + LIMIT))
   let outcome: StepOutcome | undefined
   void Promise.resolve(run).then((settled) => (outcome = settled))
   return { clock, settle: open, outcome: () => outcome?.status }
@@ -116,14 +119,14 @@ describe('a step whose time has passed while our loop stood still', () => {
   })
 
   test('has nothing more where it has to be over by a time', async () => {
-    const { clock, outcome } = runOne('runUntil')
+    const { clock, outcome } = runOne('runWithin')
     clock.stall(LIMIT + 300)
     await clock.advance(0)
     assert.equal(outcome(), 'overran')
     assert.equal(clock.pending, 0)
   })
 
-  for (const start of ['run', 'runUntil'] as const) {
+  for (const start of ['run', 'runWithin'] as const) {
     test(`is heard if a poll brings what it waits for (${start})`, async () => {
       const { clock, settle, outcome } = runOne(start)
       await clock.advance(LIMIT - 1)
@@ -230,6 +233,47 @@ test('in a hurry every running step is left behind, and every later one at once'
   )
   const later = await steps.run(() => Promise.reject(error), LIMIT)
   assert.ok(later.status === 'overran')
+  assert.deepEqual(await later.late, { status: 'failed', error })
+  assert.equal(clock.pending, 0)
+})
+
+describe('time that steps share', () => {
+  for (const why of ['overran', 'needless'] as const) {
+    test(`may end before its moment: who runs is left, and every later one at once (${why})`, async () => {
+      const clock = new FakeClock()
+      const steps = new Steps(clock)
+      const budget = new Budget(clock.now() + LIMIT)
+      assert.deepEqual(await steps.runWithin(async () => {}, budget), { status: 'done' })
+      const running = steps.runWithin(() => never, budget)
+      const other = Promise.resolve(steps.run(() => never, LIMIT))
+      budget.end(why)
+      assert.equal((await running).status, why)
+      assert.equal(clock.pending, 1)
+      const later = await steps.runWithin(() => Promise.reject(error), budget)
+      assert.ok(later.status === why)
+      assert.deepEqual(await later.late, { status: 'failed', error })
+      assert.equal(clock.pending, 1)
+      await clock.advance(LIMIT)
+      assert.equal((await other).status, 'overran')
+    })
+  }
+
+  test('ends once', async () => {
+    const budget = new Budget(0)
+    budget.end('overran')
+    budget.end('needless')
+    assert.equal(budget.ended, 'overran')
+  })
+})
+
+test('when all ends are over nobody waits for a step: for none that runs, and for no later one', async () => {
+  const clock = new FakeClock()
+  const steps = new Steps(clock)
+  const running = steps.run(() => never, LIMIT)
+  steps.rest()
+  assert.equal((await running).status, 'needless')
+  const later = await steps.run(() => Promise.reject(error), LIMIT)
+  assert.ok(later.status === 'needless')
   assert.deepEqual(await later.late, { status: 'failed', error })
   assert.equal(clock.pending, 0)
 })
