@@ -429,8 +429,8 @@ export interface LifecycleStats {
   /** Steps of an end that overran their time and were left behind. */
   abandoned: number
   /**
-   * Messages that were received and not handled, because the drain had begun, nobody listened, or
-   * the connection ended too early; and those (and pings and pongs of the app)
+   * Messages that were received and not handled, because the drain had sent its close frame, nobody listened,
+   * or the connection ended too early; and those (and pings and pongs of the app)
    * that `outbox.overflow: 'drop'` did not send, or that still waited to be compressed when the peer closed.
    */
   dropped: number

@@ -25,8 +25,8 @@ import {
   bytesTaken,
   isCloseFrameReceived,
   isParsing,
-  isReading,
   queuedFrames,
+  whenParsed,
 } from './internals.js'
 import { Keepalive, type Peer } from './keepalive.js'
 import { toExpiry } from './options.js'
@@ -345,7 +345,7 @@ export class Connection
   sayGoodbye(remaining: number): Promise<void> | undefined {
     const { onShutdown } = this.#route.settings
     // What is being handled right now may turn out to take its time.
-    const isBusy = isReading(this.socket) || this.#reader?.idle() !== undefined
+    const isBusy = isParsing(this.socket) || this.#reader?.idle() !== undefined
     if (onShutdown.length === 0 && !isBusy) return undefined
     return this.#sayGoodbye(remaining)
   }
@@ -357,7 +357,8 @@ export class Connection
     this.#goodbye = budget
     await this.callbacks.sayGoodbye(budget)
     // What takes longer has its own time at the end.
-    await steps.runWithin(() => this.#reader?.idle(), budget)
+    await steps.runWithin(() => whenParsed(this.socket), budget)
+    await steps.runWithin(() => this.#reader?.caughtUp(), budget)
   }
 
   cut(): void {
@@ -492,11 +493,10 @@ export class Connection
   #admitsMessage(data: unknown, isBinary: boolean): boolean {
     this.#heard()
     this.#messagesReceived++
-    const { registry } = this.shell
     const isWithinRate = this.#rate === undefined || this.#isWithin(this.#rate)
     if (!isWithinRate) this.end('rate-limited', 1008, '')
-    if (!isWithinRate || this.#dropsMessages || registry.draining) {
-      registry.dropped(1)
+    if (!isWithinRate || this.#dropsMessages) {
+      this.shell.registry.dropped(1)
       return false
     }
     return this.#reader === undefined || this.#reader.accept(data, isBinary)
@@ -513,9 +513,11 @@ export class Connection
   /** The first cause wins; after some, what was received is not handled any more. */
   #note(cause: CloseCause, error?: Error): void {
     this.#record.note(cause, error)
-    if (this.#record.cause !== cause || !DROPS_MESSAGES.has(cause)) return
-    this.#dropsMessages = true
-    this.#reader?.drop()
+    if (this.#record.cause !== cause) return
+    const isFault = DROPS_MESSAGES.has(cause)
+    // A drain has waited for what came before its close frame, and handles that also where it takes longer.
+    if (isFault || cause === 'shutdown') this.#dropsMessages = true
+    if (isFault) this.#reader?.drop()
   }
 
   #sendClose(code: number | undefined, reason: string): void {

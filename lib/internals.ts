@@ -94,6 +94,17 @@ export function isParsing(socket: WebSocket): boolean {
   return ((socket as WsInternals)._receiver?.writableLength ?? 0) > 0
 }
 
+/** Nothing to parse: it stands behind what has been received by then. */
+const MARK = Buffer.alloc(0)
+
+/** Resolves when all is parsed that has been received by now. @returns what to await, if there is something */
+export function whenParsed(socket: WebSocket): Promise<void> | undefined {
+  const receiver = (socket as WsInternals)._receiver
+  // node refuses what is written after a FIN or an error.
+  if (!receiver?.writable || !isParsing(socket)) return undefined
+  return new Promise((resolve) => void receiver.write(MARK, () => resolve()))
+}
+
 /**
  * Keeps an error of the peer's from ending the process. While ws inflates a message, node queues what comes behind it.
  * If a frame of that queue fails, node hands ws the next one all the same, and ws reads a mask that is not there.
@@ -112,7 +123,7 @@ function guardedWrite(
   done: Written,
 ): void {
   const parser = this[kParser]
-  if (this._errored === true || parser === undefined) {
+  if (this._errored === true || parser === undefined || chunk === MARK) {
     done()
     return
   }

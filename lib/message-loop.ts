@@ -1,11 +1,18 @@
 import type { Message } from './api.js'
 
+/** A message that a loop got. */
+export interface Taken {
+  readonly message: Message
+  readonly bytes: number
+  readonly era: number
+}
+
 /** Where a loop gets its messages from. */
 export interface Source {
   /** @returns the first one that waits */
-  take(): { readonly message: Message; readonly bytes: number } | undefined
+  take(): Taken | undefined
   /** One that was taken has been handled. */
-  handled(bytes: number): void
+  handled(taken: Taken): void
   /** The loop takes no more. */
   left(): void
 }
@@ -18,8 +25,8 @@ const DONE: Result = { done: true, value: undefined }
 export class MessageLoop implements AsyncIterableIterator<Message> {
   readonly #source: Source
   readonly #waiting: Array<(result: Result) => void> = []
-  /** Sizes of the messages that were handed out, the oldest first. */
-  readonly #handling: number[] = []
+  /** Those that were handed out, the oldest first. */
+  readonly #handling: Taken[] = []
   #isEnding = false
   #isDone = false
 
@@ -59,7 +66,7 @@ export class MessageLoop implements AsyncIterableIterator<Message> {
     while (this.#waiting.length > 0 && !this.#isDone) {
       const taken = this.#source.take()
       if (taken === undefined) break
-      this.#handling.push(taken.bytes)
+      this.#handling.push(taken)
       const resolve = this.#waiting.shift()
       // A listener that heard the message first may have left the loop.
       if (resolve === undefined) this.#settleOne()
@@ -77,7 +84,7 @@ export class MessageLoop implements AsyncIterableIterator<Message> {
   }
 
   #settleOne(): void {
-    const bytes = this.#handling.shift()
-    if (bytes !== undefined) this.#source.handled(bytes)
+    const taken = this.#handling.shift()
+    if (taken !== undefined) this.#source.handled(taken)
   }
 }

@@ -1,10 +1,9 @@
 import { WebSocket } from 'ws'
-import type { Message } from './api.js'
 import { Inbox } from './core/inbox.js'
 import { Deferred } from './deferred.js'
 import { twoReaders } from './errors.js'
 import { type Caller, MessageCalls, toMessage } from './message-calls.js'
-import { MessageLoop } from './message-loop.js'
+import { MessageLoop, type Taken } from './message-loop.js'
 import { sizeOfReceived, withoutRead } from './payload.js'
 import type { Route } from './route.js'
 
@@ -25,6 +24,7 @@ interface Received {
   readonly data: unknown
   readonly isBinary: boolean
   readonly bytes: number
+  readonly era: number
 }
 
 /** What one read of a socket can hold on the wire. */
@@ -44,6 +44,7 @@ export class Reader {
   /** So many bytes can only come of compression. */
   readonly #most: number
   #idle: Deferred<void> | undefined
+  #caughtUp: Deferred<void> | undefined
   #loop: MessageLoop | undefined
   #isHandling = false
   #isPausedByApp = false
@@ -104,7 +105,7 @@ export class Reader {
     this.#waitingSince = Infinity
     this.#loop = new MessageLoop({
       take: () => this.#take(),
-      handled: (bytes) => this.#handled(bytes),
+      handled: ({ bytes, era }) => this.#handled(bytes, era),
       left: () => {
         this.#loop = undefined
         this.#proceed()
@@ -124,6 +125,12 @@ export class Reader {
   /** Resolves when nothing waits and nothing is being handled. */
   idle(): Promise<void> | undefined {
     return this.#inbox.isIdle ? undefined : (this.#idle ??= new Deferred<void>()).promise
+  }
+
+  /** Resolves when all that has come by now is handled, whatever comes meanwhile. */
+  caughtUp(): Promise<void> | undefined {
+    this.#inbox.beginEra()
+    return this.#inbox.isIdle ? undefined : (this.#caughtUp ??= new Deferred<void>()).promise
   }
 
   /** No new messages come: what was received is handled. @returns what to await */
@@ -178,7 +185,7 @@ export class Reader {
       return
     }
     const own = Buffer.isBuffer(data) ? withoutRead(data) : data
-    inbox.push({ data: own, isBinary, bytes: sizeOfReceived(data) })
+    inbox.push({ data: own, isBinary, bytes: sizeOfReceived(data), era: inbox.era })
     const isHandlerAwaited = !this.#listener.isHandlerSettled && this.#loop === undefined
     if (isHandlerAwaited && this.#waitingSince === Infinity) {
       this.#waitingSince = shell.clock.now()
@@ -213,24 +220,24 @@ export class Reader {
       const received = inbox.shift()
       if (received === undefined) break
       this.#calls.tellListeners(received.data, received.isBinary)
-      inbox.end(received.bytes)
+      inbox.end(received.bytes, received.era)
     }
     while (this.#isReady && inbox.mayHandle) {
       const received = inbox.shift()
       if (received === undefined) break
-      this.#handle(received.data, received.isBinary, received.bytes)
+      this.#handle(received)
     }
     if (this.#isPlain && this.#listener.isHandlerSettled) this.#discard(inbox.clear())
     this.#ease()
   }
 
   /** The first message that waits goes to the loop. */
-  #take(): { readonly message: Message; readonly bytes: number } | undefined {
+  #take(): Taken | undefined {
     const received = this.#inbox.shift()
     if (received === undefined) return undefined
-    const { data, isBinary, bytes } = received
+    const { data, isBinary, bytes, era } = received
     this.#calls.tellListeners(data, isBinary)
-    return { message: toMessage(data, isBinary), bytes }
+    return { message: toMessage(data, isBinary), bytes, era }
   }
 
   /** What a synchronous `onMessage` has handled at once never was in the inbox. */
@@ -240,23 +247,24 @@ export class Reader {
     this.#isHandling = false
     if (waiting !== undefined) {
       const bytes = sizeOfReceived(data)
+      const { era } = this.#inbox
       this.#inbox.begin(bytes)
-      void waiting.then(() => this.#handled(bytes))
+      void waiting.then(() => this.#handled(bytes, era))
       this.#keepBounds()
     }
     // The app itself may have emitted one meanwhile.
     if (this.#inbox.waiting > 0) this.#proceed()
   }
 
-  #handle(data: unknown, isBinary: boolean, bytes: number): void {
+  #handle({ data, isBinary, bytes, era }: Received): void {
     const waiting = this.#calls.handle(data, isBinary)
-    if (waiting === undefined) this.#inbox.end(bytes)
-    else void waiting.then(() => this.#handled(bytes))
+    if (waiting === undefined) this.#inbox.end(bytes, era)
+    else void waiting.then(() => this.#handled(bytes, era))
   }
 
   /** One that was not handled at once. */
-  #handled(bytes: number): void {
-    this.#inbox.end(bytes)
+  #handled(bytes: number, era: number): void {
+    this.#inbox.end(bytes, era)
     this.#proceed()
   }
 
@@ -275,6 +283,10 @@ export class Reader {
   #ease(): void {
     this.#setReading()
     if (this.#inbox.waiting === 0) this.#waitingSince = Infinity
+    if (this.#inbox.older === 0) {
+      this.#caughtUp?.resolve()
+      this.#caughtUp = undefined
+    }
     if (!this.#inbox.isIdle) return
     this.#idle?.resolve()
     this.#idle = undefined

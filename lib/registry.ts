@@ -21,7 +21,7 @@ export interface LiveConnection {
   /** Whether we destroyed a transport that the peer had left open. */
   readonly wasForced: boolean
   /**
-   * Lets the route say goodbye, and finishes the messages that were received before; the drain ends in
+   * Lets the route say goodbye, and finishes the messages that were received by then; the drain ends in
    * `remaining` ms.
    * @returns what to await, if there is something
    */

@@ -7,7 +7,7 @@ import {
 } from 'node:http'
 import { createRequire } from 'node:module'
 import { type AddressInfo, connect as connectNet, createServer, type Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import { Duplex, type Writable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
@@ -30,12 +30,20 @@ import {
   type Parser,
   queuedFrames,
   responseOf,
+  whenParsed,
 } from '../lib/internals.js'
+import { RawPeer } from './support/raw-peer.js'
 import { threadPool } from './support/thread-pool.js'
 import { cert, key } from './support/tls.js'
 
 /** More than any kernel takes for a peer that does not read. */
 const TOO_MUCH = 32 * 1024 * 1024
+
+const { deflated } = RawPeer
+
+function rawOf(socket: WebSocket): Socket {
+  return Reflect.get(socket, '_socket') as Socket
+}
 
 /** Lets the loop poll until something holds; the runner's own timeout ends what never does. */
 async function until(holds: () => boolean): Promise<void> {
@@ -354,6 +362,42 @@ test('a guarded parser asks before each read', async (t) => {
   assert.equal(reads.length, 1)
 })
 
+const parseAtOnce: Parser['parse'] = (write, receiver, ...args) => write.apply(receiver, args)
+
+test('it can be awaited that ws has parsed what it has got, and only that', async (t) => {
+  const pool = threadPool(t)
+  const { server, client } = await openPair(t, true)
+  guardReceiver(Object.assign(server, { parse: parseAtOnce }))
+  assert.equal(whenParsed(server), undefined)
+  const heard: string[] = []
+  server.on('message', (data: Buffer) => heard.push(data.toString()))
+  pool.hold()
+  rawOf(client).write(Buffer.concat([deflated('one'), deflated('two')]))
+  await until(() => isParsing(server))
+  const parsed = whenParsed(server)?.then(() => heard.push('parsed'))
+  await pool.release()
+  await parsed
+  assert.deepEqual(heard, ['one', 'two', 'parsed'])
+  assert.equal(whenParsed(server), undefined)
+  client.send('three')
+  await until(() => heard.length === 4)
+})
+
+test('nobody waits for a parser that takes nothing more', async (t) => {
+  const pool = threadPool(t)
+  const { server, client } = await openPair(t, true)
+  pool.hold()
+  rawOf(client).write(deflated('one'))
+  await until(() => isParsing(server))
+  const receiver = Reflect.get(server, '_receiver') as Writable
+  receiver.end()
+  assert.equal(isParsing(server), true)
+  assert.equal(whenParsed(server), undefined)
+  const message = once(server, 'message')
+  await pool.release()
+  await message
+})
+
 test('a parser that is abandoned says that the socket is closed, and nothing else from then on', async (t) => {
   const pool = threadPool(t)
   for (const isHeldBack of [false, true]) {
@@ -434,6 +478,7 @@ test('of a socket that keeps its internals to itself, or has none yet, nothing i
   for (const socket of [unborn, {}, { _sender: {} }] as WebSocket[]) {
     assert.equal(isCloseFrameReceived(socket), false)
     assert.equal(isParsing(socket), false)
+    assert.equal(whenParsed(socket), undefined)
     assert.equal(isReading(socket), false)
     assert.equal(hasMoreRead(socket), false)
     assert.equal(isBetweenMessages(socket), false)

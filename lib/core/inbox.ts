@@ -9,7 +9,7 @@ export interface InboxPolicy {
  * Messages received and not yet handled, in order: those that wait, and those that are being
  * handled, at most `concurrency` at once. Full, it wants its source to pause; half empty, to resume.
  */
-export class Inbox<Message extends { readonly bytes: number }> {
+export class Inbox<Message extends { readonly bytes: number; readonly era: number }> {
   readonly #policy: InboxPolicy
   #waiting: Array<Message | undefined> = []
   /** Where the first one that waits stands: shifting a long array would copy it each time. */
@@ -17,6 +17,8 @@ export class Inbox<Message extends { readonly bytes: number }> {
   #handling = 0
   #bytes = 0
   #isFull = false
+  #era = 0
+  #older = 0
 
   constructor(policy: InboxPolicy) {
     this.#policy = policy
@@ -35,6 +37,16 @@ export class Inbox<Message extends { readonly bytes: number }> {
   /** Whether nothing waits and nothing is being handled. */
   get isIdle(): boolean {
     return this.#handling === 0 && this.waiting === 0
+  }
+
+  /** Which of its times it is: whoever waits for what has come by now begins another. */
+  get era(): number {
+    return this.#era
+  }
+
+  /** How many of earlier eras are not handled yet. */
+  get older(): number {
+    return this.#older
   }
 
   /** Whether its source is to pause: from full until half empty. */
@@ -76,10 +88,17 @@ export class Inbox<Message extends { readonly bytes: number }> {
     this.#weigh(bytes)
   }
 
-  /** A message has been handled. */
-  end(bytes: number): void {
+  /** A message has been handled, which came in that era. */
+  end(bytes: number, era: number): void {
     this.#handling--
+    if (era < this.#era) this.#older--
     this.#weigh(-bytes)
+  }
+
+  /** All that has come by now is of an earlier era than what will come. */
+  beginEra(): void {
+    this.#era++
+    this.#older = this.#count
   }
 
   /**
@@ -90,6 +109,7 @@ export class Inbox<Message extends { readonly bytes: number }> {
     const forgotten = this.#waiting.filter((message) => message !== undefined)
     this.#waiting = []
     this.#head = 0
+    this.#older -= forgotten.filter(({ era }) => era < this.#era).length
     this.#weigh(-forgotten.reduce((bytes, message) => bytes + message.bytes, 0))
     return forgotten.length
   }

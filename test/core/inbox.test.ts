@@ -6,6 +6,7 @@ import { Inbox, type InboxPolicy } from '../../lib/core/inbox.js'
 interface Numbered {
   readonly number: number
   readonly bytes: number
+  readonly era: number
 }
 
 const ROOMY: InboxPolicy = { maxMessages: 1_000, maxBytes: 1_000_000, concurrency: 1 }
@@ -14,8 +15,8 @@ function inbox(policy: Partial<InboxPolicy>): Inbox<Numbered> {
   return new Inbox({ ...ROOMY, ...policy })
 }
 
-function message(bytes: number, number = 0): Numbered {
-  return { number, bytes }
+function message(bytes: number, number = 0, era = 0): Numbered {
+  return { number, bytes, era }
 }
 
 test('messages come out in the order in which they came, and nothing comes out of an empty one', () => {
@@ -34,7 +35,7 @@ test('an inbox is idle when nothing waits and nothing is being handled', () => {
   assert.equal(box.isIdle, false)
   box.shift()
   assert.deepEqual([box.waiting, box.isIdle], [0, false])
-  box.end(5)
+  box.end(5, 0)
   assert.equal(box.isIdle, true)
 })
 
@@ -45,7 +46,7 @@ test('a message may be handled while fewer are than may be at once', () => {
   assert.equal(box.mayHandle, true)
   box.shift()
   assert.equal(box.mayHandle, false)
-  box.end(1)
+  box.end(1, 0)
   assert.equal(box.mayHandle, true)
 })
 
@@ -54,11 +55,11 @@ test('a message is held until it has been handled, whether it had to wait or not
   box.begin(7)
   assert.deepEqual([box.bytes, box.waiting, box.isIdle, box.mayHandle], [7, 0, false, false])
   box.push(message(5))
-  box.end(7)
+  box.end(7, 0)
   assert.equal(box.bytes, 5)
   box.shift()
   assert.equal(box.bytes, 5)
-  box.end(5)
+  box.end(5, 0)
   assert.equal(box.bytes, 0)
 })
 
@@ -93,10 +94,10 @@ test('from full until half empty an inbox stays full, though it has room', () =>
   for (const number of [1, 2, 3, 4]) box.push(message(0, number))
   box.shift()
   assert.deepEqual([box.isFull, box.hasRoom], [true, false], 'what is being handled is held too')
-  box.end(0)
+  box.end(0, 0)
   assert.deepEqual([box.isFull, box.hasRoom], [true, true])
   box.shift()
-  box.end(0)
+  box.end(0, 0)
   assert.deepEqual([box.isFull, box.hasRoom], [false, true])
   box.push(message(0, 5))
   assert.equal(box.isFull, false, 'and on the way up it is not full before it is full')
@@ -107,13 +108,13 @@ test('an inbox is half empty when it is so by both bounds', () => {
   for (const bytes of [90, 0, 0, 10]) box.push(message(bytes))
   for (const bytes of [0, 0]) {
     box.begin(bytes)
-    box.end(bytes)
+    box.end(bytes, 0)
   }
   box.shift()
-  box.end(90)
+  box.end(90, 0)
   assert.equal(box.isFull, true, 'three of four')
   box.shift()
-  box.end(0)
+  box.end(0, 0)
   assert.equal(box.isFull, false)
 })
 
@@ -121,7 +122,7 @@ test('an inbox of one message is full with it, and has resumed without it', () =
   const box = inbox({ maxMessages: 1 })
   box.begin(3)
   assert.equal(box.isFull, true)
-  box.end(3)
+  box.end(3, 0)
   assert.equal(box.isFull, false)
 })
 
@@ -133,11 +134,31 @@ test('an inbox that forgets what waits has room again', () => {
   assert.deepEqual([box.isFull, box.hasRoom, box.bytes], [false, true, 0])
 })
 
+test('whoever waits for what has come by now is not kept by what comes later, whichever is handled first', () => {
+  const box = inbox({ concurrency: 3 })
+  assert.deepEqual([box.era, box.older], [0, 0])
+  box.begin(1)
+  for (const number of [1, 2]) box.push(message(1, number, box.era))
+  box.shift()
+  box.beginEra()
+  assert.deepEqual([box.era, box.older], [1, 3])
+  box.push(message(1, 3, box.era))
+  box.end(1, 0)
+  box.shift()
+  box.shift()
+  box.end(1, 1)
+  assert.equal(box.older, 2)
+  box.end(1, 0)
+  box.end(1, 0)
+  assert.deepEqual([box.older, box.isIdle], [0, true])
+})
+
 type Step =
   | { readonly does: 'arrive'; readonly bytes: number }
   | { readonly does: 'handle' }
   | { readonly does: 'end'; readonly which: number }
   | { readonly does: 'clear' }
+  | { readonly does: 'begin an era' }
 
 /** Weighted towards arrivals that come together: the interesting states are the full ones. */
 const steps = fc.array(
@@ -149,6 +170,7 @@ const steps = fc.array(
     { weight: 6, arbitrary: fc.record({ does: fc.constant('handle' as const) }) },
     { weight: 6, arbitrary: fc.record({ does: fc.constant('end' as const), which: fc.nat(7) }) },
     { weight: 1, arbitrary: fc.record({ does: fc.constant('clear' as const) }) },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant('begin an era' as const) }) },
   ),
   { minLength: 1, maxLength: 200 },
 )
@@ -177,15 +199,20 @@ class Schedule {
   }
 
   do(step: Step): void {
-    if (step.does === 'arrive') this.#arrive(message(step.bytes, ++this.arrived))
+    if (step.does === 'arrive') this.#arrive(message(step.bytes, ++this.arrived, this.box.era))
     else if (step.does === 'handle') this.#handle()
     else if (step.does === 'clear') this.#clear()
+    else if (step.does === 'begin an era') this.box.beginEra()
     else this.#end(step.which)
     this.#note()
   }
 
   get held(): readonly Numbered[] {
     return [...this.waiting, ...this.handling]
+  }
+
+  get older(): number {
+    return this.held.filter(({ era }) => era < this.box.era).length
   }
 
   get bytes(): number {
@@ -216,7 +243,7 @@ class Schedule {
 
   #end(which: number): void {
     const [each] = this.handling.splice(which % Math.max(1, this.handling.length), 1)
-    if (each !== undefined) this.box.end(each.bytes)
+    if (each !== undefined) this.box.end(each.bytes, each.era)
   }
 
   #clear(): void {
@@ -243,6 +270,7 @@ test('whatever comes, is handled, ends and is forgotten, the counts are exact', 
         assert.equal(box.waiting, run.waiting.length)
         assert.equal(box.bytes, run.bytes)
         assert.equal(box.isIdle, run.held.length === 0)
+        assert.equal(box.older, run.older)
         assert.equal(box.mayHandle, run.handling.length < policy.concurrency)
       }
     }),
