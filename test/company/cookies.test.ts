@@ -1,0 +1,85 @@
+// @fastify/cookie and @fastify/session: the cookies of an upgrade's hooks are on its 101.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { describe, test, type TestContext } from 'node:test'
+import cookie from '@fastify/cookie'
+import session from '@fastify/session'
+import type { FastifyInstance } from 'fastify'
+import { WebSocket } from 'ws'
+import { within } from '../support/bound.js'
+import { portOf, serve } from '../support/server.js'
+
+declare module 'fastify' {
+  interface Session {
+    user?: string
+  }
+}
+
+const ORDERS = ['before', 'after'] as const
+
+async function register(app: FastifyInstance): Promise<void> {
+  await app.register(cookie)
+  await app.register(session, {
+    secret: 'a secret of at least 32 characters',
+    cookie: { secure: false },
+    saveUninitialized: false,
+  })
+}
+
+async function serveCookies(t: TestContext, order: (typeof ORDERS)[number]): Promise<number> {
+  const app = await serve(t, {
+    ...(order === 'before' && { before: register }),
+    routes: (app) => {
+      void app.register(async (child) => {
+        if (order === 'after') await register(child)
+        child.get('/user', async ({ session }) => session.user ?? 'nobody')
+        child.get(
+          '/cookie',
+          {
+            websocket: true,
+            preValidation: async (_request, reply) => void reply.setCookie('seen', 'yes'),
+          },
+          () => {},
+        )
+        child.get(
+          '/session',
+          {
+            websocket: true,
+            preValidation: async (request) => {
+              request.session.user = 'ann'
+              await request.session.save()
+            },
+          },
+          () => {},
+        )
+      })
+    },
+  })
+  return portOf(app)
+}
+
+/** The cookies of a 101, as a client sends them back. */
+async function cookiesOf(port: number, path: string): Promise<string> {
+  const ws = new WebSocket(`ws://127.0.0.1:${port}${path}`)
+  const upgraded = once(ws, 'upgrade') as Promise<[IncomingMessage]>
+  const [{ headers }] = await within(upgraded, 'the 101')
+  ws.terminate()
+  return (headers['set-cookie'] ?? []).map((set) => set.split(';', 1).join()).join('; ')
+}
+
+for (const order of ORDERS) {
+  describe(`cookies of plugins that were registered ${order} ours`, () => {
+    test('which a hook has set are on the 101', async (t) => {
+      const port = await serveCookies(t, order)
+      assert.equal(await cookiesOf(port, '/cookie'), 'seen=yes')
+    })
+
+    test('by which a session is known that a hook has begun are on the 101', async (t) => {
+      const port = await serveCookies(t, order)
+      const headers = { cookie: await cookiesOf(port, '/session') }
+      const response = await fetch(`http://127.0.0.1:${port}/user`, { headers })
+      assert.equal(await response.text(), 'ann')
+    })
+  })
+}
