@@ -22,7 +22,7 @@ export async function build(): Promise<FastifyInstance> {
     '/',
     {
       websocket: true,
-      // The last moment at which a message still arrives, before the close frame.
+      // Of all clients, before the first close frame leaves.
       onShutdown(socket) {
         socket.send('see you in a moment')
       },

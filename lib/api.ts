@@ -177,7 +177,8 @@ export interface DrainOptions {
    */
   timeout?: number
   /**
-   * The close frames are spread over so many ms, so that not everybody comes back at once.
+   * The close frames are spread over so many ms, so that not everybody comes back at once. It begins when all goodbyes
+   * are said, and takes less where these took long: each close keeps `closeTimeout`, or half of what is left of `timeout`.
    * At most `timeout`.
    * @default 0
    */
@@ -304,8 +305,9 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
    */
   onClose?: (this: This, socket: LifecycleSocket, request: Request, close: CloseInfo) => unknown
   /**
-   * Called when the drain reaches the connection, before its close frame: a chance to say goodbye.
-   * Awaited, for at most `min(cleanupTimeout, drain.timeout − closeTimeout − 500)` ms.
+   * Called when the drain begins: a chance to say goodbye, to this connection and to others. No close frame leaves before
+   * all connections have done so. Awaited, for at most `min(cleanupTimeout, drain.timeout − closeTimeout − 500)` ms.
+   * Messages go on to be handled until the connection's own close frame.
    */
   onShutdown?: (this: This, socket: LifecycleSocket, request: Request) => unknown
   /**
@@ -443,7 +445,8 @@ export interface WebsocketLifecycle {
   /** Whether the drain has begun; it never ends: from then on upgrades get 503. */
   readonly draining: boolean
   /**
-   * Ends every connection, in time, and waits for every cleanup; `app.close()` does the same.
+   * Ends every connection, in time, and waits for every cleanup; `app.close()` does the same. First of all connections
+   * together `onShutdown` runs and messages that have come are handled, then close frames leave.
    * `options` are laid over the plugin's. A second call returns the first one's report.
    * @throws (rejects with) `FST_ERR_WSL_INVALID_OPTION`
    */

@@ -343,19 +343,26 @@ export class Connection
   }
 
   sayGoodbye(remaining: number): Promise<void> | undefined {
-    const { onShutdown } = this.#route.settings
-    // What is being handled right now may turn out to take its time.
-    const isBusy = isParsing(this.socket) || this.#reader?.idle() !== undefined
-    if (onShutdown.length === 0 && !isBusy) return undefined
-    return this.#sayGoodbye(remaining)
+    if (this.#route.settings.onShutdown.length === 0) return this.catchUp(remaining)
+    const budget = this.#beginGoodbye(remaining)
+    return this.callbacks.sayGoodbye(budget).then(() => this.#catchUp(budget))
   }
 
-  async #sayGoodbye(remaining: number): Promise<void> {
-    const { clock, steps } = this.shell
+  catchUp(remaining: number): Promise<void> | undefined {
+    // What is being handled right now may turn out to take its time. What took too long before is not waited for again.
+    const isBusy = isParsing(this.socket) || this.#reader?.idle() !== undefined
+    if (!isBusy || this.#reader?.isBehind === true) return undefined
+    return this.#catchUp(this.#beginGoodbye(remaining))
+  }
+
+  #beginGoodbye(remaining: number): Budget {
     const { cleanupTimeout, closeTimeout } = this.#route.settings
-    const budget = new Budget(clock.now() + goodbyeBudget(cleanupTimeout, closeTimeout, remaining))
-    this.#goodbye = budget
-    await this.callbacks.sayGoodbye(budget)
+    const time = goodbyeBudget(cleanupTimeout, closeTimeout, remaining)
+    return (this.#goodbye = new Budget(this.shell.clock.now() + time))
+  }
+
+  async #catchUp(budget: Budget): Promise<void> {
+    const { steps } = this.shell
     // What takes longer has its own time at the end.
     await steps.runWithin(() => whenParsed(this.socket), budget)
     await steps.runWithin(() => this.#reader?.caughtUp(), budget)

@@ -2,7 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { DrainOptions, DrainReport } from './api.js'
 import type { Timer } from './clock.js'
-import { departureDelay, DRAIN_GRACE, goodbyeBudget } from './core/drain-plan.js'
+import { departureDelay, DRAIN_GRACE, goodbyeBudget, spreadWithin } from './core/drain-plan.js'
+import { Deferred } from './deferred.js'
 import { tell } from './ending.js'
 import { draining, type LifecycleError, withRetryAfter } from './errors.js'
 import { type DrainSettings, resolveDrainOptions } from './options.js'
@@ -11,8 +12,10 @@ import type { Shell } from './shell.js'
 import { afterNextPoll } from './sweep.js'
 import { forEachAlone } from './throw-later.js'
 
-/** So many goodbyes begin in one turn of the loop. */
+/** So many goodbyes, or closes, begin in one turn of the loop. */
 const DEPARTURES_PER_TURN = 64
+/** To see that a connection has none takes so much less. */
+const LOOKS_PER_DEPARTURE = 16
 
 /** The end of all connections at shutdown; there is one for each server, and it happens once. */
 export class Drain {
@@ -24,9 +27,12 @@ export class Drain {
   readonly #closeTimeout: number
   readonly #log: FastifyBaseLogger
   #report: Promise<DrainReport> | undefined
-  /** In the order in which they are asked to leave. Whoever has ended leaves an empty place, and is not kept. */
+  /** In the order in which they are closed. Whoever has ended leaves an empty place, and is not kept. */
   #connections: Array<LiveConnection | undefined> = []
   #upgrades: Set<PendingUpgrade> = new Set()
+  /** Goodbyes that are being said. */
+  #goodbyes = 0
+  #allSaid: Deferred<void> | undefined
   #terminated = 0
   #endsAt = Infinity
   #deadline: Timer | undefined
@@ -58,6 +64,10 @@ export class Drain {
   /** What an upgrade gets from now on. */
   get refusal(): LifecycleError {
     return withRetryAfter(draining(), this.#current.retryAfter)
+  }
+
+  get #remaining(): number {
+    return this.#endsAt - this.#shell.clock.now()
   }
 
   get #isUnderWay(): boolean {
@@ -110,27 +120,52 @@ export class Drain {
     this.#upgrades.delete(upgrade)
   }
 
-  /** Asks one connection after the other to leave, at the time that the plan gives it. */
+  /** First all goodbyes, for what one connection still does may be for others; only then close frames. */
   async #sendAway(count: number): Promise<void> {
+    let effort = 0
+    for (let index = 0; index < count && this.#isUnderWay; index++) {
+      effort += this.#sayGoodbye(index) ? 1 : 1 / LOOKS_PER_DEPARTURE
+      if (effort < DEPARTURES_PER_TURN) continue
+      effort = 0
+      await setImmediate()
+    }
+    if (this.#goodbyes > 0) await (this.#allSaid = new Deferred()).promise
+    await this.#closeAll(count)
+  }
+
+  /** @returns whether there is one to wait for */
+  #sayGoodbye(index: number): boolean {
+    const goodbye = this.#connections[index]?.sayGoodbye(this.#remaining)
+    if (goodbye === undefined) return false
+    this.#goodbyes++
+    void goodbye.then(() => {
+      this.#goodbyes--
+      if (this.#goodbyes === 0) this.#allSaid?.resolve()
+    })
+    return true
+  }
+
+  /** Closes one connection after the other, at the time that the plan gives it. */
+  async #closeAll(count: number): Promise<void> {
     const { clock } = this.#shell
     const startedAt = clock.now()
+    const spread = spreadWithin(this.#current.spread, this.#closeTimeout, this.#remaining)
+    this.#current = { ...this.#current, spread }
     for (let index = 0; index < count && this.#isUnderWay; index++) {
-      const { spread } = this.#current
-      const delay = departureDelay(index, count, spread, Math.random())
+      const delay = departureDelay(index, count, this.#current.spread, Math.random())
       const wait = startedAt + delay - clock.now()
       if (wait > 0) await this.#wait(wait)
       else if (index % DEPARTURES_PER_TURN === DEPARTURES_PER_TURN - 1) await setImmediate()
-      this.#ask(index)
+      this.#sendOff(index)
     }
   }
 
-  #ask(index: number): void {
+  #sendOff(index: number): void {
     const connection = this.#connections[index]
-    if (connection === undefined) return
-    const goodbye = connection.sayGoodbye(this.#endsAt - this.#shell.clock.now())
+    const last = connection?.catchUp(this.#remaining)
     // Whoever began the drain, a handler perhaps, may still send something.
-    if (goodbye === undefined) queueMicrotask(() => this.#close(connection))
-    else void goodbye.then(() => this.#close(connection))
+    if (last === undefined) queueMicrotask(() => this.#close(connection))
+    else void last.then(() => this.#close(connection))
   }
 
   #close(connection: LiveConnection | undefined): void {
@@ -150,7 +185,7 @@ export class Drain {
     this.#endAt(endsAt)
     this.#current = { ...this.#current, spread: 0 }
     this.#wake?.()
-    const remaining = goodbyeBudget(Infinity, this.#closeTimeout, endsAt - clock.now())
+    const remaining = goodbyeBudget(Infinity, this.#closeTimeout, this.#remaining)
     this.#lastCall = clock.setTimeout(() => {
       forEachAlone(this.#connections, (connection) => this.#close(connection))
     }, remaining)

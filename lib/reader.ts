@@ -127,6 +127,11 @@ export class Reader {
     return this.#inbox.isIdle ? undefined : (this.#idle ??= new Deferred<void>()).promise
   }
 
+  /** Whether somebody has waited in vain: what had come by then is not handled yet. */
+  get isBehind(): boolean {
+    return this.#inbox.older > 0
+  }
+
   /** Resolves when all that has come by now is handled, whatever comes meanwhile. */
   caughtUp(): Promise<void> | undefined {
     this.#inbox.beginEra()

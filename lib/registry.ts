@@ -23,9 +23,11 @@ export interface LiveConnection {
   /**
    * Lets the route say goodbye, and finishes the messages that were received by then; the drain ends in
    * `remaining` ms.
-   * @returns what to await, if there is something
+   * @returns what to await, if there is something; it never rejects
    */
   sayGoodbye(remaining: number): Promise<void> | undefined
+  /** Finishes the messages that were received since. @returns as {@link LiveConnection.sayGoodbye} */
+  catchUp(remaining: number): Promise<void> | undefined
   /** Starts the closing handshake, if the connection is open. */
   end(cause: CloseCause, code: number, reason: string): void
   /** Ends the transport, whatever state the connection is in. */

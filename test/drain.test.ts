@@ -163,23 +163,20 @@ describe('a drain', () => {
     assert.equal(served.clock.pending, 0)
   })
 
-  test('asks nobody who has left before its turn in the spread', async (t) => {
+  test('asks all at its begin, and closes only those that are there when their turn in the spread comes', async (t) => {
     const asked: LifecycleSocket[] = []
-    const door = gate()
-    const onShutdown = async (socket: LifecycleSocket): Promise<void> => {
-      asked.push(socket)
-      await door.opened
-    }
+    const onShutdown = async (socket: LifecycleSocket): Promise<void> => void asked.push(socket)
     const served = await start(t, { drain: { spread: 1_000 } }, { onShutdown })
     const [first, second] = [await openClient(served), await openClient(served)]
     const report = served.app.websocketLifecycle.drain()
+    await turns()
+    assert.deepEqual(asked, served.sockets)
     second.ws.close(1000)
     await second.closed
     await served.clock.advance(1_000)
-    door.open()
     assert.equal((await first.closed).code, 1012)
     assert.equal((await drained(report)).closed, 2)
-    assert.deepEqual(asked, [served.sockets[0]])
+    assert.equal(served.app.websocketLifecycle.stats().closed['client-close'], 1)
   })
 
   test('closes a crowd at once where nothing is to be spread', async (t) => {
@@ -542,7 +539,7 @@ describe('a drain and callbacks that do not return', () => {
     assert.equal((await client.closed).code, 1012)
   })
 
-  test('a goodbye that hangs keeps no other connection waiting', async (t) => {
+  test('a goodbye that hangs keeps the other connections for the budget, and no longer', async (t) => {
     const served = await start(
       t,
       {},
@@ -550,21 +547,22 @@ describe('a drain and callbacks that do not return', () => {
     )
     const [hanging, other] = [await openClient(served), await openClient(served)]
     const report = served.app.websocketLifecycle.drain()
-    assert.equal((await within(other.closed, 'the close')).code, 1012)
-    assert.deepEqual(hanging.events, [])
-    await served.clock.advance(5_000)
+    await served.clock.advance(4_499)
+    assert.deepEqual([hanging.events, other.events], [[], []])
+    await served.clock.advance(1)
     await drained(report)
-    assert.equal((await hanging.closed).code, 1012)
+    for (const { closed } of [hanging, other]) assert.equal((await closed).code, 1012)
   })
 
-  test('a goodbye that is late in the spread leaves the time that its close needs all the same', async (t) => {
+  test('goodbyes that take all their time leave less of it for the spread, and for the closes what they need', async (t) => {
     const served = await start(t, { drain: { spread: 4_000 } }, { onShutdown: () => never })
     const clients = await Promise.all(Array.from({ length: 10 }, async () => openClient(served)))
     const report = served.app.websocketLifecycle.drain()
     await turns()
-    await served.clock.advance(8_500)
-    const { closed, terminated } = await drained(report)
+    await served.clock.advance(4_500 + 1_750)
+    const { closed, terminated, duration } = await drained(report)
     assert.deepEqual({ closed, terminated }, { closed: 10, terminated: 0 })
+    assert.ok(duration > 6_000 && duration <= 6_250, String(duration))
     for (const client of clients) assert.equal((await client.closed).code, 1012)
   })
 

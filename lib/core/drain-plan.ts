@@ -10,7 +10,16 @@ export function goodbyeBudget(
   return Math.max(0, Math.min(cleanupTimeout, remaining - closeTimeout - DRAIN_GRACE))
 }
 
-/** When connection `index` of `count` is asked to leave: its slice of the spread, and a random place in it. */
+/**
+ * Over how long the close frames are spread where `remaining` ms are left of the drain: no longer than each close has its
+ * time all the same or, where there is little of it, half of what is left.
+ */
+export function spreadWithin(spread: number, closeTimeout: number, remaining: number): number {
+  const beforeCloses = goodbyeBudget(Infinity, closeTimeout, remaining)
+  return Math.min(spread, Math.max(beforeCloses, remaining / 2))
+}
+
+/** When connection `index` of `count` is closed: its slice of the spread, and a random place in it. */
 export function departureDelay(
   index: number,
   count: number,

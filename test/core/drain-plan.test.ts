@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { departureDelay, DRAIN_GRACE, goodbyeBudget } from '../../lib/core/drain-plan.js'
+import {
+  departureDelay,
+  DRAIN_GRACE,
+  goodbyeBudget,
+  spreadWithin,
+} from '../../lib/core/drain-plan.js'
 
 test('a goodbye has the time of a step where the drain has it to spare', () => {
   assert.equal(goodbyeBudget(1_000, 3_000, 8_000), 1_000)
@@ -22,6 +27,14 @@ test('a goodbye never has less than no time', () => {
       assert.ok(budget === 0 || budget + close + DRAIN_GRACE <= drain)
     }),
   )
+})
+
+test('the spread leaves each close its time, or half of what is left', () => {
+  assert.equal(spreadWithin(1_000, 3_000, 8_000), 1_000)
+  assert.equal(spreadWithin(6_000, 3_000, 8_000), 4_500)
+  assert.equal(spreadWithin(4_000, 3_000, 3_500), 1_750)
+  assert.equal(spreadWithin(1_000, 3_000, -1), 0)
+  assert.equal(spreadWithin(0, 3_000, 8_000), 0)
 })
 
 test('without a spread everybody leaves at once', () => {
