@@ -1,4 +1,5 @@
 import { startForAll } from './context.js'
+import { nextTick } from './real-time.js'
 import { forEachAlone } from './throw-later.js'
 
 /** Who holds back what was sent until the turn of the loop is over. */
@@ -14,7 +15,7 @@ export class Bursts {
   #isEnding = false
   #lingers = false
   readonly #holders: Holder[] = []
-  readonly #tick = (): void => process.nextTick(turnOnEnd, this)
+  readonly #tick = (): void => nextTick(turnOnEnd, this)
 
   /** The number of this turn, which is never that of another. */
   thisTurn(): number {

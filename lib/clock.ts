@@ -1,3 +1,12 @@
+import {
+  clearInterval,
+  clearTimeout,
+  epochNow,
+  monotonic,
+  setInterval,
+  setTimeout,
+} from './real-time.js'
+
 /** A handle of node's timers, as far as it is needed here. */
 export interface Timer {
   ref(): unknown
@@ -8,7 +17,7 @@ export interface Timer {
 export interface Clock {
   /** Monotonic ms: every duration is measured with it. */
   now(): number
-  /** Epoch ms, for people and logs only. */
+  /** Epoch ms: what people and logs are told, and what the app's own moments are compared with. */
   wall(): number
   setTimeout(callback: () => void, delay: number): Timer
   clearTimeout(timer: Timer): void
@@ -17,8 +26,8 @@ export interface Clock {
 }
 
 export const systemClock: Clock = {
-  now: () => performance.now(),
-  wall: () => Date.now(),
+  now: monotonic,
+  wall: epochNow,
   setTimeout: (callback, delay) => setTimeout(callback, delay),
   clearTimeout: (timer) => {
     clearTimeout(timer as NodeJS.Timeout)

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { DrainOptions, DrainReport } from './api.js'
 import type { Timer } from './clock.js'
@@ -7,6 +6,7 @@ import { Deferred } from './deferred.js'
 import { tell } from './ending.js'
 import { draining, type LifecycleError, withRetryAfter } from './errors.js'
 import { type DrainSettings, resolveDrainOptions } from './options.js'
+import { nextTurn, queueMicrotask } from './real-time.js'
 import type { LiveConnection, PendingUpgrade } from './registry.js'
 import type { Shell } from './shell.js'
 import { afterNextPoll } from './sweep.js'
@@ -127,7 +127,7 @@ export class Drain {
       effort += this.#sayGoodbye(index) ? 1 : 1 / LOOKS_PER_DEPARTURE
       if (effort < DEPARTURES_PER_TURN) continue
       effort = 0
-      await setImmediate()
+      await nextTurn()
     }
     if (this.#goodbyes > 0) await (this.#allSaid = new Deferred()).promise
     await this.#closeAll(count)
@@ -155,7 +155,7 @@ export class Drain {
       const delay = departureDelay(index, count, this.#current.spread, Math.random())
       const wait = startedAt + delay - clock.now()
       if (wait > 0) await this.#wait(wait)
-      else if (index % DEPARTURES_PER_TURN === DEPARTURES_PER_TURN - 1) await setImmediate()
+      else if (index % DEPARTURES_PER_TURN === DEPARTURES_PER_TURN - 1) await nextTurn()
       this.#sendOff(index)
     }
   }

@@ -7,6 +7,7 @@ import type { ServerResponse } from 'node:http'
 import type { Duplex, Writable } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { withoutRead } from './payload.js'
+import { nextTick } from './real-time.js'
 
 export type Written = (error?: Error | null) => void
 export type Write = (chunk: unknown, encoding: BufferEncoding, done: Written) => void
@@ -169,7 +170,7 @@ export function abandonReceiver(socket: WebSocket): void {
 /** In the place of what waits for its turn to be inflated. Not at once: there may be thousands, one within the other. */
 function inflateNothing(this: Deflate, _data: unknown, _isLast: boolean, done: Inflated): void {
   this.cleanup?.()
-  process.nextTick(done, new Error('The connection is over'))
+  nextTick(done, new Error('The connection is over'))
 }
 
 /** In the place of handing over what was being inflated. */
@@ -233,7 +234,7 @@ export function dropUnprepared(socket: WebSocket, error: Error): number {
   for (const { 3: options, 4: done } of sender._queue.splice(0)) {
     const { fin, opcode = 0 } = options as Queued
     if (fin === true && opcode < FIRST_CONTROL_OPCODE) messages++
-    if (typeof done === 'function') process.nextTick(done, error)
+    if (typeof done === 'function') nextTick(done, error)
   }
   return messages
 }

@@ -34,6 +34,7 @@ import {
   ROUTE_CHECKS,
 } from './option-checks.js'
 import { type OriginPolicy, resolveOrigins } from './origins.js'
+import { copyOfDate } from './real-time.js'
 import { resolveWebsocket, type WebsocketSettings } from './websocket-options.js'
 
 /** Every default, written once. */
@@ -168,7 +169,7 @@ const LEAST_EPOCH_MS = 1e11
  */
 export function toExpiry(when: unknown, where: string): number {
   // A copy: nothing of the value's own is called.
-  const date = types.isDate(when) ? new Date(when) : undefined
+  const date = types.isDate(when) ? copyOfDate(when) : undefined
   const expiresAt = date?.getTime() ?? when
   if (typeof expiresAt === 'number' && expiresAt >= LEAST_EPOCH_MS) return expiresAt
   // A token, or another secret, may stand where a moment should: its value is not for a log, nor for a client.

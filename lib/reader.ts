@@ -5,6 +5,7 @@ import { twoReaders } from './errors.js'
 import { type Caller, MessageCalls, toMessage } from './message-calls.js'
 import { MessageLoop, type Taken } from './message-loop.js'
 import { sizeOfReceived, withoutRead } from './payload.js'
+import { queueMicrotask } from './real-time.js'
 import type { Route } from './route.js'
 
 /** Whose messages are read. */

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from './clock.js'
 import { startForAll } from './context.js'
+import { setImmediate } from './real-time.js'
 import { forEachAlone } from './throw-later.js'
 import { type Due, Wheel } from './wheel.js'
 

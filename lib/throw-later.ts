@@ -1,9 +1,11 @@
+import { nextTick } from './real-time.js'
+
 /**
  * Throws an error that is of no callback of the app, in a tick of its own: it reaches `uncaughtException`, and
  * where the app survives that, what was under way for others has gone on.
  */
 export function throwLater(error: unknown): void {
-  process.nextTick(() => {
+  nextTick(() => {
     throw error
   })
 }

@@ -22,6 +22,7 @@ import {
 } from './errors.js'
 import { type RouteSettings, toExpiry } from './options.js'
 import { type RawWatcher, rewatchRaw, watchRaw } from './raw.js'
+import { setImmediate } from './real-time.js'
 import type { PendingUpgrade } from './registry.js'
 import { type Route, routeOf } from './route.js'
 import type { Shell } from './shell.js'

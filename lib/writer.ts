@@ -18,6 +18,7 @@ import {
   queuedFrames,
 } from './internals.js'
 import { type Payload, sizeAtMost, sizeOf, toPayload } from './payload.js'
+import { nextTick, queueMicrotask, setImmediate } from './real-time.js'
 import type { Shell } from './shell.js'
 import { afterNextPoll } from './sweep.js'
 import { throwLater } from './throw-later.js'
@@ -494,7 +495,7 @@ export class Writer implements Holder {
     const sender = this.#sender
     if (this.#policy.overflow === 'drop' && isDroppable) {
       sender.shell.registry.dropped(1)
-      if (done) process.nextTick(done, outboxFull('the message was dropped'))
+      if (done) nextTick(done, outboxFull('the message was dropped'))
       return false
     }
     if (this.#isPeersFault) sender.end('slow-consumer', 1013, '')
@@ -550,7 +551,7 @@ export class Writer implements Holder {
 
   /** What comes too late is told so in a later tick, as in ws. */
   #tellLate(done: Callback | undefined): false {
-    if (done !== undefined) process.nextTick(done, this.#sender.abortReason())
+    if (done !== undefined) nextTick(done, this.#sender.abortReason())
     return false
   }
 }
