@@ -241,7 +241,7 @@ export class Connection
     else this.#noteRefusal()
     if (!this.isOpen) {
       this.#record.trustOwnClose()
-      WebSocket.prototype.close.call(this.socket)
+      WebSocket.prototype.close.call(this.socket, code, reason)
     } else if (isAnswer) {
       this.#writer?.dropUnprepared()
       this.end('client-close', code, text)
@@ -253,7 +253,10 @@ export class Connection
 
   terminate(cause: CloseCause): void {
     if (cause === 'server-terminate') this.#noteRefusal()
-    if (this.socket.readyState === WebSocket.CLOSED) return
+    if (this.socket.readyState === WebSocket.CLOSED) {
+      WebSocket.prototype.terminate.call(this.socket)
+      return
+    }
     this.#record.note(cause)
     this.letGo()
     try {

@@ -4,6 +4,7 @@
  * whoever adds a listener for messages is noticed: some may wait for it.
  */
 import { WebSocket } from 'ws'
+import { callWs } from './ws-own.js'
 
 export type EventHandler<Event> =
   | ((event: Event) => unknown)
@@ -61,12 +62,12 @@ export function defineHandlerAttributes(prototype: WebSocket): void {
 /** Makes the methods that all others add listeners with tell of those for messages. */
 export function defineListenerMethods(prototype: Watching): void {
   for (const name of ['on', 'addListener', 'prependListener'] as const) {
-    const add = prototype[name] as (...args: unknown[]) => unknown
     Object.defineProperty(prototype, name, {
       configurable: true,
       writable: true,
       value(this: Watching, ...args: unknown[]): unknown {
-        const self = Reflect.apply(add, this, args)
+        // Looked up each time: a tool may have put its own there.
+        const self = callWs(name, this, ...args)
         if (args[0] === 'message') this.listened()
         return self
       },

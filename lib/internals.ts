@@ -57,6 +57,9 @@ interface Sender {
   readonly _state?: number
   readonly _firstFragment?: boolean
   readonly _queue?: Array<readonly unknown[]>
+  readonly send?: unknown
+  readonly ping?: unknown
+  readonly sendFrame?: unknown
 }
 
 /** What stands in that queue fourth. */
@@ -195,6 +198,13 @@ export function hasMoreRead(socket: WebSocket): boolean {
 export function isBetweenMessages(socket: WebSocket): boolean {
   const sender = (socket as WsInternals)._sender
   return sender?._state === 0 && sender._firstFragment === true
+}
+
+/** What does the work of `send` and `ping` beneath a socket; a tool may have changed it, for all or for this one. */
+export function senderOf(
+  socket: WebSocket,
+): Pick<Sender, 'send' | 'ping' | 'sendFrame'> | undefined {
+  return (socket as WsInternals)._sender
 }
 
 /** How many frames ws holds back because it compresses an earlier one. */

@@ -6,6 +6,7 @@ import { Heartbeat, type HeartbeatPolicy, type Pulse } from './core/heartbeat.js
 import { bytesHeld, bytesTaken, isQueued } from './internals.js'
 import type { Shell } from './shell.js'
 import { afterNextPoll } from './sweep.js'
+import { isPingOwn } from './ws-own.js'
 
 /** Whose heart it is. */
 export interface Peer {
@@ -114,7 +115,7 @@ export class Keepalive {
     this.#number = (this.#number + 1) >>> 0
     this.#isAnswered = false
     this.#sentAt = shell.clock.now()
-    if (raw instanceof Socket && socket.bufferedAmount === 0) this.#write(raw)
+    if (raw instanceof Socket && socket.bufferedAmount === 0 && isPingOwn(socket)) this.#write(raw)
     else this.#queue()
     this.#heartbeat.pinged(alive, Math.random())
   }

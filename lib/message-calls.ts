@@ -9,6 +9,7 @@ import type { Route } from './route.js'
 import type { Shell } from './shell.js'
 import { follow, isThenable } from './thenable.js'
 import type { Verdict } from './validation.js'
+import { isEmitOwn } from './ws-own.js'
 
 /** Whose messages they are. */
 export interface Caller {
@@ -43,7 +44,8 @@ export class MessageCalls {
 
   /** Plain listeners hear a message. */
   tellListeners(data: unknown, isBinary: boolean): void {
-    if (!this.hasListeners) return
+    // A tool that looks on hears what nobody else listens to.
+    if (!this.hasListeners && isEmitOwn()) return
     const { context, socket } = this.#caller
     try {
       context.enter(emitMessage, socket, data, isBinary)

@@ -184,11 +184,12 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
   override send(data: SendData, callback?: Callback): boolean
   override send(data: SendData, options: SendOptions, callback?: Callback): boolean
   override send(data: SendData, options?: SendOptions | Callback, callback?: Callback): boolean {
-    if (typeof options === 'function') return this.send(data, NO_OPTIONS, options)
-    const given = isObject(options) ? options : NO_OPTIONS
-    if (this.#attached) return this.#attached.writer.send(data, given, callback)
+    // Not by calling itself: what a tool has put on this socket would count that, too.
+    const given = isOptions(options) ? options : NO_OPTIONS
+    const done = typeof options === 'function' ? options : callback
+    if (this.#attached) return this.#attached.writer.send(data, given, done)
     const isOpen = this.readyState === WebSocket.OPEN
-    super.send(data, given, callback)
+    super.send(data, given, done)
     return isOpen
   }
 
@@ -260,14 +261,15 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
 }
 
 function emit(this: ConnectionSocket, event: string | symbol, args: unknown[]): boolean {
-  return this.emit(event, ...args)
+  // Not its own, which a tool may have put there: that one has called us.
+  return ConnectionSocket.prototype.emit.call(this, event, ...args)
 }
 
 function bufferedAmount(this: ConnectionSocket): number {
   return bufferedByWs(this) + (ConnectionSocket.ownerOf(this)?.bytesFramed ?? 0)
 }
 
-function isObject(value: unknown): value is object {
+function isOptions(value: unknown): value is SendOptions {
   return typeof value === 'object' && value !== null
 }
 

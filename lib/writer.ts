@@ -22,6 +22,7 @@ import { nextTick, queueMicrotask, setImmediate } from './real-time.js'
 import type { Shell } from './shell.js'
 import { afterNextPoll } from './sweep.js'
 import { throwLater } from './throw-later.js'
+import { callWs, isSendOwn } from './ws-own.js'
 
 type Data = Parameters<WebSocket['send']>[0]
 type Callback = (error?: Error) => void
@@ -178,7 +179,7 @@ export class Writer implements Holder {
       this.#handOverFrames()
       // Until the end of the turn the app may have written something else into it.
       const own = this.#isHolding ? toOwn(toPayload(data)) : data
-      WebSocket.prototype[kind].call(socket, own, mask, done)
+      callWs(kind, socket, own, mask, done)
       if (this.#isHolding) this.#noteHeld(MOST_CONTROL + MOST_HEADER)
       else this.#watchBacklog()
       return
@@ -334,7 +335,7 @@ export class Writer implements Holder {
 
   #write(payload: Payload, options: SendOptions, done: Callback | undefined): void {
     this.#handOverFrames()
-    WebSocket.prototype.send.call(this.#sender.socket, payload as Data, options, done)
+    handToWs(this.#sender.socket, payload as Data, options, done)
     if (!this.#isHolding) this.#watchBacklog()
     this.#isFragmented = isFragment(options)
     if (!this.#isFragmented) this.#noteSent()
@@ -416,7 +417,7 @@ export class Writer implements Holder {
     const framed = this.#frame(payload, options, done)
     if (framed > 0) {
       this.#noteHeld(framed)
-    } else if (typeof payload === 'string') {
+    } else if (typeof payload === 'string' && isSendOwn(this.#sender.socket)) {
       const bytes = Buffer.from(payload)
       this.#write(bytes, asText(options), done)
       this.#noteHeld(bytes.length + MOST_HEADER)
@@ -455,7 +456,9 @@ export class Writer implements Holder {
     // A small copy is a piece of a pool of node's: if it waited for the peer, it would keep all of that.
     if (!this.#isTaken || this.#compresses) return false
     if (options.mask && isGiven(options, 'mask')) return false
-    return !isFragment(options) && isBetweenMessages(this.#sender.socket)
+    if (isFragment(options) || !isBetweenMessages(this.#sender.socket)) return false
+    // A tool is to see each message.
+    return isSendOwn(this.#sender.socket)
   }
 
   #handToStream(): void {
@@ -564,6 +567,18 @@ const { get: wsBufferedAmount } = Object.getOwnPropertyDescriptor(
 /** `bufferedAmount` as ws has it: what is with the raw stream, or with ws, which has to compress it. */
 export function bufferedByWs(socket: WebSocket): number {
   return wsBufferedAmount.call(socket)
+}
+
+function handToWs(
+  socket: WebSocket,
+  data: Data,
+  options: SendOptions,
+  done: Callback | undefined,
+): void {
+  if (isSendOwn(socket)) WebSocket.prototype.send.call(socket, data, options, done)
+  // Some tools take the last argument for the callback, or add theirs behind it.
+  else if (options === NO_OPTIONS) callWs('send', socket, data, done)
+  else callWs('send', socket, data, options, done)
 }
 
 /** What nobody else can write into. */

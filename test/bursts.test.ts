@@ -478,14 +478,18 @@ test('behind what the peer has not taken yet, messages are handed over as they a
   })
   peer.freeze()
   await turns(3)
-  const sends = t.mock.method(WebSocket.prototype, 'send').mock
-  for (const text of numbers(3)) socket.send(text)
-  assert.equal(sends.callCount(), 0)
+  const writes = t.mock.method(rawOf(socket), 'write').mock
+  const sendThree = async (): Promise<boolean[]> => {
+    writes.resetCalls()
+    const messages = numbers(3).map((text) => Buffer.from(text))
+    for (const message of messages) socket.send(message)
+    await turns(3)
+    const written = new Set<unknown>(writes.calls.map(({ arguments: [chunk] }) => chunk))
+    return messages.map((message) => written.has(message))
+  }
+  assert.deepEqual(await sendThree(), [false, false, false])
   await clog(socket)
-  sends.resetCalls()
-  for (const text of numbers(3)) socket.send(Buffer.from(text))
-  await turns(3)
-  assert.equal(sends.callCount(), 3)
+  assert.deepEqual(await sendThree(), [true, true, true])
   socket.terminate()
 })
 
