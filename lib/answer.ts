@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply } from 'fastify'
-import type { LifecycleError } from './errors.js'
+import { bodyOf, JSON_TYPE, type LifecycleError } from './errors.js'
 import { isResponding, responseOf } from './internals.js'
 import { isError } from './thrown.js'
 
@@ -120,11 +120,11 @@ export class Answer {
     // From here on no hook begins. `reply.send` would not do: an answer may be on its way already,
     // behind an onSend or onError hook, and Fastify would mix the two.
     this.#reply?.hijack()
-    const { statusCode = 500, code, message } = error
-    const body = JSON.stringify({ statusCode, code, error: STATUS_CODES[statusCode], message })
+    const { statusCode = 500 } = error
+    const body = bodyOf(error)
     const headers = {
       ...error.headers,
-      'content-type': 'application/json; charset=utf-8',
+      'content-type': JSON_TYPE,
       'content-length': Buffer.byteLength(body),
       connection: 'close',
     }

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import createError from '@fastify/error'
 import type { CloseCause } from './core/close-info.js'
 
@@ -9,6 +10,7 @@ export type LifecycleErrorCode =
   | 'FST_ERR_WSL_DRAINING'
   | 'FST_ERR_WSL_HANDSHAKE_TIMEOUT'
   | 'FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE'
+  | 'FST_ERR_WSL_WEBSOCKET_ONLY'
   | 'FST_ERR_WSL_ROUTE_BEFORE_PLUGIN'
   | 'FST_ERR_WSL_ORIGIN'
   | 'FST_ERR_WSL_TOO_MANY_CONNECTIONS'
@@ -53,6 +55,12 @@ export const handshakeTimeout: ErrorFactory = define(
 export const notAWebsocketRoute: ErrorFactory = define(
   'FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE',
   'Route %s takes no WebSocket connections',
+  404,
+)
+
+export const websocketOnly: ErrorFactory = define(
+  'FST_ERR_WSL_WEBSOCKET_ONLY',
+  'Route %s takes WebSocket connections only: open it with a WebSocket client, in a browser with new WebSocket(url). If this was one, something on its way has taken its Upgrade and Connection headers away: have the proxy pass them on',
   404,
 )
 
@@ -127,6 +135,13 @@ export class ConnectionClosedError extends Error {
 export function withRetryAfter(error: LifecycleError, seconds: number): LifecycleError {
   error.headers = { 'retry-after': String(seconds) }
   return error
+}
+
+export const JSON_TYPE = 'application/json; charset=utf-8'
+
+/** An error as Fastify would answer it. */
+export function bodyOf({ statusCode = 500, code, message }: LifecycleError): string {
+  return JSON.stringify({ statusCode, code, error: STATUS_CODES[statusCode], message })
 }
 
 function define(code: LifecycleErrorCode, message: string, statusCode: number): ErrorFactory {

@@ -202,6 +202,10 @@ function acceptUpgrade(
   })
 }
 
+/** It may be that nobody has written that registration. */
+const MEND =
+  'remove that registration; or, where a plugin has made it because it was missing (mercurius does), register fastify-websocket-lifecycle before that plugin'
+
 function refuseSecond(app: FastifyInstance): void {
   if (taken.has(app.server)) {
     throw alreadyRegistered(
@@ -210,7 +214,7 @@ function refuseSecond(app: FastifyInstance): void {
   }
   if (app.hasDecorator('websocketServer')) {
     throw alreadyRegistered(
-      '@fastify/websocket was registered before fastify-websocket-lifecycle, which registers it itself: remove that registration, and pass its ws options as `websocket`',
+      `@fastify/websocket was registered before fastify-websocket-lifecycle, which registers it itself: ${MEND}, and pass its ws options as \`websocket\``,
     )
   }
 }
@@ -220,7 +224,7 @@ function refuseSibling(app: FastifyInstance, ours: UpgradeListener): void {
   // Each registration has a listener of its own, made from the same source.
   if (!app.server.listeners('upgrade').some((listener) => String(listener) === String(ours))) return
   throw alreadyRegistered(
-    '@fastify/websocket was registered in another plugin of this server, beside fastify-websocket-lifecycle, which registers it itself: remove that registration, and register this plugin where its routes see it too',
+    `@fastify/websocket was registered in another plugin of this server, beside fastify-websocket-lifecycle, which registers it itself: ${MEND}, and register this plugin where its routes see it too`,
   )
 }
 

@@ -1,6 +1,13 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { type Refusal, refuseAtFirst } from './admission.js'
-import { type LifecycleError, notAWebsocketRoute, routeBeforePlugin } from './errors.js'
+import {
+  bodyOf,
+  JSON_TYPE,
+  type LifecycleError,
+  notAWebsocketRoute,
+  routeBeforePlugin,
+  websocketOnly,
+} from './errors.js'
 import { routeOf } from './route.js'
 import { toAnswerable } from './thrown.js'
 import { failHandshake, upgradeOf } from './upgrade.js'
@@ -60,9 +67,13 @@ function decide<Verdict, Next>(
   return verdict instanceof Promise ? verdict.then(goOn, fail) : goOn(verdict)
 }
 
+function nameOf({ method, routeOptions }: FastifyRequest): string {
+  return `${method} ${routeOptions.url}`
+}
+
 /** What an upgrade is told whose route is none of ours. */
 function unrouted(request: FastifyRequest, route: null | undefined): LifecycleError {
-  const name = `${request.method} ${request.routeOptions.url}`
+  const name = nameOf(request)
   return route === null ? notAWebsocketRoute(name) : routeBeforePlugin(name)
 }
 
@@ -71,9 +82,13 @@ export function guardHandshake(options: RouteOptions): void {
   const route = routeOf(options.config)
   if (!route) return
   const handshake = options.handler
+  const isWebsocketOnly = options.websocket === true
   options.handler = function (request, reply) {
     const upgrade = upgradeOf(request.raw)
-    if (upgrade === undefined) return handshake.call(this, request, reply)
+    if (upgrade === undefined) {
+      if (isWebsocketOnly && request.method === 'GET') return answerPlain(request, reply)
+      return handshake.call(this, request, reply)
+    }
     const shake = (): unknown => {
       if (upgrade.isLost) return reply.hijack()
       // A hook that answered and did not say so to Fastify: its onSend hooks may still be running.
@@ -95,6 +110,15 @@ export function guardHandshake(options: RouteOptions): void {
       upgrade.isDecided ? undefined : upgrade.prepare(request, route)
     return decide<void, unknown>(prepare, shake, fail)
   }
+}
+
+/**
+ * What a route says that has no handler for plain requests. It is no error of the app's: no error handler is asked, and no
+ * line logged, as whoever scans a server asks for everything. A text is not sent through a schema of the route's either.
+ */
+function answerPlain(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const error = websocketOnly(nameOf(request))
+  return reply.code(404).type(JSON_TYPE).send(bodyOf(error))
 }
 
 /** An upgrade that got another answer than 101 is over, also one that `admit` has never seen. */

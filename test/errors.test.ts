@@ -10,6 +10,7 @@ import {
   type LifecycleErrorCode,
   notAWebsocketRoute,
   routeBeforePlugin,
+  websocketOnly,
   wsTooOld,
 } from '../lib/errors.js'
 
@@ -30,6 +31,12 @@ const TABLE: ReadonlyArray<[Error, LifecycleErrorCode, status: number, message: 
       'FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE',
       404,
       /^Route GET \/ takes no/,
+    ],
+    [
+      websocketOnly('GET /'),
+      'FST_ERR_WSL_WEBSOCKET_ONLY',
+      404,
+      /^Route GET \/ takes WebSocket connections only: open it with /,
     ],
     [
       routeBeforePlugin('GET /'),

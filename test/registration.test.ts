@@ -250,8 +250,29 @@ describe('@fastify/websocket beside us', () => {
 
   const sibling = {
     code: 'FST_ERR_WSL_ALREADY_REGISTERED',
-    message: /@fastify\/websocket was registered in another plugin/,
+    message:
+      /@fastify\/websocket was registered in another plugin.* where a plugin has made it because it was missing \(mercurius does\), register .* before that plugin/,
   }
+
+  test('registered by a plugin that needs it is refused, and the message says who comes first', async (t) => {
+    // As mercurius does with `subscription`.
+    const needsIt = fp(async (app: FastifyInstance) => {
+      if (!app.hasDecorator('websocketServer')) await app.register(fastifyWebsocket)
+    })
+    const app = makeApp(t)
+    await app.register(needsIt)
+    await assert.rejects(async () => app.register(websocketLifecycle), {
+      code: 'FST_ERR_WSL_ALREADY_REGISTERED',
+      message:
+        /where a plugin has made it because it was missing \(mercurius does\), register fastify-websocket-lifecycle before that plugin/,
+    })
+    const other = makeApp(t)
+    await other.register(websocketLifecycle)
+    await other.register(needsIt)
+    addEcho(other)
+    const { url } = await listen(other)
+    await assertEchoes(`${url}/ws`)
+  })
 
   test('registered before, in a sibling, is refused when the app is ready', async (t) => {
     const app = makeApp(t)

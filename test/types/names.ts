@@ -60,6 +60,7 @@ export const codes: Record<LifecycleErrorCode, true> = {
   FST_ERR_WSL_DRAINING: true,
   FST_ERR_WSL_HANDSHAKE_TIMEOUT: true,
   FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE: true,
+  FST_ERR_WSL_WEBSOCKET_ONLY: true,
   FST_ERR_WSL_ROUTE_BEFORE_PLUGIN: true,
   FST_ERR_WSL_ORIGIN: true,
   FST_ERR_WSL_TOO_MANY_CONNECTIONS: true,
