@@ -829,6 +829,21 @@ describe('the deadline of a drain', () => {
     assert.equal(served.clock.pending, 0)
   })
 
+  test('is shortened in the middle of the spread: nobody waits for their turn any more', async (t) => {
+    const served = await start(t, { closeTimeout: 500, drain: { timeout: 2_000 } })
+    const clients = [await openClient(served), await openClient(served)]
+    const report = served.app.websocketLifecycle.drain({ timeout: 60_000, spread: 30_000 })
+    await served.clock.advance(15_000)
+    assert.equal((await clients[0]?.closed)?.code, 1012)
+    assert.deepEqual(clients[1]?.events, [])
+    const closing = served.app.close()
+    assert.equal((await clients[1]?.closed)?.code, 1012)
+    const { closed, duration } = await drained(report)
+    assert.deepEqual({ closed, duration }, { closed: 2, duration: 15_000 })
+    await within(closing, 'app.close()')
+    assert.equal(served.clock.pending, 0)
+  })
+
   test('leaves behind at once, and names, the goodbyes for which there is no time any more', async (t) => {
     const served = await start(
       t,
