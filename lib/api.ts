@@ -224,9 +224,10 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
   /** Bounds for what was sent and is not yet written to the network. */
   outbox?: OutboxOptions
   /**
-   * Ends a connection that has had no application message in either direction for so long (up to a
-   * tenth longer), 3008, cause `idle-timeout`; ms. A message that waits or is being handled by
-   * `onMessage` or `messages()`, and a pause of reading, count as activity.
+   * Ends a connection on which nothing of an application message has moved in either direction for so long (up to a
+   * tenth longer), 3008, cause `idle-timeout`; ms. Activity is: a message, and bytes of one that is still coming; what is sent,
+   * and bytes of it that the kernel takes (on a stream that is no socket, as in `injectWS`, only that it is sent). Also a
+   * message that waits or is being handled by `onMessage` or `messages()`, and a pause of reading. Pings and pongs are none.
    * @default false
    */
   idleTimeout?: number | false

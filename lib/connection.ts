@@ -22,9 +22,12 @@ import { runRelease, runReleases, runStep, tell } from './ending.js'
 import { ConnectionClosedError } from './errors.js'
 import {
   abandonReceiver,
+  bytesArriving,
+  bytesHeld,
   bytesTaken,
   isCloseFrameReceived,
   isParsing,
+  isPreparing,
   queuedFrames,
   whenParsed,
 } from './internals.js'
@@ -42,7 +45,7 @@ import { Budget } from './steps.js'
 import { afterNextPoll, type Swept } from './sweep.js'
 import { peek, toError } from './thrown.js'
 import { OFF } from './wheel.js'
-import { type Sender, Writer } from './writer.js'
+import { bufferedByWs, type Sender, Writer } from './writer.js'
 
 /** What a connection takes over from its upgrade request. */
 export interface Handover {
@@ -437,6 +440,10 @@ export class Connection
     this.#writer?.letGo()
   }
 
+  noteControl(): void {
+    if (this.#limits !== undefined) this.#limits.controlFrames++
+  }
+
   lookBy(at: number): void {
     this.restsFor = 0
     if (at < this.dueAt) this.shell.sweep.move(this, at)
@@ -468,7 +475,11 @@ export class Connection
   #makeLimits(expiresAt: number): TimeLimits {
     const { clock, sweep } = this.shell
     const { settings } = this.#route
-    return new TimeLimits(settings, expiresAt, clock.now(), sweep.alive, Math.random())
+    const [now, { alive }] = [clock.now(), sweep]
+    const limits = new TimeLimits(settings, expiresAt, now, alive, Math.random())
+    // From what is there now on something moves; the kernel has taken the 101 already, for instance.
+    limits.look(this.#timeFacts(now, alive))
+    return limits
   }
 
   /** @returns how long until the next look, in ms */
@@ -486,12 +497,19 @@ export class Connection
   }
 
   #timeFacts(now: number, alive: number): TimeFacts {
+    const { raw, socket } = this
+    const [pauses, fragments] = [this.#reader?.pauses ?? 0, this.#writer?.fragments ?? 0]
+    const held = bytesHeld(raw)
     return {
       now,
       alive,
       wall: this.shell.clock.wall(),
-      activity: this.#messagesReceived + this.sent + (this.#reader?.pauses ?? 0),
-      busy: this.#reader?.isBusy === true || isParsing(this.socket),
+      activity: this.#messagesReceived + this.sent + fragments + pauses,
+      arriving: bytesArriving(socket),
+      taken: bytesTaken(raw, held) ?? 0,
+      backlogged: held > 0 || bufferedByWs(socket) > 0 || queuedFrames(socket) > 0,
+      // What waits for our own compression moves as little as what waits for our own handler.
+      busy: this.#reader?.isBusy === true || isParsing(socket) || isPreparing(socket),
     }
   }
 

@@ -18,6 +18,9 @@ export interface Parser {
   parse(write: Write, receiver: Receiver, ...args: Parameters<Write>): void
 }
 
+/** Opcodes from here on are of control frames (RFC 6455 §5.2). */
+const FIRST_CONTROL_OPCODE = 8
+
 const kParser: unique symbol = Symbol('fastify-websocket-lifecycle.parser')
 
 /** ws's parser of what the peer sent. */
@@ -27,6 +30,12 @@ export interface Receiver extends Writable {
   readonly _errored?: boolean
   readonly _loop?: boolean
   readonly _bufferedBytes?: number
+  readonly _state?: number
+  readonly _opcode?: number
+  /** Of the frame that is being read. */
+  readonly _payloadLength?: number
+  /** Of all frames of the message that is being read. */
+  readonly _totalPayloadLength?: number
   /** Parts of a message that is not whole yet. */
   readonly _fragments?: Uint8Array[]
   dataMessage?: (done: Written) => void
@@ -181,6 +190,19 @@ function dropMessage(this: Receiver): void {
   this._extensions?.['permessage-deflate']?.cleanup?.()
 }
 
+/** States in which ws has read the length of a frame, and not all of the frame. */
+const WITHIN_FRAME = { mask: 3, payload: 4 } as const
+
+/** How many bytes have come of a message that is not whole yet; pings and pongs between its fragments are none of it. */
+export function bytesArriving(socket: WebSocket): number {
+  const { _receiver: receiver } = socket as WsInternals
+  const { _state: state, _opcode: opcode = 0, _bufferedBytes: buffered = 0 } = receiver ?? {}
+  const { _payloadLength: ofFrame = 0, _totalPayloadLength: ofMessage = 0 } = receiver ?? {}
+  if (opcode >= FIRST_CONTROL_OPCODE) return ofMessage
+  if (state === WITHIN_FRAME.payload) return ofMessage - ofFrame + buffered
+  return state === WITHIN_FRAME.mask ? ofMessage - ofFrame : ofMessage
+}
+
 /** Whether ws is handing over what one read of the socket brought: we are called from within that. */
 export function isReading(socket: WebSocket): boolean {
   return (socket as WsInternals)._receiver?._loop === true
@@ -224,9 +246,6 @@ export function isPreparing(socket: WebSocket): boolean {
 
 /** In the place of the stream of a sender that is out of use: ws writes nothing to a stream that is gone. */
 const GONE = { destroyed: true }
-
-/** Of a frame that is no control frame (RFC 6455 §5.5). */
-const FIRST_CONTROL_OPCODE = 8
 
 /**
  * Lets go of all that ws has not read or compressed yet, so that the next frame leaves at once. Their callbacks get `error`;

@@ -21,6 +21,8 @@ export interface Peer {
   readonly heardAt: number
   readonly toldAt: number
   terminate(cause: CloseCause): void
+  /** A ping is being sent. */
+  noteControl(): void
 }
 
 const HEADER_BYTES = 2
@@ -115,6 +117,7 @@ export class Keepalive {
     this.#number = (this.#number + 1) >>> 0
     this.#isAnswered = false
     this.#sentAt = shell.clock.now()
+    this.#peer.noteControl()
     if (raw instanceof Socket && socket.bufferedAmount === 0 && isPingOwn(socket)) this.#write(raw)
     else this.#queue()
     this.#heartbeat.pinged(alive, Math.random())

@@ -10,6 +10,8 @@ export interface Answerer {
   readonly isOpen: boolean
   /** Hands what is held back for the end of the turn to the raw stream. */
   letGo(): void
+  /** A pong is being sent. */
+  noteControl(): void
 }
 
 /** Answers a peer's pings; behind a backlog the latest only, one at a time (RFC 6455 §5.5.3). */
@@ -27,7 +29,10 @@ export class Pongs {
     if (!isOpen) return
     if (this.#isHeld) {
       this.#owed = data
-    } else if (this.#hasBacklog()) {
+      return
+    }
+    this.#answerer.noteControl()
+    if (this.#hasBacklog()) {
       this.#isHeld = true
       WebSocket.prototype.pong.call(socket, data, false, () => this.#left())
     } else {

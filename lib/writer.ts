@@ -53,6 +53,8 @@ export interface Sender {
   bytesUnseen: number
   /** Asks for a look by then, if none is due before. */
   lookBy(at: number): void
+  /** A ping or pong is being sent. */
+  noteControl(): void
   end(cause: CloseCause, code: number, reason: string): void
   /** A callback of the app's did wrong: the connection ends. */
   fail(error: Error, step: string): void
@@ -93,6 +95,8 @@ const OVERHEAD = 128
  * several messages that one read has brought, and at once, the first one does too.
  */
 export class Writer implements Holder {
+  /** Parts of messages that were sent, but for the last of each. */
+  fragments = 0
   readonly #sender: Sender
   readonly #policy: OutboxPolicy
   readonly #age: OutboxAge | undefined
@@ -173,6 +177,7 @@ export class Writer implements Holder {
       return
     }
     this.#sender.bytesUnseen += MOST_CONTROL
+    this.#sender.noteControl()
     const waiting = bufferedByWs(socket)
     const atMost = waiting + this.bytesFramed + MOST_CONTROL
     if (atMost <= this.#policy.highWaterMark && !this.#areManyBehind(waiting)) {
@@ -338,7 +343,8 @@ export class Writer implements Holder {
     handToWs(this.#sender.socket, payload as Data, options, done)
     if (!this.#isHolding) this.#watchBacklog()
     this.#isFragmented = isFragment(options)
-    if (!this.#isFragmented) this.#noteSent()
+    if (this.#isFragmented) this.fragments++
+    else this.#noteSent()
   }
 
   #noteSent(): void {

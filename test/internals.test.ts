@@ -14,6 +14,7 @@ import { connect as connectTls, createServer as createTlsServer } from 'node:tls
 import { WebSocket, WebSocketServer } from 'ws'
 import {
   abandonReceiver,
+  bytesArriving,
   bytesHeld,
   bytesTaken,
   dropUnprepared,
@@ -309,6 +310,41 @@ test('what one read brought is handed over message by message, and the last one 
   raw.emit('data', Buffer.concat([frame, frame.subarray(0, 3)]))
   assert.deepEqual(seen, [[true, true]])
   client.terminate()
+})
+
+test('of a message that is not whole yet it is known how many bytes have come, and control frames are none of it', async (t) => {
+  const { server, client, raw } = await openPair(t, false)
+  const arrivingAfter = (...bytes: number[]): number => {
+    raw.emit('data', Buffer.from(bytes))
+    return bytesArriving(server)
+  }
+  const [mask, ping] = [
+    [0, 0, 0, 0],
+    [0x89, 0x82],
+  ]
+  assert.equal(bytesArriving(server), 0)
+  // The first of two fragments.
+  assert.equal(arrivingAfter(0x02), 0)
+  assert.equal(arrivingAfter(0x84), 0)
+  assert.equal(arrivingAfter(...mask.slice(1)), 0)
+  assert.equal(arrivingAfter(0), 0)
+  assert.equal(arrivingAfter(0x78), 1)
+  assert.equal(arrivingAfter(0x78, 0x78, 0x78), 4)
+  // A ping between them.
+  assert.equal(arrivingAfter(...ping), 4)
+  assert.equal(arrivingAfter(...mask, 0x78), 4)
+  assert.equal(arrivingAfter(0x78), 4)
+  // The second one, with a length of two bytes.
+  assert.equal(arrivingAfter(0x80, 0xfe, 0), 4)
+  assert.equal(arrivingAfter(126, ...mask), 4)
+  assert.equal(arrivingAfter(...Array.from({ length: 125 }, () => 0x78)), 129)
+  const message = once(server, 'message')
+  assert.equal(arrivingAfter(0x78), 0)
+  await message
+  client.terminate()
+  await once(server, 'close')
+  assert.equal(bytesArriving(server), 0)
+  assert.equal(bytesArriving({} as WebSocket), 0)
 })
 
 test('a message that was compressed is handed over after its read', async (t) => {

@@ -81,7 +81,6 @@ describe('idleTimeout', () => {
     ["the peer's pings, and our pongs", ({ peer }: Timed) => peer.send(frame(OPCODE.ping, 'p'))],
     ["the peer's pongs", ({ peer }: Timed) => peer.send(frame(OPCODE.pong))],
     ["the app's pings", ({ socket }: Timed) => socket.ping()],
-    ['fragments of a message that is not whole', ({ peer }: Timed) => peer.send(fragmentOf(peer))],
   ] as const) {
     test(`does not count ${what}`, async (t) => {
       const timed = await connectTimed(t, { options: { idleTimeout } })
@@ -372,12 +371,3 @@ describe('the limits of time', () => {
     )
   })
 })
-
-const begun = new WeakSet<RawPeer>()
-
-/** The next fragment of a message that never ends. */
-function fragmentOf(peer: RawPeer): Buffer {
-  const opcode = begun.has(peer) ? OPCODE.continuation : OPCODE.text
-  begun.add(peer)
-  return frame(opcode, 'part', false)
-}

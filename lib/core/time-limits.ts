@@ -14,8 +14,14 @@ export interface TimeFacts {
   readonly alive: number
   /** Epoch ms. */
   readonly wall: number
-  /** Counts application messages, in both directions, and pauses of reading. */
+  /** Counts application messages, in both directions, fragments sent, and pauses of reading. */
   readonly activity: number
+  /** Bytes that came of a message that is not whole yet. */
+  readonly arriving: number
+  /** Bytes that the kernel took from us, those of control frames included. */
+  readonly taken: number
+  /** Whether something that was sent is not with the kernel yet. */
+  readonly backlogged: boolean
   /** Whether a message waits or is being handled, or reading is paused. */
   readonly busy: boolean
 }
@@ -35,6 +41,12 @@ const SHORTENED_BY = 0.1
 /** The wall clock can be set: what is left until a date is worked out so often at least, in ms. */
 const LOOKS_AT_LEAST_EVERY = 1_000
 
+/**
+ * No ping or pong takes more of what the kernel took: a header, 125 bytes (RFC 6455 §5.5), and what TLS adds to a record. What
+ * is subtracted too much is forgotten as soon as nothing waits.
+ */
+const MOST_OF_A_CONTROL_FRAME = 2 + 125 + 64
+
 /** Silence is noticed to a tenth of its limit: it counts from a look at which nothing had come. */
 const LOOKS_FOR_IDLENESS = 10
 
@@ -42,9 +54,14 @@ const LOOKS_FOR_IDLENESS = 10
 export class TimeLimits {
   /** When the credentials end, epoch ms. */
   expiresAt = 0
+  /** Pings and pongs that were sent: no activity, also where the kernel takes them. */
+  controlFrames = 0
   readonly #idleTimeout: number
   readonly #endsAt: number
   #activity = 0
+  #arriving = 0
+  /** The most that the kernel has taken of messages; of less that is certain. */
+  #taken = 0
   #wasBusy = false
   #activeAt = 0
 
@@ -59,15 +76,30 @@ export class TimeLimits {
   /** @returns why the connection has to end now, if it has to */
   look(facts: TimeFacts): TimeCause | undefined {
     // What kept it busy at the last look may have ended only now.
-    if (facts.busy || this.#wasBusy || facts.activity !== this.#activity) {
-      this.#activity = facts.activity
-      this.#activeAt = facts.alive
-    }
+    if (facts.busy || this.#wasBusy || this.#hasMoved(facts)) this.#activeAt = facts.alive
     this.#wasBusy = facts.busy
+    this.#activity = facts.activity
+    this.#arriving = facts.arriving
+    const taken = this.#takenOfMessages(facts)
+    // A control frame is subtracted when it is sent; as long as something waits it may be taken later.
+    this.#taken = facts.backlogged ? Math.max(this.#taken, taken) : taken
     if (facts.wall >= this.expiresAt) return 'auth-expired'
     if (facts.now >= this.#endsAt) return 'lifetime-expired'
     if (facts.alive >= this.#activeAt + this.#idleTimeout) return 'idle-timeout'
     return undefined
+  }
+
+  /** Whether a message, or a part of one, came in or went out since the last look. */
+  #hasMoved(facts: TimeFacts): boolean {
+    return (
+      facts.activity !== this.#activity ||
+      facts.arriving !== this.#arriving ||
+      this.#takenOfMessages(facts) > this.#taken
+    )
+  }
+
+  #takenOfMessages({ taken }: TimeFacts): number {
+    return taken - this.controlFrames * MOST_OF_A_CONTROL_FRAME
   }
 
   /** @returns how long until a look can lead to something, in ms */

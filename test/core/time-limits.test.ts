@@ -11,7 +11,8 @@ const EPOCH = 1_700_000_000_000
 
 /** What a look shows at a time, where the three clocks go at the same pace. */
 function facts(at: number, seen: Partial<TimeFacts> = {}): TimeFacts {
-  return { now: at, alive: at, wall: EPOCH + at, activity: 0, busy: false, ...seen }
+  const still = { activity: 0, arriving: 0, taken: 0, backlogged: false, busy: false }
+  return { now: at, alive: at, wall: EPOCH + at, ...still, ...seen }
 }
 
 function limits(policy: Partial<TimePolicy>, expiresAt = Infinity, random = 0): TimeLimits {
@@ -44,6 +45,47 @@ test('a message is activity once: a count that stays is silence', () => {
     assert.equal(idle.look(facts(at, { activity: 3 })), undefined, `${at}`)
   }
   assert.equal(idle.look(facts(1_100, { activity: 3 })), 'idle-timeout')
+})
+
+/** What a connection of 1,000 ms of patience shows, look by look. @returns whether it has ended at the last one */
+function endsWith(looks: ReadonlyArray<Partial<TimeFacts>>, controlFrames: number[] = []): boolean {
+  const idle = limits({ idleTimeout: 1_000 })
+  return looks.some((seen, index) => {
+    idle.controlFrames = controlFrames[index] ?? 0
+    return idle.look(facts(index * 600, seen)) === 'idle-timeout'
+  })
+}
+
+test('bytes of a message that arrives are activity, and its end is; one that comes no further is silent', () => {
+  const coming = [{ arriving: 1 }, { arriving: 2 }, { arriving: 1_000_000 }]
+  assert.equal(endsWith([...coming, { activity: 1 }, { activity: 1 }]), false)
+  assert.equal(endsWith([...coming, ...coming.slice(-1), ...coming.slice(-1)]), true)
+})
+
+test('what the kernel takes of messages is activity, and not that they wait', () => {
+  const [backlogged, activity] = [true, 1]
+  const takes = [0, 500_000, 900_000, 900_001].map((taken) => ({ taken, backlogged, activity }))
+  assert.equal(endsWith(takes), false)
+  assert.equal(endsWith([...takes, ...takes.slice(-1), ...takes.slice(-1)]), true)
+})
+
+test('what the kernel takes of pings and pongs is none, at once or later', () => {
+  const atOnce = [0, 191, 2 * 191].map((taken) => ({ taken }))
+  assert.equal(endsWith(atOnce, [0, 1, 2]), true)
+  const later = [0, 0, 191, 191].map((taken) => ({ taken, backlogged: true }))
+  assert.equal(endsWith(later, [0, 1, 1, 1]), true)
+  assert.equal(
+    endsWith(
+      [0, 192, 2 * 192].map((taken) => ({ taken })),
+      [0, 1, 2],
+    ),
+    false,
+  )
+})
+
+test('what was subtracted too much for them is forgotten as soon as nothing waits', () => {
+  const looks = [{ taken: 0 }, { taken: 60 }, { taken: 70 }, { taken: 80 }]
+  assert.equal(endsWith(looks, [0, 10, 10, 10]), false)
 })
 
 test('while it is busy nothing is silent, for however long', () => {
