@@ -37,8 +37,9 @@ export interface LifecycleSocket extends WebSocket {
   readonly latency: number | undefined
   /**
    * Starts the closing handshake (RFC 6455 §7.1.2), cause `server-close`; the peer has
-   * `closeTimeout` ms to answer, from the last progress of what was sent before it on. Never throws: a code that may not be sent becomes 1000 and is
-   * warned about, a reason is cut to 123 bytes of UTF-8. Does nothing once the socket left OPEN.
+   * `closeTimeout` ms to answer, from the last progress of what was sent before it on. Never throws: a reason is cut to 123 bytes of UTF-8, and a code that may not be sent is replaced, so that a proxy can pass on
+   * what it got: 1005 is a close frame without a code (and so without a reason), 1006 and 1015 become 1011, anything else 1000;
+   * each but 1005 is warned about. Does nothing once the socket left OPEN.
    */
   close(code?: number, reason?: string | Buffer): void
   /** Ends the connection without a close frame, cause `server-terminate`. Never throws. */

@@ -6,7 +6,7 @@ import { WebSocket } from 'ws'
 import { Callbacks, type Host } from './callbacks.js'
 import { kindOf } from './checks.js'
 import { RequestContext } from './context.js'
-import { isSendableCode, toReason } from './core/close-codes.js'
+import { CloseCode, toReason, toSendableCode } from './core/close-codes.js'
 import { CloseDeadline } from './core/close-deadline.js'
 import { type CloseCause, type CloseInfo, closeLogLevel } from './core/close-info.js'
 import { CloseRecord } from './core/close-record.js'
@@ -566,15 +566,12 @@ export class Connection
   }
 
   #sendableCode(code: unknown): number | undefined {
-    if (code === undefined || isSendableCode(code)) return code
+    const sent = toSendableCode(code, CloseCode.NormalClosure)
+    if (sent === undefined || sent === code) return sent
     const { id, routeUrl: route } = this
-    tell(
-      this.log,
-      'warn',
-      { id, route, code: kindOf(code) },
-      'close() got a code that may not be sent; 1000 was sent',
-    )
-    return 1000
+    const fields = { id, route, code: kindOf(code) }
+    tell(this.log, 'warn', fields, `close() got a code that may not be sent; ${sent} was sent`)
+    return sent
   }
 
   #leaveOpen(): void {

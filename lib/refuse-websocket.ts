@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import { kindOf } from './checks.js'
-import { CloseCode, isSendableCode, toReason } from './core/close-codes.js'
+import { CloseCode, toReason, toSendableCode } from './core/close-codes.js'
 import { tell } from './ending.js'
 import { tooLateToRefuse } from './errors.js'
 import { isUpgrade, upgradeOf } from './upgrade.js'
@@ -16,6 +16,10 @@ const STATUS_OF: ReadonlyMap<number, number> = new Map([
   [CloseCode.TryAgainLater, 503],
 ])
 
+function statusOf(closeCode: number | undefined): number {
+  return (closeCode !== undefined && STATUS_OF.get(closeCode)) || 400
+}
+
 /** What `reply.refuseWebsocket()` does. */
 export function refuseWebsocket(
   reply: FastifyReply,
@@ -28,7 +32,7 @@ export function refuseWebsocket(
   const upgrade = upgradeOf(raw)
   if (upgrade !== undefined) upgrade.refuseWithClose(reply, closeCode, text)
   else if (isUpgrade(raw)) throw tooLateToRefuse(routeNameOf(reply))
-  else answer(reply, STATUS_OF.get(closeCode) ?? 400, text)
+  else answer(reply, statusOf(closeCode), text)
   return reply
 }
 
@@ -36,15 +40,13 @@ function routeNameOf({ request }: FastifyReply): string {
   return `${request.method} ${request.routeOptions.url}`
 }
 
-function sendableCode(reply: FastifyReply, code: unknown): number {
-  if (code === undefined || isSendableCode(code)) return code ?? CloseCode.Unauthorized
-  tell(
-    reply.log,
-    'warn',
-    { code: kindOf(code) },
-    `refuseWebsocket() got a code that may not be sent; ${CloseCode.Unauthorized} was`,
-  )
-  return CloseCode.Unauthorized
+function sendableCode(reply: FastifyReply, code: unknown): number | undefined {
+  if (code === undefined) return CloseCode.Unauthorized
+  const sent = toSendableCode(code, CloseCode.Unauthorized)
+  if (sent === undefined || sent === code) return sent
+  const text = `refuseWebsocket() got a code that may not be sent; ${sent} was`
+  tell(reply.log, 'warn', { code: kindOf(code) }, text)
+  return sent
 }
 
 /** In the form of Fastify's own errors. */

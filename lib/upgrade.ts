@@ -289,7 +289,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
    * The app refuses.
    * @throws FST_ERR_WSL_TOO_LATE_TO_REFUSE
    */
-  refuseWithClose(reply: FastifyReply, code: number, reason: string): void {
+  refuseWithClose(reply: FastifyReply, code: number | undefined, reason: string): void {
     // A hook that was added before ours may be the first to see it.
     this.enter(reply.request, reply)
     const isOver = this.#isOver || this.#answer.isGiven
@@ -299,7 +299,8 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
       return
     }
     // An error handler may say in its own way what we have refused.
-    if (!this.#isRefused) this.refuse('hook', `the app closed it with ${code} ${reason}`.trimEnd())
+    const what = code === undefined ? 'no code' : `${code} ${reason}`.trimEnd()
+    if (!this.#isRefused) this.refuse('hook', `the app closed it with ${what}`)
     this.#closeAtOnce(code, reason)
   }
 
@@ -404,7 +405,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   }
 
   /** Completes the handshake only to close: that is what a browser's page can see. */
-  #closeAtOnce(code: number, reason: string): void {
+  #closeAtOnce(code: number | undefined, reason: string): void {
     this.#answer.takeOver()
     try {
       this.shell.accept(this.#message, this.#raw, this.#head, (socket) => {

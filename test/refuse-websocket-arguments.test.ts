@@ -4,7 +4,7 @@ import { describe, test, type TestContext } from 'node:test'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { type LogLine, logLines } from './support/log-lines.js'
 import { ODD_VIEWS } from './support/odd-views.js'
-import { RawPeer } from './support/raw-peer.js'
+import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { refused } from './support/refused.js'
 import { portOf, serve } from './support/server.js'
 import { assertAnswered, assertClosedAtOnce, Stranger } from './support/stranger.js'
@@ -73,9 +73,6 @@ describe('the code of a refusal', () => {
     -1,
     999,
     1004,
-    1005,
-    1006,
-    1015,
     1016,
     2000,
     2999,
@@ -102,6 +99,30 @@ describe('the code of a refusal', () => {
       assert.deepEqual(more, [])
     })
   }
+
+  for (const code of [1006, 1015]) {
+    test(`${code} becomes 1011, with one warning`, async (t) => {
+      const { port, lines, ask } = await serveAsked(t)
+      ask(code, 'for a reason')
+      await assertClosedAtOnce(await Stranger.dial(port, '/ws'), 1011, 'for a reason')
+      assert.deepEqual(
+        warnings(lines).map(({ msg }) => msg),
+        ['refuseWebsocket() got a code that may not be sent; 1011 was'],
+      )
+    })
+  }
+
+  test('1005 is a close frame without a code, and so without a reason; nobody is warned', async (t) => {
+    const { port, lines, ask } = await serveAsked(t)
+    ask(1005, 'for a reason')
+    const peer = await RawPeer.open(port, '/ws')
+    assert.deepEqual(await peer.next(), { opcode: OPCODE.close, payload: Buffer.alloc(0) })
+    peer.send(RawPeer.closeFrame())
+    await peer.ended()
+    assert.deepEqual(warnings(lines), [])
+    const why = lines.find(({ msg }) => msg === 'WebSocket upgrade refused')?.['why']
+    assert.equal(why, 'the app closed it with no code')
+  })
 
   test('is 3000 where none is given, without a warning', async (t) => {
     const { port, lines, ask } = await serveAsked(t)
@@ -151,7 +172,9 @@ describe('a request that is no upgrade', () => {
     [1008, 400, 'Bad Request'],
     [3008, 400, 'Bad Request'],
     [4001, 400, 'Bad Request'],
-    [1006, 401, 'Unauthorized'],
+    [1005, 400, 'Bad Request'],
+    [1006, 400, 'Bad Request'],
+    [1016, 401, 'Unauthorized'],
     ['3003', 401, 'Unauthorized'],
   ]
   for (const [code, statusCode, error] of STATUSES) {

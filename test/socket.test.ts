@@ -21,9 +21,6 @@ type AnyClose = (code?: unknown, reason?: unknown) => void
 const WRONG_CODES = [
   999,
   1004,
-  1005,
-  1006,
-  1015,
   1016,
   2999,
   5000,
@@ -71,6 +68,75 @@ for (const code of [
     assert.equal((await socket.closed).sent?.code, code)
   })
 }
+
+test('close(1005) sends a frame without a code, and so without a reason: nobody is warned', async (t) => {
+  const { lines, fastify } = logLines()
+  const { peer, socket } = await connectOne(t, { fastify })
+  socket.close(1005, 'why')
+  assert.equal((await peer.nextOf(OPCODE.close))?.payload.length, 0)
+  peer.send(closeFrame())
+  const close = await socket.closed
+  const { cause, clean, retryable, sent } = close
+  assert.deepEqual(
+    { cause, clean, retryable, sent },
+    { cause: 'server-close', clean: true, retryable: true, sent: { code: 1005, reason: '' } },
+  )
+  assert.deepEqual(
+    lines.filter(({ level }) => level === 40),
+    [],
+  )
+})
+
+for (const code of [1006, 1015]) {
+  test(`close(${code}) becomes 1011: who comes back does well, and one warning says so`, async (t) => {
+    const { lines, fastify } = logLines()
+    const { peer, socket } = await connectOne(t, { fastify })
+    socket.close(code, 'why')
+    const payload = (await peer.nextOf(OPCODE.close))?.payload
+    assert.equal(payload?.readUInt16BE(), 1011)
+    assert.equal(payload?.subarray(2).toString(), 'why')
+    peer.send(closeFrame(1011))
+    const { cause, retryable, sent } = await socket.closed
+    assert.deepEqual(
+      { cause, retryable, sent },
+      { cause: 'server-close', retryable: true, sent: { code: 1011, reason: 'why' } },
+    )
+    const warnings = lines.filter(({ level }) => level === 40)
+    assert.deepEqual(
+      warnings.map(({ msg, code: given }) => [msg, given]),
+      [['close() got a code that may not be sent; 1011 was sent', code]],
+    )
+  })
+}
+
+test('a proxy passes on whatever its other side ended with, and its peer is told what that was', async (t) => {
+  const upstream = await serve(t, {
+    routes: (app) => {
+      app.get('/empty', { websocket: true }, (socket) => socket.close())
+      app.get('/lost', { websocket: true }, (socket) => socket.terminate())
+      app.get('/4000', { websocket: true }, (socket) => socket.close(4000, 'mine'))
+    },
+  })
+  const { port } = await serveOne(t, {
+    routes: (app) =>
+      app.get('/to/:path', { websocket: true }, (socket, request) => {
+        const { path } = request.params as { path: string }
+        const other = new WebSocket(`ws://127.0.0.1:${portOf(upstream)}/${path}`)
+        other.on('close', (code, reason) => socket.close(code, reason))
+      }),
+  })
+  const ends: unknown[] = []
+  for (const path of ['empty', 'lost', '4000']) {
+    const client = new WebSocket(`ws://127.0.0.1:${port}/to/${path}`)
+    const [code, reason] = (await once(client, 'close')) as [number, Buffer]
+    ends.push([code, reason.toString()])
+  }
+  assert.deepEqual(ends, [
+    [1005, ''],
+    [1011, ''],
+    [4000, 'mine'],
+  ])
+})
 
 const REASONS = [
   { what: 'a string', given: 'bye', sent: 'bye' },

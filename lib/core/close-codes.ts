@@ -91,6 +91,18 @@ export function isSendableCode(code: unknown): code is number {
 }
 
 /**
+ * What to send for a code that somebody gives, or passes on from another connection. RFC 6455 §7.4.1 has three that no frame
+ * carries: 1005 tells of a frame without a code, which is sent then; 1006 and 1015 of a loss, which is an error to others.
+ * @returns `otherwise` for any other that may not be sent; `undefined`: none
+ */
+export function toSendableCode(code: unknown, otherwise: number): number | undefined {
+  if (code === undefined || code === CloseCode.NoStatusReceived) return undefined
+  if (isSendableCode(code)) return code
+  const isLoss = code === CloseCode.AbnormalClosure || code === CloseCode.TlsHandshake
+  return isLoss ? CloseCode.InternalError : otherwise
+}
+
+/**
  * `reason` cut to the 123 bytes of UTF-8 that a close frame has room for, at a character's border.
  * Lone surrogates, which UTF-8 cannot carry, become U+FFFD.
  */

@@ -9,6 +9,7 @@ import {
   isSendableCode,
   isUnexpectedClose,
   toReason,
+  toSendableCode,
   truncateReason,
 } from '../../lib/core/close-codes.js'
 
@@ -66,6 +67,16 @@ test('a code may be sent where RFC 6455 has given it a meaning, or to the applic
     sendable.filter((code) => code >= 3000),
     CODES.slice(3000, 5000),
   )
+})
+
+test('what may not be sent is replaced: 1005 by no code, what tells of a loss by an error of ours', () => {
+  for (const code of CODES.filter(isSendableCode)) assert.equal(toSendableCode(code, 4000), code)
+  assert.equal(toSendableCode(undefined, 4000), undefined)
+  assert.equal(toSendableCode(1005, 4000), undefined)
+  assert.deepEqual([toSendableCode(1006, 4000), toSendableCode(1015, 4000)], [1011, 1011])
+  for (const code of [null, '1005', '1006', NaN, 999, 1004, 1016, 2999, 5000, {}]) {
+    assert.equal(toSendableCode(code, 4000), 4000)
+  }
 })
 
 test('what is no integer may not be sent', () => {
