@@ -40,9 +40,14 @@ export interface LifecycleSocket extends WebSocket {
    * `closeTimeout` ms to answer, from the last progress of what was sent before it on. Never throws: a reason is cut to 123 bytes of UTF-8, and a code that may not be sent is replaced, so that a proxy can pass on
    * what it got: 1005 is a close frame without a code (and so without a reason), 1006 and 1015 become 1011, anything else 1000;
    * each but 1005 is warned about. Does nothing once the socket left OPEN.
+   *
+   * From now on nothing reaches `onMessage` or {@link messages}: what waits or comes is dropped and counted. Plain listeners
+   * hear what they would of ws.
    */
   close(code?: number, reason?: string | Buffer): void
-  /** Ends the connection without a close frame, cause `server-terminate`. Never throws. */
+  /**
+   * Ends the connection without a close frame, cause `server-terminate`. Never throws. Messages: as after {@link close}.
+   */
   terminate(): void
   /**
    * As in ws, but never throws for the state that the connection is in. `callback` gets a
@@ -67,7 +72,7 @@ export interface LifecycleSocket extends WebSocket {
   drained(): Promise<boolean>
   /**
    * The messages as a loop, from the same inbox as `onMessage`: one has been handled when the next
-   * is asked for. Ends when the connection has ended and what it had received was taken; `break`
+   * is asked for. Ends when the connection has ended and what it had received was taken, and at once when the app ends it; `break`
    * gives the socket back to plain listeners. Listeners of `'message'` still see each message, just
    * before the loop gets it. With `schema.message` it gives the raw messages. Whoever takes single
    * messages with `next()` calls `return()` when done: until then the loop is running.
@@ -346,8 +351,8 @@ export interface RouteLifecycleOptions<
 > extends LifecycleOptions<This, Request> {
   /**
    * Called for each message, in order, one at a time (`inbox.concurrency` for more), and awaited. The
-   * first call waits until the route's handler has settled. What was received before the end is
-   * still handled, for at most `cleanupTimeout`, before `onUnexpectedClose` and `onClose`. What it
+   * first call waits until the route's handler has settled. What was received before an end that the peer, the
+   * network or a time limit decided is still handled, for at most `cleanupTimeout`, before `onUnexpectedClose` and `onClose`. What it
    * throws goes to `onHandlerError`, and ends this connection. With `schema.message` it gets the
    * parsed and validated value of each text message.
    */
@@ -433,8 +438,8 @@ export interface LifecycleStats {
   /** Steps of an end that overran their time and were left behind. */
   abandoned: number
   /**
-   * Messages that were received and not handled, because the drain had sent its close frame, nobody listened,
-   * or the connection ended too early; and those (and pings and pongs of the app)
+   * Messages that were received and not handled, because the drain had sent its close frame, nobody listened, the app had
+   * ended the connection, or it ended too early; and those (and pings and pongs of the app)
    * that `outbox.overflow: 'drop'` did not send, or that still waited to be compressed when the peer closed.
    */
   dropped: number

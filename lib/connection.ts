@@ -25,6 +25,7 @@ import {
   bytesArriving,
   bytesHeld,
   bytesTaken,
+  hasParserFailed,
   isCloseFrameReceived,
   isParsing,
   isPreparing,
@@ -80,6 +81,12 @@ const DROPS_MESSAGES: ReadonlySet<CloseCause> = new Set([
   'handler-error',
   'rate-limited',
   'slow-consumer',
+])
+
+/** The app itself ended it. */
+const BY_THE_APP: ReadonlySet<CloseCause | undefined> = new Set([
+  'server-close',
+  'server-terminate',
 ])
 
 /** ws names what the peer did wrong with codes of its own, zlib with these. */
@@ -206,6 +213,7 @@ export class Connection
     this.#reader = new Reader(this, this.#route)
     // Nothing was received before the end, and nothing will be.
     if ('close' in this.#phase) this.#reader.abandon()
+    this.#dismiss()
     return this.#reader
   }
 
@@ -250,6 +258,8 @@ export class Connection
       this.end('client-close', code, text)
     } else {
       this.#record.noteOwnClose()
+      // What came before a protocol error is handled.
+      if (!hasParserFailed(this.socket)) this.#dismiss()
       this.#sendClose(this.#sendableCode(code), text)
     }
   }
@@ -261,6 +271,7 @@ export class Connection
       return
     }
     this.#record.note(cause)
+    this.#dismiss()
     this.letGo()
     try {
       WebSocket.prototype.terminate.call(this.socket)
@@ -559,6 +570,11 @@ export class Connection
     } finally {
       this.#leaveOpen()
     }
+  }
+
+  /** Where the app has ended it, nothing more reaches whoever reads for it. */
+  #dismiss(): void {
+    if (BY_THE_APP.has(this.#record.cause)) this.#reader?.dismiss()
   }
 
   #noteRefusal(): void {

@@ -32,6 +32,7 @@ export interface Receiver extends Writable {
   readonly _bufferedBytes?: number
   readonly _state?: number
   readonly _opcode?: number
+  readonly _writableState?: { readonly errorEmitted?: boolean }
   /** Of the frame that is being read. */
   readonly _payloadLength?: number
   /** Of all frames of the message that is being read. */
@@ -188,6 +189,14 @@ function inflateNothing(this: Deflate, _data: unknown, _isLast: boolean, done: I
 /** In the place of handing over what was being inflated. */
 function dropMessage(this: Receiver): void {
   this._extensions?.['permessage-deflate']?.cleanup?.()
+}
+
+/**
+ * Whether ws's parser has told of an error. The first thing that ws then does is to call `close()` itself: this tells that call,
+ * while the socket is open, from the app's.
+ */
+export function hasParserFailed(socket: WebSocket): boolean {
+  return (socket as WsInternals)._receiver?._writableState?.errorEmitted === true
 }
 
 /** States in which ws has read the length of a frame, and not all of the frame. */

@@ -51,6 +51,8 @@ export class Reader {
   #isPausedByApp = false
   /** The end has come as far as it waits for messages: no new ones will come. */
   #isEnding = false
+  /** The app has ended the connection: plain listeners alone hear of messages. */
+  #isDismissed = false
   #waitingSince = Infinity
   #pausedAt = 0
 
@@ -73,6 +75,7 @@ export class Reader {
     const inbox = this.#inbox
     const isNext = inbox.waiting === 0
     if (isNext && this.#isPlain) return true
+    if (isNext && this.#isDismissed) return this.#skip(data, isBinary)
     if (isNext && this.#isReady && inbox.mayHandle && !this.#isHandling && !this.#isUnwelcome) {
       this.#handleNow(data, isBinary)
     } else {
@@ -112,7 +115,8 @@ export class Reader {
         this.#proceed()
       },
     })
-    if (this.#isEnding) this.#loop.end()
+    if (this.#isEnding || this.#isDismissed) this.#loop.end()
+    if (this.#isDismissed) this.#proceed()
     return this.#loop
   }
 
@@ -137,6 +141,19 @@ export class Reader {
   caughtUp(): Promise<void> | undefined {
     this.#inbox.beginEra()
     return this.#inbox.isIdle ? undefined : (this.#caughtUp ??= new Deferred<void>()).promise
+  }
+
+  /**
+   * The app has ended the connection itself. Nothing more reaches `onMessage` or `messages()`; plain listeners hear what they
+   * would have heard of ws.
+   */
+  dismiss(): void {
+    if (this.#isDismissed) return
+    this.#isDismissed = true
+    this.#calls.isDropping = true
+    this.#loop?.end()
+    // Not within the app's own `close()`.
+    if (this.#inbox.waiting > 0) queueMicrotask(() => this.#proceed())
   }
 
   /** No new messages come: what was received is handled. @returns what to await */
@@ -180,7 +197,8 @@ export class Reader {
 
   /** Whether `onMessage` may be called. */
   get #isReady(): boolean {
-    return this.#route.settings.onMessage !== undefined && this.#listener.isHandlerSettled
+    const { onMessage } = this.#route.settings
+    return onMessage !== undefined && this.#listener.isHandlerSettled && !this.#isDismissed
   }
 
   #keep(data: unknown, isBinary: boolean): void {
@@ -233,17 +251,40 @@ export class Reader {
       if (received === undefined) break
       this.#handle(received)
     }
+    while (this.#isDismissed && !this.#isPlain) {
+      const received = inbox.shift()
+      if (received === undefined) break
+      this.#skip(received.data, received.isBinary)
+      inbox.end(received.bytes, received.era)
+    }
     if (this.#isPlain && this.#listener.isHandlerSettled) this.#discard(inbox.clear())
     this.#ease()
   }
 
   /** The first message that waits goes to the loop. */
   #take(): Taken | undefined {
-    const received = this.#inbox.shift()
+    const received = this.#isDismissed ? undefined : this.#inbox.shift()
     if (received === undefined) return undefined
     const { data, isBinary, bytes, era } = received
     this.#calls.tellListeners(data, isBinary)
+    if (!this.#mayTake()) {
+      this.#listener.shell.registry.dropped(1)
+      this.#handled(bytes, era)
+      return undefined
+    }
     return { message: toMessage(data, isBinary), bytes, era }
+  }
+
+  /** Asked anew, as a listener may just have ended the connection. */
+  #mayTake(): boolean {
+    return !this.#isDismissed
+  }
+
+  /** Plain listeners hear it, and nobody else. */
+  #skip(data: unknown, isBinary: boolean): false {
+    this.#calls.tellListeners(data, isBinary)
+    this.#listener.shell.registry.dropped(1)
+    return false
   }
 
   /** What a synchronous `onMessage` has handled at once never was in the inbox. */

@@ -76,6 +76,8 @@ class Run {
   /** Whether a loop was left by a throw: there is nobody who takes what waits. */
   hasLeftLoop = false
   ended: End | undefined
+  /** How many had been begun when the app itself ended it: no more will be, unless by a plain listener. */
+  begunAtMost = Infinity
   readonly #policy: Policy
   readonly #kind: ReaderKind
   readonly #going = gate()
@@ -194,6 +196,9 @@ class Run {
     this.ended = how
     const isOurs = how === 'close()' || how === 'terminate()'
     this.hasRefused = isOurs && this.isOpen && !this.hasGone && this.#kind === 'onMessage'
+    if (isOurs && this.isOpen && this.#kind !== 'a late listener') {
+      this.begunAtMost = this.begun.length
+    }
     if (how === 'close frame') peer.send(closeFrame(1000))
     else if (how === 'FIN') peer.finish()
     else if (how === 'RST') peer.reset()
@@ -337,6 +342,7 @@ async function play(
   assert.ok(run.mostAtOnce <= (kind === 'onMessage' ? policy.concurrency : 1))
   if (run.hasFailed) return
   if (run.hasRefused) assert.deepEqual(run.begun, [])
+  else if (run.begunAtMost < Infinity) assert.equal(run.begun.length, run.begunAtMost)
   else if (run.ended !== 'close()' && !run.hasLeftLoop) assert.equal(dropped, 0)
   // A reset and terminate() lose what was not read.
   if (run.ended !== 'RST' && run.ended !== 'terminate()') assert.equal(run.arrived, run.sent)

@@ -20,6 +20,7 @@ import {
   dropUnprepared,
   guardReceiver,
   hasMoreRead,
+  hasParserFailed,
   ignoresPieces,
   isBetweenMessages,
   isCloseFrameReceived,
@@ -310,6 +311,22 @@ test('what one read brought is handed over message by message, and the last one 
   raw.emit('data', Buffer.concat([frame, frame.subarray(0, 3)]))
   assert.deepEqual(seen, [[true, true]])
   client.terminate()
+})
+
+test('ws calls close() itself when its parser has told of an error, and nobody else has heard of it before', async (t) => {
+  const { server, client, raw } = await openPair(t, false)
+  const failed: unknown[] = []
+  const close = server.close.bind(server)
+  server.close = (code, reason) => {
+    failed.push(hasParserFailed(server), server.readyState)
+    close(code, reason)
+  }
+  raw.emit('data', Buffer.from([0x83, 0x80, 0, 0, 0, 0]))
+  assert.deepEqual([failed, hasParserFailed(server)], [[], false])
+  await once(server, 'error')
+  assert.deepEqual(failed, [true, WebSocket.OPEN])
+  client.terminate()
+  assert.equal(hasParserFailed({} as WebSocket), false)
 })
 
 test('of a message that is not whole yet it is known how many bytes have come, and control frames are none of it', async (t) => {

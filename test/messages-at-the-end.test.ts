@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { RouteLifecycleOptions } from '../lib/index.js'
 import { within } from './support/bound.js'
-import { ENDS } from './support/ends.js'
+import { OTHERS_ENDS, OUR_ENDS } from './support/ends.js'
 import { roundTrip, texts } from './support/exchange.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { type Gate, gate, never } from './support/gate.js'
@@ -19,7 +19,7 @@ async function gone({ socket }: Pick<Connected, 'socket'>): Promise<void> {
   await until(() => socket.readyState === socket.CLOSED)
 }
 
-for (const [what, end] of Object.entries(ENDS)) {
+for (const [what, end] of Object.entries(OTHERS_ENDS)) {
   test(`what was received before ${what} is handled in order, before onUnexpectedClose, onClose and the releases`, async (t) => {
     const stuck = gate()
     const events: string[] = []
@@ -54,6 +54,32 @@ for (const [what, end] of Object.entries(ENDS)) {
     assert.deepEqual(events, ['1', '2', '3', ...hooks])
     const { abandoned, dropped } = app.websocketLifecycle.stats()
     assert.deepEqual({ abandoned, dropped }, { abandoned: 0, dropped: 0 })
+  })
+}
+
+for (const [what, end] of Object.entries(OUR_ENDS)) {
+  test(`what was received before ${what} is dropped and counted; what is being handled may end, before onClose`, async (t) => {
+    const stuck = gate()
+    const events: string[] = []
+    const connected = await connectOne(t, {
+      route: {
+        onMessage: async (_socket, _request, message) => {
+          await stuck.opened
+          events.push(String(message))
+        },
+        onClose: () => void events.push('close'),
+      },
+    })
+    const { peer, socket, app } = connected
+    peer.send(...texts('1', '2', '3'))
+    await roundTrip(peer)
+    await end(connected)
+    await gone(connected)
+    stuck.open()
+    await socket.closed
+    assert.deepEqual(events, ['1', 'close'])
+    const { abandoned, dropped } = app.websocketLifecycle.stats()
+    assert.deepEqual({ abandoned, dropped }, { abandoned: 0, dropped: 2 })
   })
 }
 
