@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { RefusalReason } from './api.js'
 import { CloseCode } from './core/close-codes.js'
 import { Limit } from './core/limits.js'
+import { Succession } from './core/succession.js'
 import {
   invalidOption,
   type LifecycleError,
@@ -28,12 +29,16 @@ export interface Applicant {
   readonly isDecided: boolean
   /** @returns whether there was room */
   take(limit: Limit, key?: string): boolean
+  /** Takes a place, waits for one, or gives way. */
+  claim(succession: Succession, key: string): void
 }
 
 /** What a connection of a route counts in. */
 export interface RouteLimits {
   readonly inAll: readonly Limit[]
-  readonly perKey: { readonly limit: Limit; readonly key: PerKeyPolicy['key'] } | undefined
+  readonly perKey:
+    | { readonly limit: Limit | Succession; readonly key: PerKeyPolicy['key'] }
+    | undefined
 }
 
 /** `Retry-After` where somebody else has to leave first, in seconds. */
@@ -43,18 +48,18 @@ const RETRY_AFTER = 5
 export class Limits {
   readonly #ofServer: Limit | undefined
   readonly #plugins: PerKeyPolicy | undefined
-  readonly #perKeyOfServer: Limit | undefined
+  readonly #perKeyOfServer: Limit | Succession | undefined
 
   constructor({ maxConnections, maxConnectionsPerKey }: RouteSettings) {
     this.#ofServer = limitOf('the server', maxConnections)
     this.#plugins = maxConnectionsPerKey
-    this.#perKeyOfServer = limitOf('the server', maxConnectionsPerKey?.max)
+    this.#perKeyOfServer = perKeyOf('the server', maxConnectionsPerKey)
   }
 
   of({ maxConnections, maxConnectionsPerKey }: RouteSettings, url: string): RouteLimits {
     const route = `route ${url}`
     const isShared = maxConnectionsPerKey === this.#plugins
-    const limit = isShared ? this.#perKeyOfServer : limitOf(route, maxConnectionsPerKey?.max)
+    const limit = isShared ? this.#perKeyOfServer : perKeyOf(route, maxConnectionsPerKey)
     const inAll = [this.#ofServer, limitOf(route, maxConnections)]
     return {
       inAll: inAll.filter((one) => one !== undefined),
@@ -66,6 +71,11 @@ export class Limits {
 /** `undefined` where there is nothing to count. */
 function limitOf(of: string, max = Infinity): Limit | undefined {
   return max === Infinity ? undefined : new Limit(of, max)
+}
+
+function perKeyOf(of: string, policy: PerKeyPolicy | undefined): Limit | Succession | undefined {
+  const limit = limitOf(of, policy?.max)
+  return limit && policy?.whenFull === 'replace' ? new Succession(policy.max) : limit
 }
 
 /** Decides before the route's own hooks: by the origin, then by the limits. */
@@ -119,6 +129,10 @@ export function refusePerKey(
     throw invalidOption(
       `Expected \`maxConnectionsPerKey.key\` to return a string or undefined, got ${typeof key}, in the options of route ${url}`,
     )
+  }
+  if (limit instanceof Succession) {
+    applicant.claim(limit, key)
+    return undefined
   }
   if (applicant.take(limit, key)) return undefined
   return { reason: 'key', ...tryAgainLater(tooManyConnectionsPerKey(limit.of)) }

@@ -161,8 +161,7 @@ export interface OutboxOptions {
 /** A limit for each of many. */
 export interface ConnectionsPerKey<Request = FastifyRequest> {
   /**
-   * So many connections at once of one key; what comes on top gets 429 with `Retry-After: 5`
-   * (`FST_ERR_WSL_TOO_MANY_CONNECTIONS_PER_KEY`). Given at the plugin, the routes without one of their own
+   * So many connections at once of one key; what comes on top meets `whenFull`. Given at the plugin, the routes without one of their own
    * count together; `Infinity` on a route takes it off.
    */
   max: number
@@ -172,6 +171,17 @@ export interface ConnectionsPerKey<Request = FastifyRequest> {
    * @default request.ip
    */
   key?: (request: Request) => string | undefined
+  /**
+   * `'refuse'`: what comes on top gets 429 with `Retry-After: 5`
+   * (`FST_ERR_WSL_TOO_MANY_CONNECTIONS_PER_KEY`). `'replace'`: the newest stay, by the order of their
+   * upgrade requests. The oldest connection of the key ends, 4409 `replaced`, cause `replaced`, and the
+   * new one opens when the transport of that one is gone: at most its `closeTimeout` later, or at once
+   * where keepalive has a ping out that nothing has answered. `max` is at least 1 then, and
+   * `handshakeTimeout` goes on. Who waits and is replaced meanwhile gets a 101 and the same 4409, whatever
+   * `refuse` says, and counts as refused (`key`).
+   * @default 'refuse'
+   */
+  whenFull?: 'refuse' | 'replace'
 }
 
 /** How all connections end at shutdown. */

@@ -6,7 +6,7 @@ import { WebSocket } from 'ws'
 import { Callbacks, type Host } from './callbacks.js'
 import { kindOf } from './checks.js'
 import { RequestContext } from './context.js'
-import { CloseCode, toReason, toSendableCode } from './core/close-codes.js'
+import { CloseCode, REPLACED, toReason, toSendableCode } from './core/close-codes.js'
 import { CloseDeadline } from './core/close-deadline.js'
 import { type CloseCause, type CloseInfo, closeLogLevel } from './core/close-info.js'
 import { CloseRecord } from './core/close-record.js'
@@ -15,6 +15,7 @@ import { restsUntil, type Talk } from './core/heartbeat.js'
 import type { Slots } from './core/limits.js'
 import { MessageRate } from './core/message-rate.js'
 import { type Release, ReleaseScope, type ScopeOwner } from './core/scope.js'
+import type { Occupant } from './core/succession.js'
 import { TIME_CODES, type TimeFacts, TimeLimits } from './core/time-limits.js'
 import { Deferred } from './deferred.js'
 import { makeController } from './controller.js'
@@ -70,7 +71,7 @@ export interface Handover {
  */
 type Phase =
   | { readonly name: 'open' }
-  | { readonly name: 'closing'; readonly watch: Swept }
+  | { readonly name: 'closing'; readonly watch: Swept; readonly deadline: CloseDeadline }
   | { readonly name: 'closed'; readonly close: CloseInfo }
   | { readonly name: 'released'; readonly close: CloseInfo }
 
@@ -105,6 +106,7 @@ export class Connection
     Listener,
     Sender,
     Answerer,
+    Occupant,
     SocketOwner,
     LiveConnection
 {
@@ -231,6 +233,10 @@ export class Connection
 
   get isOpen(): boolean {
     return this.socket.readyState === WebSocket.OPEN
+  }
+
+  get isStaying(): boolean {
+    return this.isOpen
   }
 
   get hasSentClose(): boolean {
@@ -390,6 +396,27 @@ export class Connection
     if (this.socket.readyState === WebSocket.CLOSED) return
     this.wasForced = true
     this.terminate('shutdown')
+  }
+
+  /** A newer connection of the same key waits for the place. */
+  giveWay(): void {
+    const isSilent = this.#isSilent
+    this.end('replaced', REPLACED, 'replaced')
+    if (this.#phase.name !== 'closing') return
+    this.#phase.deadline.hurry(this.shell.transitions.alive)
+    // Half-open, as it seems: but an answer may be in the kernel already.
+    if (isSilent) afterNextPoll(() => this.#cutSilent())
+  }
+
+  /** Our close frame is with the kernel: if the peer is there after all, it still gets to know. */
+  #cutSilent(): void {
+    if (this.#phase.name !== 'closing' || !this.#isSilent) return
+    this.wasForced = true
+    this.#cutOff()
+  }
+
+  get #isSilent(): boolean {
+    return this.#keepalive?.isSilent(this.shell.sweep.alive) === true
   }
 
   fail(error: unknown, step: string): void {
@@ -600,7 +627,7 @@ export class Connection
       place: OFF,
       onSweep: (now, alive) => this.#watchClosing(watch, deadline, now, alive),
     }
-    this.#phase = { name: 'closing', watch }
+    this.#phase = { name: 'closing', watch, deadline }
     sweep.delete(this)
     transitions.add(watch)
     this.#writer?.end()

@@ -92,6 +92,13 @@ export class Keepalive {
     return this.#pause(alive)
   }
 
+  /** Whether nothing has come since a ping left, so far as a look tells: the peer may be gone. Not while we do not read. */
+  isSilent(alive: number): boolean {
+    const { paused } = this.#takePulse(alive)
+    this.#heartbeat.look(pulse)
+    return !paused && this.#heartbeat.isUnanswered
+  }
+
   /** See {@link Heartbeat.restsFor}. */
   get restsFor(): number {
     return this.#heartbeat.restsFor

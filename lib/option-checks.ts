@@ -85,6 +85,7 @@ export const RATE_CHECKS: Readonly<Record<keyof RatePolicy, Check>> = {
 export const PER_KEY_CHECKS: Readonly<Record<keyof PerKeyPolicy, Check>> = {
   max: orInfinity(whole(0, 'connections')),
   key: HOOK,
+  whenFull: oneOf('refuse', 'replace'),
 }
 
 export const DRAIN_CHECKS: Readonly<Record<keyof DrainSettings, Check>> = {

@@ -283,10 +283,21 @@ function resolvePerKey(
 ): PerKeyPolicy | undefined {
   if (option === undefined) return plugins
   const given = readGroup(option, PER_KEY_CHECKS, 'maxConnectionsPerKey', where)
+  const max = required(given.max, 'maxConnectionsPerKey.max', PER_KEY_CHECKS.max, where)
+  const { whenFull = 'refuse' } = given
+  if (whenFull === 'replace' && max === 0) {
+    // There would be nobody to replace.
+    refuse('maxConnectionsPerKey.max', AT_LEAST_ONE, max, where)
+  }
   return Object.freeze({
-    max: required(given.max, 'maxConnectionsPerKey.max', PER_KEY_CHECKS.max, where),
+    max,
     key: given.key ?? byAddress,
+    whenFull,
   })
+}
+
+const AT_LEAST_ONE = {
+  expected: "at least 1 where `maxConnectionsPerKey.whenFull` is 'replace'",
 }
 
 /** Behind a socket of the file system nobody has an address: there all are one. */

@@ -41,6 +41,8 @@ export class Registry {
   readonly connections: Set<LiveConnection> = new Set()
   readonly abandoned: AbandonedStep[] = []
   draining = false
+  /** Upgrade requests that came. */
+  arrivals = 0
   #opened = 0
   #dropped = 0
   #abandonedCount = 0

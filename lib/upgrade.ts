@@ -8,8 +8,10 @@ import { type Refusal, refusePerKey } from './admission.js'
 import { Answer } from './answer.js'
 import { Connection } from './connection.js'
 import { RequestContext } from './context.js'
+import { REPLACED } from './core/close-codes.js'
 import { type Limit, Slots } from './core/limits.js'
 import { type Release, ReleaseScope, type ScopeOwner } from './core/scope.js'
+import type { Claimant, Succession } from './core/succession.js'
 import { makeController } from './controller.js'
 import { Deferred } from './deferred.js'
 import { type Mortal, runRelease, runReleases, tell } from './ending.js'
@@ -72,10 +74,11 @@ export function failHandshake(message: IncomingMessage, error: unknown): void {
 }
 
 /** One upgrade request, from node's `'upgrade'` event to its 101, its refusal or its loss. */
-export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUpgrade {
+export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, Claimant, PendingUpgrade {
   dueAt = 0
   place: number = OFF
   readonly shell: Shell
+  readonly order: number
   readonly #message: ScopedMessage
   readonly #raw: Duplex
   readonly #head: Buffer
@@ -93,6 +96,11 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   #context: RequestContext | undefined
   #id: string | undefined
   #slots: Slots | undefined
+  /** As long as it waits for an older connection of the same key to end. */
+  #seated: Deferred<void> | undefined
+  /** Whether ws has been asked to shake hands: that may take its time, where functions of the app are asked. */
+  #isShaking = false
+  #hasGivenWay = false
   #expiresAt = Infinity
   #isRefused = false
   #isOver = false
@@ -109,6 +117,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     log: FastifyBaseLogger,
   ) {
     this.shell = shell
+    this.order = ++shell.registry.arrivals
     this.#message = message
     this.#raw = raw
     this.#head = head
@@ -179,6 +188,11 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     return this.#answer.isOpen && !this.#isOver
   }
 
+  get isStaying(): boolean {
+    if (this.isLost || this.#hasGivenWay) return false
+    return this.#isShaking || this.#answer.isOpen
+  }
+
   get released(): Promise<void> {
     return this.#released.promise
   }
@@ -225,6 +239,25 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     return (this.#slots ??= new Slots()).take(limit, key)
   }
 
+  /** Takes a place of a key, or begins to wait for one; gives way where newer ones have them all. */
+  claim(succession: Succession, key: string): void {
+    const seat = (this.#slots ??= new Slots()).claim(succession, key, this)
+    if (seat === undefined) this.giveWay()
+    else if (!seat.isTaken) this.#seated ??= new Deferred()
+  }
+
+  seated(): void {
+    this.#seated?.resolve()
+  }
+
+  /** It is told what it would be told a moment after its 101: so much for the peer does not depend on who is faster. */
+  giveWay(): void {
+    if (this.#isShaking) this.#hasGivenWay = true
+    if (this.isDecided) return
+    this.refuse('key', 'a newer one of the same key has come')
+    this.#closeAtOnce(REPLACED, 'replaced')
+  }
+
   /**
    * All hooks have run: the route's messages can be read, its credentials still hold, and there is room
    * for one more of that key.
@@ -259,12 +292,14 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
     this.shell.sweep.add(connection)
     ConnectionSocket.attach(socket, connection)
     this.shell.registry.open(connection)
+    this.#slots?.handTo(connection)
+    if (this.#hasGivenWay) connection.giveWay()
   }
 
   /** Counts and logs a refusal; whoever calls it sees to the answer. */
   refuse(reason: RefusalReason, why: string): void {
     this.#isRefused = true
-    this.#slots?.giveBack()
+    this.#giveBack()
     this.#endSoon()
     this.shell.registry.refused(reason)
     const about = { route: this.routeUrl, why }
@@ -306,6 +341,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
 
   /** ws shakes hands: nothing else may be written any more. */
   noteHandshake(): void {
+    this.#isShaking = true
     this.#answer.leaveToHandshake()
   }
 
@@ -387,10 +423,11 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   }
 
   /** @throws FST_ERR_WSL_TOO_MANY_CONNECTIONS_PER_KEY */
-  #takeKey(request: FastifyRequest, route: Route): undefined {
+  #takeKey(request: FastifyRequest, route: Route): Promise<void> | undefined {
     const refusal = this.isDecided ? undefined : refusePerKey(this, request, route)
     const error = refusal && this.turnAway(refusal)
     if (error !== undefined) throw error
+    return this.#seated?.promise
   }
 
   #endSoon(): void {
@@ -442,7 +479,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   #end(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#slots?.giveBack()
+    this.#giveBack()
     this.shell.transitions.delete(this)
     this.scope.abort()
     void runReleases(this, this.scope).then(() => {
@@ -455,6 +492,12 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, PendingUp
   #letGo(): void {
     this.#isLetGo = true
     this.#forget()
+  }
+
+  /** Also what it still waits for. */
+  #giveBack(): void {
+    this.#slots?.giveBack()
+    this.seated()
   }
 
   #forget(): void {

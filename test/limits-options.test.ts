@@ -47,6 +47,22 @@ const WRONG: ReadonlyArray<
     ],
   ],
   [
+    (whenFull) => ({ maxConnectionsPerKey: { max: 1, whenFull } }),
+    'maxConnectionsPerKey.whenFull',
+    "'refuse' or 'replace'",
+    [
+      ['newest', "`'newest'` (string)"],
+      [true, '`true` (boolean)'],
+      [null, '`null` (object)'],
+    ],
+  ],
+  [
+    (max) => ({ maxConnectionsPerKey: { max, whenFull: 'replace' } }),
+    'maxConnectionsPerKey.max',
+    "at least 1 where `maxConnectionsPerKey.whenFull` is 'replace'",
+    [[0, '`0` (number)']],
+  ],
+  [
     (maxConnectionsPerKey) => ({ maxConnectionsPerKey }),
     'maxConnectionsPerKey',
     'an object',
@@ -121,12 +137,15 @@ test("a route's maxConnections may be above the plugin's: both hold", () => {
 })
 
 test("a route's maxConnectionsPerKey replaces the plugin's as a whole", () => {
-  const base = { maxConnectionsPerKey: { max: 5, key: (): string => 'user' } }
+  const base = {
+    maxConnectionsPerKey: { max: 5, key: (): string => 'user', whenFull: 'replace' },
+  }
   const { key } = base.maxConnectionsPerKey
   assert.equal(route({}, base).maxConnectionsPerKey?.key, key)
   const own = route({ maxConnectionsPerKey: { max: 3 } }, base).maxConnectionsPerKey
   assert.equal(own?.max, 3)
   assert.notEqual(own?.key, key)
+  assert.equal(own?.whenFull, 'refuse')
   assert.throws(
     () => route({ maxConnectionsPerKey: { key } }, base),
     invalid(

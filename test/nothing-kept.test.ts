@@ -176,6 +176,27 @@ const WAYS: Readonly<Record<string, Way>> = {
       await answerCloses(crowd.peers)
     },
   },
+  replaced: {
+    route: { maxConnectionsPerKey: { max: 1, key: () => 'one', whenFull: 'replace' } },
+    opens: false,
+    // The last one opens when the first, which answers nothing, is cut off; those between have never opened.
+    end: async (crowd) => {
+      await wait(crowd)
+      each(crowd.app, (socket) => socket.terminate())
+    },
+  },
+  'a place that came too late': {
+    route: {
+      closeTimeout: 20_000,
+      maxConnectionsPerKey: { max: 1, key: () => 'one', whenFull: 'replace' },
+    },
+    opens: false,
+    end: async (crowd) => {
+      await wait(crowd)
+      await wait(crowd)
+      await wait(crowd)
+    },
+  },
   'handler-error': {
     handler: (socket) => {
       socket.on('message', () => {

@@ -42,6 +42,9 @@ export const CloseCode: Readonly<{
   Timeout: 3008,
 })
 
+/** Of whom a newer connection of the same key has replaced: private use (RFC 6455 §7.4.2), it mirrors HTTP 409. */
+export const REPLACED = 4409
+
 /** A control frame's payload is at most 125 bytes (RFC 6455 §5.5); two of them hold the code. */
 const MAX_REASON_BYTES = 123
 

@@ -7,6 +7,8 @@ export class CloseDeadline {
   readonly #since: number
   #progressAt: number
   #taken: number | undefined
+  /** By when it has to be over, whatever the peer reads. */
+  #until = Infinity
 
   /** @param taken bytes that the kernel took from us, `undefined` where node does not tell */
   constructor(timeout: number, now: number, taken: number | undefined) {
@@ -14,6 +16,11 @@ export class CloseDeadline {
     this.#since = now
     this.#progressAt = now
     this.#taken = taken
+  }
+
+  /** Somebody waits for its place: one timeout from now on is the most, also for a peer that reads steadily. */
+  hurry(now: number): void {
+    this.#until = Math.min(this.#until, now + this.#timeout)
   }
 
   /** @returns how long it may still stay, in ms, if nothing moves: not at all from 0 on */
@@ -25,6 +32,7 @@ export class CloseDeadline {
     const deadline = Math.min(
       this.#progressAt + this.#timeout,
       this.#since + TIMEOUTS_AT_MOST * this.#timeout,
+      this.#until,
     )
     return deadline - now
   }

@@ -20,6 +20,7 @@ export type CloseCause =
   | 'message-too-big'
   | 'connection-lost'
   | 'connection-reset'
+  | 'replaced'
 
 /** A close frame (RFC 6455 §5.5.1). */
 export interface CloseFrame {
@@ -100,6 +101,7 @@ const POLICY: Readonly<
   'idle-timeout': { initiator: 'server', expected: 'always' },
   'lifetime-expired': { initiator: 'server', expected: 'always' },
   'auth-expired': { initiator: 'server', expected: 'always' },
+  replaced: { initiator: 'server', expected: 'always' },
   'handler-error': { initiator: 'server', expected: 'never' },
   'slow-consumer': { initiator: 'server', expected: 'never' },
   'rate-limited': { initiator: 'server', expected: 'never' },

@@ -171,6 +171,11 @@ export class Heartbeat {
     return this.#unanswered === 'none' && !this.#isTalkedTo ? this.#patience : 0
   }
 
+  /** Whether the kernel has a ping for the peer, which has not said one word since; `false` where no verdict is wanted. */
+  get isUnanswered(): boolean {
+    return this.#policy.timeout !== false && this.#unanswered === 'left'
+  }
+
   #closeLook(): number {
     const { interval, timeout } = this.#policy
     return Math.ceil(Math.min(CLOSE_LOOK, interval / 10, (timeout || Infinity) / 10))

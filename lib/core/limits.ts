@@ -1,3 +1,5 @@
+import type { Claimant, Occupant, Seat, Succession } from './succession.js'
+
 /** So many at once, in all or for each key. */
 export class Limit {
   /** Whose limit it is, as an error names it. */
@@ -28,6 +30,7 @@ export class Limit {
 /** The places that one upgrade, and then its connection, has taken; each is given back once. */
 export class Slots {
   #held: Array<{ readonly limit: Limit; readonly key: string }> = []
+  #seat: Seat | undefined
 
   /** @returns whether there was room, or a place is held already: a hook may call back twice */
   take(limit: Limit, key: string): boolean {
@@ -37,9 +40,22 @@ export class Slots {
     return true
   }
 
+  /** @returns its seat, also one that it has or waits for already; `undefined` where newer ones have them all */
+  claim(succession: Succession, key: string, claimant: Claimant): Seat | undefined {
+    return (this.#seat ??= succession.claim(key, claimant))
+  }
+
+  /** The upgrade became a connection: from now on the places are that one's. */
+  handTo(occupant: Occupant): void {
+    this.#seat?.handTo(occupant)
+  }
+
   giveBack(): void {
     const held = this.#held
     this.#held = []
     for (const { limit, key } of held) limit.giveBack(key)
+    const seat = this.#seat
+    this.#seat = undefined
+    seat?.giveBack()
   }
 }

@@ -22,6 +22,24 @@ test('where node does not tell what was taken, nothing is progress', () => {
   assert.equal(deadline.look(2_000, undefined), 1_000)
 })
 
+test('who is told to hurry has one timeout from then on, however steady the progress', () => {
+  const deadline = new CloseDeadline(3_000, 0, 0)
+  deadline.hurry(1_000)
+  assert.equal(deadline.look(2_000, 1), 2_000)
+  assert.equal(deadline.look(3_900, 2), 100)
+  assert.equal(deadline.look(4_000, 3), 0)
+})
+
+test('being told to hurry twice, or late, gives nobody more time', () => {
+  const deadline = new CloseDeadline(3_000, 0, 0)
+  deadline.hurry(1_000)
+  deadline.hurry(2_500)
+  assert.equal(deadline.look(2_500, 1), 1_500)
+  const silent = new CloseDeadline(3_000, 0, 0)
+  silent.hurry(2_000)
+  assert.equal(silent.look(2_000, 0), 1_000)
+})
+
 test('however steady the progress, ten timeouts are enough', () => {
   const pauses = fc.array(fc.integer({ min: 0, max: 999 }), { minLength: 30 })
   fc.assert(

@@ -116,6 +116,13 @@ const TABLE: readonly Row[] = [
     retryable: false,
   },
   {
+    cause: 'replaced',
+    wire: echoed(4409),
+    initiator: 'server',
+    expected: true,
+    retryable: false,
+  },
+  {
     cause: 'handler-error',
     wire: echoed(1011),
     initiator: 'server',
@@ -180,7 +187,7 @@ for (const { cause, wire, initiator, expected, retryable } of TABLE) {
 
 test('the table has every cause', () => {
   assert.deepEqual(new Set(TABLE.map(({ cause }) => cause)), new Set(CLOSE_CAUSES))
-  assert.equal(CLOSE_CAUSES.length, 15)
+  assert.equal(CLOSE_CAUSES.length, 16)
 })
 
 test('with 1006 among the expected codes the losses of the network are expected, nothing else', () => {

@@ -34,6 +34,25 @@ function pinged(policy?: HeartbeatPolicy): Heartbeat {
   return heart
 }
 
+test('a ping is unanswered from when the kernel has it, until a byte comes', () => {
+  const heart = start()
+  assert.equal(heart.isUnanswered, false)
+  heart.look(pulse(1_000))
+  heart.pinged(1_000, 0.5)
+  heart.look(pulse(1_001, { ping: 'unwritten' }))
+  assert.equal(heart.isUnanswered, false)
+  heart.look(pulse(1_002))
+  assert.equal(heart.isUnanswered, true)
+  heart.look(pulse(1_003, { received: 1 }))
+  assert.equal(heart.isUnanswered, false)
+})
+
+test('where no verdict is wanted, nothing is said of an unanswered ping', () => {
+  const heart = pinged({ interval: 1_000, timeout: false })
+  heart.look(pulse(1_001))
+  assert.equal(heart.isUnanswered, false)
+})
+
 test('a quiet connection is pinged after the interval, and not before', () => {
   const heart = start()
   assert.equal(heart.nextDueAt(), 1_000)

@@ -37,6 +37,7 @@ app.register(websocketLifecycle, {
       exactly<FastifyRequest>()(request)
       return request.headers.authorization
     },
+    whenFull: 'replace',
   },
   refuse: 'close-frame',
   drain: { timeout: 8_000, spread: 0, code: 1012, reason: 'service restart', retryAfter: 1 },
@@ -76,6 +77,8 @@ const options: WebsocketLifecycleOptions[] = [
   { maxConnectionsPerKey: { max: 10, key: () => 1 } },
   // @ts-expect-error
   { maxConnectionsPerKey: { max: 10, key: async () => 'anna' } },
+  // @ts-expect-error
+  { maxConnectionsPerKey: { max: 10, whenFull: 'newest' } },
   // @ts-expect-error
   { refuse: 'close' },
   // @ts-expect-error
