@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { invalidOption } from './errors.js'
+import { meantBy } from './other-names.js'
 
 /** node's timers take no more, nor does ws as `maxPayload`. */
 export const INT32_MAX: number = 2 ** 31 - 1
@@ -110,18 +111,44 @@ export function refuseMore(
   )
 }
 
+/** @param hintOf what is known of a name that is none of these, and what to write instead */
 export function refuseUnknown(
   options: object,
   known: readonly string[],
   prefix: string,
   where: string,
+  hintOf: (name: string) => string | undefined = () => undefined,
 ): void {
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue
-    throw invalidOption(
-      `Expected a known option, got \`${prefix}${name}\` (did you mean \`${prefix}${nearest(name, known)}\`?), in ${where}`,
-    )
+    refuseName(prefix + name, hintOf(name) ?? nameHint(name, known, prefix), where)
   }
+}
+
+export function refuseName(name: string, hint: string, where: string): never {
+  throw invalidOption(`Expected a known option, got \`${name}\` (${hint}), in ${where}`)
+}
+
+export function didYouMean(names: string): string {
+  return `did you mean ${names}?`
+}
+
+/** Whether somebody who wrote `name` meant `known`: in another case, or with one letter wrong, or two of them swapped. */
+export function isNearMiss(name: string, known: string): boolean {
+  const [written, meant] = [name.toLowerCase(), known.toLowerCase()]
+  return distance(written, meant) <= 1 || isSwapped(written, meant)
+}
+
+function nameHint(name: string, known: readonly string[], prefix: string): string {
+  const full = (each: string): string => `\`${prefix}${each}\``
+  const near = nearest(name, known)
+  if (isFar(name, near)) {
+    const elsewhere = meantBy(name)
+    // In a group only what is of this group; elsewhere the same word may mean something else.
+    if (elsewhere?.startsWith(`\`${prefix}`)) return didYouMean(elsewhere)
+    return `known are ${known.map(full).join(', ')}`
+  }
+  return didYouMean(full(near))
 }
 
 /** What may be told of a value that is not ours to show: a number, and of everything else its type. */
@@ -147,6 +174,19 @@ function nearest(name: string, known: readonly string[]): string {
   const byDistance = known.map((candidate) => ({ candidate, distance: distance(name, candidate) }))
   return byDistance.reduce((best, other) => (other.distance < best.distance ? other : best))
     .candidate
+}
+
+/** A name that shares less than half with the nearest one has little to do with it. */
+function isFar(name: string, near: string): boolean {
+  return distance(name, near) > Math.max(2, name.length / 2)
+}
+
+/** Whether two neighbours have changed their places. */
+function isSwapped(from: string, to: string): boolean {
+  let at = 0
+  while (at < from.length && from[at] === to[at]) at++
+  const swapped = from.slice(0, at) + from.charAt(at + 1) + from.charAt(at) + from.slice(at + 2)
+  return swapped === to
 }
 
 /** Levenshtein's distance, by rows. */

@@ -23,6 +23,7 @@ import type { InboxPolicy } from './core/inbox.js'
 import type { RatePolicy } from './core/message-rate.js'
 import type { OutboxPolicy } from './core/outbox.js'
 import { invalidOption } from './errors.js'
+import { hintForPlugin, refuseMisplaced } from './misplaced.js'
 import {
   DRAIN_CHECKS,
   INBOX_CHECKS,
@@ -127,7 +128,8 @@ const ROUTE_DEFAULTS: RouteSettings = {
 /** @throws FST_ERR_WSL_INVALID_OPTION */
 export function resolvePluginOptions(options: WebsocketLifecycleOptions): PluginSettings {
   const where = 'the options of the plugin'
-  refuseUnknown(options, [...Object.keys(PLUGIN_CHECKS), ...FASTIFYS_OWN], '', where)
+  const known = [...Object.keys(PLUGIN_CHECKS), ...FASTIFYS_OWN]
+  refuseUnknown(options, known, '', where, hintForPlugin)
   const given = read(options, PLUGIN_CHECKS, '', where)
   return {
     route: resolveRoute(given, ROUTE_DEFAULTS, where),
@@ -144,6 +146,7 @@ export function resolveRouteOptions(
   url: string,
 ): RouteSettings {
   const where = `the options of route ${url}`
+  refuseMisplaced(options, where)
   return resolveRoute(read(options, ROUTE_CHECKS, '', where), plugin, where)
 }
 

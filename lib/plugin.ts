@@ -19,6 +19,7 @@ import { Drain } from './drain.js'
 import { alreadyRegistered } from './errors.js'
 import { answerAsPlain } from './plain-request.js'
 import { Frames } from './frames.js'
+import { checkFlag } from './misplaced.js'
 import {
   checkPluginTimeout,
   type PluginSettings,
@@ -278,6 +279,7 @@ function prepareRoute(
   defaults: RouteSettings,
   options: RouteOptions & RouteLifecycleOptions,
 ): boolean {
+  checkFlag(options.websocket, options.url)
   const isWebsocket = options.websocket === true || options.wsHandler !== undefined
   // @fastify/websocket hides such a route from documentation, on the user's own schema object.
   if (options.websocket === true) options.schema = hidden(options.schema ?? {})

@@ -64,7 +64,7 @@ test('a rate says both of its numbers, and no others', () => {
     ],
     [
       { max: 10, window: 1_000, burst: 5 },
-      `Expected a known option, got \`messageRate.burst\` (did you mean \`messageRate.max\`?), in ${ROUTE}`,
+      `Expected a known option, got \`messageRate.burst\` (known are \`messageRate.max\`, \`messageRate.window\`), in ${ROUTE}`,
     ],
   ] as const) {
     // The plugin's does not fill in what is missing.
