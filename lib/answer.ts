@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { bodyOf, JSON_TYPE, type LifecycleError } from './errors.js'
+import { handshakeHeaders } from './handshake-headers.js'
 import { isResponding, responseOf } from './internals.js'
 import { isError } from './thrown.js'
 
@@ -90,6 +91,11 @@ export class Answer {
     const tell = (): void => listener(response.listenerCount('finish') > 0)
     if (response.writableEnded) tell()
     else response.prependOnceListener('prefinish', tell)
+  }
+
+  /** What a handshake is to say beside its own headers. Throws what may not be sent. */
+  handshakeHeaders(): string[] | undefined {
+    return this.#reply && handshakeHeaders(this.#reply)
   }
 
   /** ws gives it, with a handshake: no byte of Fastify's may follow. */

@@ -1,10 +1,11 @@
 /**
- * What ws and node keep private, and nothing public tells. Each is read here and nowhere else, and
+ * What ws, node and @fastify/cookie keep private, and nothing public tells. Each is read here and nowhere else, and
  * pinned by test/internals.test.ts: if one of them moves, that test fails, and the code below
  * answers as if nothing were known.
  */
 import type { ServerResponse } from 'node:http'
 import type { Duplex, Writable } from 'node:stream'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { withoutRead } from './payload.js'
 import { nextTick } from './real-time.js'
@@ -327,6 +328,34 @@ export function hasStore(resource: object, nobodys: object): boolean {
     const isKnown = Object.hasOwn(nobodys, symbol)
     return value !== undefined && !(isKnown && typeof value === 'number')
   })
+}
+
+/** A cookie as @fastify/cookie keeps it, until its onSend hook makes a header of all. */
+interface Cookie {
+  readonly name: string
+  readonly value: string
+  readonly opts: object
+}
+
+/** What @fastify/cookie decorates an instance with. */
+interface CookieInstance {
+  readonly serializeCookie?: (name: string, value: string, options: object) => string
+}
+
+/** What `reply.setCookie()` was given: a 101 has no onSend, whose hook would make headers of it. */
+export function cookiesOf(reply: FastifyReply): string[] {
+  const server: FastifyInstance & CookieInstance = reply.server
+  const headers: string[] = []
+  if (server.serializeCookie === undefined) return headers
+  for (const symbol of Object.getOwnPropertySymbols(reply)) {
+    // Each copy of it that is installed has a symbol of its own.
+    if (symbol.description !== 'fastify.reply.setCookies') continue
+    const cookies = Reflect.get(reply, symbol) as ReadonlyMap<string, Cookie> | null
+    for (const { name, value, opts } of cookies?.values() ?? []) {
+      headers.push(server.serializeCookie(name, value, opts))
+    }
+  }
+  return headers
 }
 
 function transportOf(raw: Duplex): Partial<Transport> | undefined {

@@ -166,6 +166,9 @@ async function registerWebsocket(
   // Without one, this throws node's own error about a listener that is no function.
   const theirs = app.server.listeners('upgrade').find(isTheirs) as UpgradeListener
   app.server.removeListener('upgrade', theirs)
+  app.websocketServer.on('headers', (lines, message) => {
+    lines.push(...(upgradeOf(message)?.headers ?? []))
+  })
   app.websocketServer.on('connection', (socket: WebSocket, message: IncomingMessage) => {
     if (socket instanceof ConnectionSocket) upgradeOf(message)?.open(socket)
   })

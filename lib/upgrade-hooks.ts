@@ -93,7 +93,12 @@ export function guardHandshake(options: RouteOptions): void {
       if (upgrade.isLost) return reply.hijack()
       // A hook that answered and did not say so to Fastify: its onSend hooks may still be running.
       if (upgrade.isDecided) return reply
-      upgrade.noteHandshake()
+      try {
+        upgrade.noteHandshake()
+      } catch (thrown) {
+        // A header that may not be sent: it is what Fastify answers a plain request, too.
+        return fail(thrown)
+      }
       try {
         return handshake.call(this, request, reply)
       } catch (error) {

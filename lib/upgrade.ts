@@ -101,6 +101,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, Claimant,
   /** Whether ws has been asked to shake hands: that may take its time, where functions of the app are asked. */
   #isShaking = false
   #hasGivenWay = false
+  #headers: readonly string[] | undefined
   #expiresAt = Infinity
   #isRefused = false
   #isOver = false
@@ -339,8 +340,14 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, Claimant,
     this.#closeAtOnce(code, reason)
   }
 
-  /** ws shakes hands: nothing else may be written any more. */
+  /** Lines of the 101 that the app's hooks have asked for. */
+  get headers(): readonly string[] | undefined {
+    return this.#headers
+  }
+
+  /** ws shakes hands: nothing else may be written any more. Throws where a header may not be sent, and Fastify can say so. */
   noteHandshake(): void {
+    this.#headers = this.#answer.handshakeHeaders()
     this.#isShaking = true
     this.#answer.leaveToHandshake()
   }
@@ -445,6 +452,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, Claimant,
   #closeAtOnce(code: number | undefined, reason: string): void {
     this.#answer.takeOver()
     try {
+      this.#headers = this.#answer.handshakeHeaders()
       this.shell.accept(this.#message, this.#raw, this.#head, (socket) => {
         // What a refused peer still says is heard by nobody, and what it does wrong concerns nobody.
         socket.on('error', ignore)

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WebSocket } from 'ws'
+import { Heartbeat, type Pulse } from '../lib/core/heartbeat.js'
 import { FakeClock } from './support/fake-clock.js'
 import { serveOne } from './support/server.js'
+
+type Advice = ReturnType<Heartbeat['look']>
 
 test('a connection that the app ends between a suspicion and its verdict ends for that reason', async (t) => {
   const clock = new FakeClock()
@@ -13,13 +16,16 @@ test('a connection that the app ends between a suspicion and its verdict ends fo
   const client = new WebSocket(`ws://127.0.0.1:${port}/`, { autoPong: false })
   t.after(() => client.terminate())
   const socket = await nextSocket()
-  // The first turn that keepalive asks for is its ping's, the second that of the suspicion.
-  let turns = 0
-  const { setImmediate } = globalThis
-  t.mock.method(globalThis, 'setImmediate', (callback: () => void) => {
-    if (++turns === 2) socket.close(4_000)
-    return setImmediate(callback)
+  const look: unknown = Reflect.get(Heartbeat.prototype, 'look')
+  const suspicions: Advice[] = []
+  t.mock.method(Heartbeat.prototype, 'look', function (this: Heartbeat, pulse: Pulse): Advice {
+    const advice = Reflect.apply(look as Heartbeat['look'], this, [pulse])
+    if (advice === 'suspect' && suspicions.push(advice) === 1) {
+      queueMicrotask(() => socket.close(4_000))
+    }
+    return advice
   })
   await clock.advance(1_000 * 1.1 + 500 + 200)
   assert.equal((await socket.closed).cause, 'server-close')
+  assert.deepEqual(suspicions, ['suspect'])
 })
