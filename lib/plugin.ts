@@ -30,6 +30,7 @@ import {
 import { RefusalLog } from './refusal-log.js'
 import { refuseWebsocket } from './refuse-websocket.js'
 import { Registry } from './registry.js'
+import { decorateSignal } from './request-signal.js'
 import { type Handler, markRoute, Route } from './route.js'
 import { RouteTable } from './route-table.js'
 import { claimUpgrades, type UpgradeListener } from './server-upgrades.js'
@@ -131,6 +132,7 @@ export function createPlugin(
     app.addHook('onReady', async () => {
       checkPluginTimeout(settings.drain, Number(app.initialConfig.pluginTimeout))
       refuseSibling(app, upgradeToFastify)
+      decorateSignal(app)
       app.addHook('onClose', beginDrain)
     })
     app.addHook('onListen', async () => {
