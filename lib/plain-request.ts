@@ -22,9 +22,13 @@ export function answerAsPlain(
   const earlier = responseOf(raw)
   if (earlier === undefined) giveBack(server, message, raw, head)
   else {
-    // A client that did not wait for its last answer; that comes first.
+    // A client that did not wait for its last answer; that comes first. Until then nobody else hears of an error.
+    raw.on('error', destroy)
     earlier.once('close', () => {
-      if (!raw.destroyed) giveBack(server, message, raw, head)
+      // What has destroyed it may not have been told yet.
+      if (raw.destroyed) return
+      raw.removeListener('error', destroy)
+      giveBack(server, message, raw, head)
     })
   }
 }
@@ -51,4 +55,8 @@ function headersOf({ headers, rawHeaders }: Partial<IncomingMessage>): Array<[st
     String(rawHeaders[2 * index]),
     rawHeaders[2 * index + 1],
   ])
+}
+
+function destroy(this: Duplex): void {
+  this.destroy()
 }

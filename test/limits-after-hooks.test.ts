@@ -27,7 +27,6 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   'has a version that nobody speaks': { status: 400, headers: { 'sec-websocket-version': '99' } },
   'has a key that is none': { status: 400, headers: { 'sec-websocket-key': 'garbage' } },
   'has an empty key': { status: 400, headers: { 'sec-websocket-key': '' } },
-  'asks for another protocol': { status: 400, headers: { upgrade: 'h2c' } },
   'has subprotocols that cannot be parsed': {
     status: 400,
     headers: { 'sec-websocket-protocol': ',,,' },

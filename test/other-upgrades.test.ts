@@ -13,6 +13,7 @@ import { endWith, portOf, serve } from './support/server.js'
 import { Stranger } from './support/stranger.js'
 import { until } from './support/timed.js'
 import { cert, key } from './support/tls.js'
+import { surviveUncaught } from './support/uncaught.js'
 
 /** All that the offer must not change. */
 function describeRequest(request: FastifyRequest, reply: FastifyReply): void {
@@ -147,6 +148,26 @@ describe('a request that offers another protocol is answered as without the plug
     assert.match(await answers(other, 1), /slow/)
     await once(other, 'close')
     socket.destroy()
+  })
+
+  test('behind an answer to a peer that has been reset meanwhile: no error is thrown', async (t) => {
+    const errors = surviveUncaught(t)
+    const replies: FastifyReply[] = []
+    const sockets: Socket[] = []
+    const app = await serve(t, {
+      before: (app) => app.server.on('connection', (raw: Socket) => sockets.push(raw)),
+      routes: (app) => {
+        addRoutes(app)
+        app.get('/slow', (_request, reply) => void replies.push(reply))
+      },
+    })
+    const socket = await ask(portOf(app), request('', 'GET /slow') + request(H2C))
+    await until(() => replies.length === 1)
+    socket.resetAndDestroy()
+    await once(socket, 'close')
+    replies[0]?.send('x'.repeat(1_000_000))
+    await until(() => sockets[0]?.closed === true)
+    assert.deepEqual(errors, [])
   })
 
   test('over TLS, and of a server of HTTP/2 that takes HTTP/1', async (t) => {
