@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import { describe, test, type TestContext } from 'node:test'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
 import type {
   CloseInfo,
@@ -14,7 +14,7 @@ import type {
 import { within } from './support/bound.js'
 import { Client } from './support/client.js'
 import { FakeClock, turns } from './support/fake-clock.js'
-import { gate } from './support/gate.js'
+import { gate, never } from './support/gate.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { refused } from './support/refused.js'
 import { Rival, type RivalSetup } from './support/rival.js'
@@ -42,6 +42,22 @@ interface Served {
   readonly enter: (setup?: RivalSetup) => Promise<Rival>
   /** Who wants in, and has been heard by the server, but waits. */
   readonly wait: (setup?: RivalSetup) => Promise<Rival>
+}
+
+const MIB = 1024 * 1024
+
+/** Sends more than is read of it while a test looks. */
+function sendMuch(socket: LifecycleSocket): void {
+  for (let i = 0; i < 96; i++) socket.send(Buffer.alloc(MIB))
+}
+
+/** A peer that does not read otherwise takes so much that the kernel of the server takes more. */
+async function readSome({ socket }: RawPeer): Promise<void> {
+  const before = socket.bytesRead
+  while (socket.bytesRead - before < 4 * MIB) {
+    socket.read()
+    await turns(1)
+  }
 }
 
 /** An app with the route `/`, and at most one of a key there. */
@@ -185,24 +201,25 @@ describe("whenFull: 'replace'", () => {
       options: {
         keepalive: false,
         closeTimeout: 1_000,
-        outbox: { maxBytes: 64 * 1024 * 1024, maxAge: false },
+        outbox: { maxBytes: 128 * MIB, maxAge: false },
       },
       handler: (socket) => void sockets.push(socket),
     })
     const first = await served.enter({ isMute: true })
     first.peer.freeze()
     const [socket] = sockets as [LifecycleSocket]
-    socket.send(Buffer.alloc(32 * 1024 * 1024))
+    sendMuch(socket)
     const raw = rawOf(socket)
     assert.ok(raw.writableLength > 0)
     const second = await served.wait()
     const startedAt = served.clock.now()
     while (served.clock.now() - startedAt < 1_100 && second.told.length === 0) {
-      // Some progress in each tenth of the timeout, which starts it anew for whoever nobody waits for.
-      first.peer.socket.read()
+      // Progress in each tenth of the timeout, which starts it anew for whoever nobody waits for.
+      await readSome(first.peer)
       await served.clock.advance(100)
     }
     await until(() => second.told.length > 0)
+    assert.ok(served.clock.now() - startedAt >= 900, 'it went before its time')
     assert.deepEqual(second.told, ['open'])
     assert.equal(served.closes[0]?.cause, 'replaced')
   })
@@ -240,19 +257,19 @@ describe("whenFull: 'replace'", () => {
       options: {
         keepalive: false,
         closeTimeout: 1_000,
-        outbox: { maxBytes: 64 * 1024 * 1024, maxAge: false },
+        outbox: { maxBytes: 128 * MIB, maxAge: false },
       },
       handler: (socket) => void sockets.push(socket),
     })
     const first = await served.enter({ isMute: true })
     first.peer.freeze()
     const [socket] = sockets as [LifecycleSocket]
-    socket.send(Buffer.alloc(32 * 1024 * 1024))
+    sendMuch(socket)
     socket.close(4000)
     await served.clock.advance(500)
     const second = await served.wait()
     for (let i = 0; i < 11 && second.told.length === 0; i++) {
-      first.peer.socket.read()
+      await readSome(first.peer)
       await served.clock.advance(100)
     }
     await until(() => second.told.length > 0)
@@ -536,10 +553,19 @@ describe('a new one that waits', () => {
 
   for (const how of ['FIN', 'RST'] as const) {
     test(`and leaves with a ${how} leaves its place to the next`, async (t) => {
-      const { served, first, second } = await waiting(t)
+      const replies: FastifyReply[] = []
+      const { served, first, second } = await waiting(t, {
+        routes: (app) => {
+          app.addHook('onRequest', (_request, reply, done) => {
+            replies.push(reply)
+            done()
+          })
+        },
+      })
       if (how === 'FIN') second.peer.finish()
       else second.peer.reset()
-      await turns(12)
+      // Its route handler is waited for no longer: Fastify is told that it has nothing to answer.
+      await until(() => replies[1]?.sent === true)
       first.peer.reset()
       await until(() => served.app.websocketLifecycle.connections.size === 0)
       assert.deepEqual(second.told, [])
@@ -583,6 +609,26 @@ describe('a new one that waits', () => {
     first.peer.reset()
     await until(() => served.app.websocketLifecycle.connections.size === 0)
     await assertRoom(served, 1)
+  })
+
+  test('and is being answered by Fastify, however slowly, is given no place', async (t) => {
+    const served = await start(t, {
+      options: { keepalive: false, closeTimeout: 5_000, handshakeTimeout: false },
+      route: { handlerTimeout: 20 } as LifecycleOptions,
+      routes: (app) => {
+        app.addHook('onSend', async () => {
+          isAnswering = true
+          return never
+        })
+      },
+    })
+    let isAnswering = false
+    const first = await served.enter({ isMute: true })
+    await served.dial()
+    await until(() => isAnswering)
+    first.peer.reset()
+    await until(() => served.app.websocketLifecycle.connections.size === 0)
+    await served.enter()
   })
 
   test('opens once, also where a hook has called back twice', async (t) => {

@@ -1,7 +1,7 @@
 // `request.signal` of an upgrade, where Fastify has one: that of its scope.
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ConnectionClosedError, type LifecycleSocket } from '../lib/index.js'
 import { decorateSignal } from '../lib/request-signal.js'
 import { gate } from './support/gate.js'
@@ -34,10 +34,15 @@ async function start(
         sockets.push(socket)
       })
       app.get('/hasty', { websocket: true, handlerTimeout: 20 }, () => {})
-      app.get('/plain', (request, reply) => reply.send({ isAborted: request.signal.aborted }))
+      app.get('/plain', tell)
+      void app.register(async (child) => child.get('/child', tell))
     },
   })
   return { app, requests, sockets }
+}
+
+function tell(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return reply.send({ isAborted: request.signal.aborted })
 }
 
 async function openedAt({ app, sockets }: Seen, path = '/'): Promise<LifecycleSocket> {
@@ -103,8 +108,10 @@ describe('request.signal', () => {
 
   test("of a plain request is Fastify's", async (t) => {
     const { app, requests } = await start(t, () => {})
-    const answer = await app.inject('/plain')
-    assert.deepEqual(answer.json(), { isAborted: false })
+    for (const path of ['/plain', '/child']) {
+      const answer = await app.inject(path)
+      assert.deepEqual(answer.json(), { isAborted: false })
+    }
     assert.equal(requests[0]?.wsScope, undefined)
     assert.equal(requests[0]?.signal, requests[0]?.signal)
   })

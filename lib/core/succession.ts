@@ -92,13 +92,17 @@ export class Succession {
   }
 
   giveBack(key: string, seat: Seat): void {
-    const row = (this.#rows.get(key) ?? []).filter((other) => other !== seat)
+    const row = without(seat, this.#rows.get(key))
     if (row.length === 0) this.#rows.delete(key)
     else this.#rows.set(key, row)
     const free = this.#max - row.filter((other) => other.isTaken).length
     const waiting = row.filter((other) => !other.isTaken && other.isStaying)
     for (const next of waiting.slice(0, free)) next.take()
   }
+}
+
+function without(seat: Seat, row: readonly Seat[] = []): Seat[] {
+  return row.filter((other) => other !== seat)
 }
 
 /** Whether it holds a place, but ends. */
