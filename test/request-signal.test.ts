@@ -1,7 +1,7 @@
 // `request.signal` of an upgrade, where Fastify has one: that of its scope.
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { ConnectionClosedError, type LifecycleSocket } from '../lib/index.js'
 import { decorateSignal } from '../lib/request-signal.js'
 import { gate } from './support/gate.js'
@@ -51,7 +51,10 @@ async function openedAt({ app, sockets }: Seen, path = '/'): Promise<LifecycleSo
   return sockets[0] as LifecycleSocket
 }
 
-describe('request.signal', () => {
+/** The tests run with older versions of Fastify too, down to the oldest that we serve. */
+const hasSignal = Fastify().hasRequestDecorator('signal')
+
+function describeSignal(): void {
   for (const path of ['/', '/patient']) {
     test(`of an upgrade aborts with the scope, once asked for in a hook, at ${path}`, async (t) => {
       let first: AbortSignal | undefined
@@ -125,7 +128,9 @@ describe('request.signal', () => {
     const socket = await openedAt(seen)
     assert.equal(socket.request.signal, 'mine')
   })
-})
+}
+
+if (hasSignal) describe('request.signal', describeSignal)
 
 test('of a Fastify without request.signal nothing is decorated', () => {
   const decorated: string[] = []
