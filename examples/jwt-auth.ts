@@ -35,7 +35,7 @@ export async function build(): Promise<FastifyInstance> {
     '/feed',
     {
       websocket: true, // the cookie comes from any page: `allowedOrigins` is 'same-origin' by default
-      refuse: 'close-frame', // a page sees close codes (1013, or 3000 of the hook), and no status
+      refuse: 'close-frame', // a page sees close codes (4429, or 3000 of the hook), and no status
       preValidation: (request, reply) => request.jwtVerify().catch(() => reply.refuseWebsocket()),
       expiresAt: ({ user }) => user.exp * 1_000,
       maxConnectionsPerKey: { max: 5, key: ({ user }) => user.sub },

@@ -44,6 +44,12 @@ export interface RouteLimits {
 /** `Retry-After` where somebody else has to leave first, in seconds. */
 const RETRY_AFTER = 5
 
+/**
+ * 429 as a close code, of the private ones (RFC 6455 §7.4.2): `isRetryable` says no to it, and not to 1013. The room that is missing
+ * is taken by the same user, who would come back for ever.
+ */
+const TOO_MANY_OF_A_KEY = 4429
+
 /** The limits of one server: those that several routes share are counted once. */
 export class Limits {
   readonly #ofServer: Limit | undefined
@@ -135,7 +141,8 @@ export function refusePerKey(
     return undefined
   }
   if (applicant.take(limit, key)) return undefined
-  return { reason: 'key', ...tryAgainLater(tooManyConnectionsPerKey(limit.of)) }
+  const refusal = tryAgainLater(tooManyConnectionsPerKey(limit.of))
+  return { reason: 'key', ...refusal, closeCode: TOO_MANY_OF_A_KEY }
 }
 
 function tryAgainLater(error: LifecycleError): Omit<Refusal, 'reason'> {

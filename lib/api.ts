@@ -300,8 +300,9 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
   maxConnectionsPerKey?: ConnectionsPerKey<Request>
   /**
    * How a refusal for its origin, a limit or a key is told. `'http'`: by a status, which browsers do
-   * not show to a page. `'close-frame'`: by a 101 and a close frame, 3003 for the origin, 1013 for the
-   * limits; the handler does not run, and the socket ends within `closeTimeout`. Other refusals stay HTTP.
+   * not show to a page. `'close-frame'`: by a 101 and a close frame, 3003 for the origin, 1013 for
+   * `maxConnections`, 4429 for `maxConnectionsPerKey` (not retryable: the room is taken by the same user), each with its
+   * {@link RefusalReason} as its reason; the handler does not run, and the socket ends within `closeTimeout`. Other refusals stay HTTP.
    * @default 'http'
    */
   refuse?: 'http' | 'close-frame'

@@ -262,10 +262,13 @@ export class Connection
     } else if (isAnswer) {
       this.#writer?.dropUnprepared()
       this.end('client-close', code, text)
+    } else if (hasParserFailed(this.socket)) {
+      // It was ws, which says later what was wrong: what came before is handled.
+      this.#record.noteOwnClose()
+      this.#sendClose(code, code === CloseCode.MessageTooBig ? 'message-too-big' : 'protocol-error')
     } else {
       this.#record.noteOwnClose()
-      // What came before a protocol error is handled.
-      if (!hasParserFailed(this.socket)) this.#dismiss()
+      this.#dismiss()
       this.#sendClose(this.#sendableCode(code), text)
     }
   }
@@ -357,8 +360,11 @@ export class Connection
 
   // What the plugin does.
 
-  /** Ends the connection, for a reason of our own or with the peer's own code. */
-  end(cause: CloseCause, code: number | undefined, reason: string): void {
+  /**
+   * Ends the connection, for a reason of our own or with the peer's own code. A program on the other side tells from `reason`
+   * what several causes share a code for: it is API, and never anything of an error.
+   */
+  end(cause: CloseCause, code: number | undefined, reason: string = cause): void {
     if (!this.isOpen) return
     this.#note(cause)
     // The drain waits for it no longer.
@@ -428,7 +434,7 @@ export class Connection
   }
 
   endOfHandlerError(): void {
-    this.end('handler-error', 1011, '')
+    this.end('handler-error', 1011)
   }
 
   onSweep(now: number, alive: number): void {
@@ -531,7 +537,7 @@ export class Connection
   #endOfTime(limits: TimeLimits): void {
     const { clock, sweep } = this.shell
     const cause = limits.look(this.#timeFacts(clock.now(), sweep.alive))
-    if (cause !== undefined) this.end(cause, TIME_CODES[cause], '')
+    if (cause !== undefined) this.end(cause, TIME_CODES[cause])
   }
 
   #timeFacts(now: number, alive: number): TimeFacts {
@@ -561,7 +567,7 @@ export class Connection
     this.#heard()
     this.#messagesReceived++
     const isWithinRate = this.#rate === undefined || this.#isWithin(this.#rate)
-    if (!isWithinRate) this.end('rate-limited', 1008, '')
+    if (!isWithinRate) this.end('rate-limited', 1008)
     if (!isWithinRate || this.#dropsMessages) {
       this.shell.registry.dropped(1)
       return false

@@ -21,7 +21,7 @@ export interface Caller {
   readonly context: RequestContext
   readonly callbacks: Callbacks
   readonly log: FastifyBaseLogger
-  end(cause: CloseCause, code: number, reason: string): void
+  end(cause: CloseCause, code: number, reason?: string): void
 }
 
 /** Calls the app for each message of a connection, and sees to what it throws. */
@@ -88,7 +88,8 @@ export class MessageCalls {
     const { settings, instance } = this.#route
     const { onInvalidMessage } = settings
     const { socket, request } = this.#caller
-    if (onInvalidMessage === undefined) return this.#caller.end('protocol-error', 1007, '')
+    if (onInvalidMessage === undefined)
+      return this.#caller.end('protocol-error', 1007, 'invalid-message')
     try {
       const result = onInvalidMessage.call(instance, socket, request, invalid)
       return this.#watch(result, 'onInvalidMessage')

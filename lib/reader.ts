@@ -223,7 +223,7 @@ export class Reader {
   /** Reading pauses, but ws hands over all that one read holds, and that may be compressed. */
   #keepBounds(): void {
     this.#setReading()
-    if (this.#inbox.bytes > this.#most) this.#listener.end('message-too-big', 1009, '')
+    if (this.#inbox.bytes > this.#most) this.#listener.end('message-too-big', 1009)
   }
 
   /** Where neither a pause nor an end of ours can keep messages away: they are dropped. */

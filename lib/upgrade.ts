@@ -314,7 +314,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, Claimant,
   turnAway({ reason, error, closeCode }: Refusal): LifecycleError | undefined {
     this.refuse(reason, error.message)
     if (this.#settings.refuse === 'close-frame') {
-      this.#closeAtOnce(closeCode, '')
+      this.#closeAtOnce(closeCode, reason)
       return undefined
     }
     this.#answer.setHeaders(error)

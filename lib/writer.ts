@@ -55,7 +55,7 @@ export interface Sender {
   lookBy(at: number): void
   /** A ping or pong is being sent. */
   noteControl(): void
-  end(cause: CloseCause, code: number, reason: string): void
+  end(cause: CloseCause, code: number): void
   /** A callback of the app's did wrong: the connection ends. */
   fail(error: Error, step: string): void
   /** What callbacks get that come too late. */
@@ -287,7 +287,7 @@ export class Writer implements Holder {
   #judge(): void {
     const sender = this.#sender
     this.#isStuck = this.#looksStuck(sender.shell.sweep.alive)
-    if (this.#isStuck && this.#policy.overflow === 'close') sender.end('slow-consumer', 1013, '')
+    if (this.#isStuck && this.#policy.overflow === 'close') sender.end('slow-consumer', 1013)
   }
 
   /** Here, and nowhere before, it has to be known how large a message is, and what waits before it. */
@@ -507,7 +507,7 @@ export class Writer implements Holder {
       if (done) nextTick(done, outboxFull('the message was dropped'))
       return false
     }
-    if (this.#isPeersFault) sender.end('slow-consumer', 1013, '')
+    if (this.#isPeersFault) sender.end('slow-consumer', 1013)
     else sender.fail(outboxFull('one turn of the event loop has sent more than can leave'), 'send')
     return this.#tellLate(done)
   }

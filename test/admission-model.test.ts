@@ -337,12 +337,12 @@ async function assertAllFree(world: World): Promise<void> {
   for (const [path, key, expected] of [
     ['/http', 'ann', 'open'],
     ['/http', 'ann', 'open'],
-    ['/frame', 'ann', '1013'],
+    ['/frame', 'ann', '4429'],
     ['/http', 'bob', 'open'],
     // The route is full, then the key, then the server.
     ['/http', undefined, '503'],
     ['/frame', 'bob', 'open'],
-    ['/frame', 'bob', '1013'],
+    ['/frame', 'bob', '4429'],
     ['/frame', undefined, 'open'],
     ['/frame', undefined, '1013'],
     ['/http', 'bob', '503'],

@@ -227,7 +227,7 @@ describe('a drain', () => {
     stranger.peer.send(closeFrame(3003))
     await within(closing, 'app.close()')
     const all = await stranger.all()
-    assert.ok(all.endsWith(closeBytes(3003)))
+    assert.ok(all.endsWith(closeBytes(3003, 'origin')))
     await assertNoneLeft(served, { origin: 1 })
   })
 

@@ -28,7 +28,7 @@ describe('a refusal by a close frame', () => {
   test('is 3003 for the origin; no hook of the route runs', async (t) => {
     const served = await serveFrames(t)
     const client = await Client.open(ws(served.port), { headers: FOREIGN })
-    assert.deepEqual(await client.closed, { code: 3003, reason: '' })
+    assert.deepEqual(await client.closed, { code: 3003, reason: 'origin' })
     await assertNoneLeft(served, { origin: 1 })
   })
 
@@ -48,10 +48,10 @@ describe('a refusal by a close frame', () => {
     assert.deepEqual(served.app.websocketLifecycle.stats().refused, refused({ limit: 1 }))
   })
 
-  test('is 1013 for the limit by key, after the hooks of the route', async (t) => {
+  test('is 4429, which is not retryable, for the limit by key, after the hooks of the route', async (t) => {
     const served = await serveFrames(t, { options: { maxConnectionsPerKey: { max: 1 } } })
     await occupy(served)
-    await assertClosedAtOnce(await Stranger.dial(served.port, '/ws'), 1013)
+    await assertClosedAtOnce(await Stranger.dial(served.port, '/ws'), 4429)
     assert.deepEqual(served.events, ['hook'])
     assert.deepEqual(served.app.websocketLifecycle.stats().refused, refused({ key: 1 }))
   })
@@ -69,7 +69,7 @@ describe('a refusal by a close frame', () => {
     })
     await occupy(served)
     await assertClosedAtOnce(await Stranger.dial(served.port, '/ws', FOREIGN), 3003)
-    await assertClosedAtOnce(await Stranger.dial(served.port, '/ws'), 1013)
+    await assertClosedAtOnce(await Stranger.dial(served.port, '/ws'), 4429)
     assert.deepEqual(served.app.websocketLifecycle.stats().refused, refused({ origin: 1, key: 1 }))
   })
 
@@ -184,7 +184,7 @@ describe('a refusal by a close frame', () => {
     assert.match(await (await dial('one')).head(), / 101 /)
     await until(() => served.events.includes('handler'))
     for (let i = 0; i < 5; i++) {
-      await assertTurnedAway(await dial('one'), 1013)
+      await assertTurnedAway(await dial('one'), 4429)
       await assertTurnedAway(await dial('one', '/full'), 1013)
     }
     assert.match(await (await dial('two')).head(), / 101 /)

@@ -641,7 +641,7 @@ describe('a drain and callbacks that do not return', () => {
     const [first, second] = [await openClient(served), await openClient(served)]
     const { closed } = await drained(served.app.websocketLifecycle.drain())
     assert.equal(closed, 2)
-    assert.deepEqual(await first.closed, { code: 1011, reason: '' })
+    assert.deepEqual(await first.closed, { code: 1011, reason: 'handler-error' })
     assert.equal((await second.closed).code, 1012)
     assert.deepEqual(told, ['no words'])
   })

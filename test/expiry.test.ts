@@ -132,7 +132,7 @@ describe('expiresAt', () => {
       const close = await within(socket.closed, 'the end')
       assert.deepEqual(
         [close.cause, close.initiator, close.expected, close.retryable, close.sent],
-        ['auth-expired', 'server', true, false, { code: 3000, reason: '' }],
+        ['auth-expired', 'server', true, false, { code: 3000, reason: 'auth-expired' }],
       )
       assert.deepEqual(events, ['abort', 'close', 'release'])
       assert.equal(app.websocketLifecycle.stats().closed['auth-expired'], 1)

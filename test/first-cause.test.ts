@@ -81,7 +81,7 @@ test('a bad frame is the cause, though the app closes when it hears of it', asyn
   peer.send(badFrame)
   const close = await socket.closed
   assert.equal(close.cause, 'protocol-error')
-  assert.deepEqual(close.sent, { code: 1002, reason: '' })
+  assert.deepEqual(close.sent, { code: 1002, reason: 'protocol-error' })
 })
 
 test('a bad frame is the cause, though the listener that hears of it throws', async (t) => {
@@ -187,7 +187,7 @@ test('a thrown error is the cause, though the peer never answers the 1011', asyn
   await clock.advance(3_500)
   const close = await socket.closed
   assert.equal(close.cause, 'handler-error')
-  assert.deepEqual(close.sent, { code: 1011, reason: '' })
+  assert.deepEqual(close.sent, { code: 1011, reason: 'handler-error' })
   assert.equal(close.received, undefined)
 })
 

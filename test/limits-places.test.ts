@@ -259,7 +259,7 @@ describe('a place', () => {
           { ...WS, maxConnectionsPerKey: { max: 0 }, refuse: 'close-frame' },
           noHandler,
         ),
-      1013,
+      4429,
     ],
     [
       'whose key has no room, and whose answer hangs',

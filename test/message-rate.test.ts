@@ -90,7 +90,7 @@ describe('messageRate', () => {
           initiator: 'server',
           expected: false,
           retryable: false,
-          sent: { code: 1008, reason: '' },
+          sent: { code: 1008, reason: 'rate-limited' },
           messagesReceived: 6,
         },
       )

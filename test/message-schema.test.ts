@@ -134,7 +134,7 @@ describe('a message that does not match', () => {
           cause: 'protocol-error',
           initiator: 'client',
           expected: false,
-          sent: { code: 1007, reason: '' },
+          sent: { code: 1007, reason: 'invalid-message' },
           error: undefined,
           retryable: false,
         },

@@ -200,7 +200,7 @@ describe('two requests in one packet', () => {
     const stranger = await Stranger.dialWith(port, RawPeer.handshake(port, '/ws'), plain)
     assert.equal(await statusOf(stranger), 101)
     const bytes = await stranger.all()
-    assert.equal(bytes, (await stranger.head()) + closeBytes(1002))
+    assert.equal(bytes, (await stranger.head()) + closeBytes(1002, 'protocol-error'))
     await assertRoom(served)
     assert.equal(served.app.websocketLifecycle.stats().closed['protocol-error'], 1)
   })
@@ -232,7 +232,7 @@ describe('two requests in one packet', () => {
     const { port } = served
     const refused = RawPeer.handshake(port, '/ws', FOREIGN)
     const stranger = await Stranger.dialWith(port, refused, RawPeer.handshake(port, '/ws'))
-    assert.equal(await stranger.all(), (await stranger.head()) + closeBytes(3003))
+    assert.equal(await stranger.all(), (await stranger.head()) + closeBytes(3003, 'origin'))
     await assertRoom(served)
   })
 

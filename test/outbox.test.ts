@@ -257,7 +257,7 @@ test('a slow consumer ends with 1013, unexpected; what was queued before comes f
       initiator: 'server',
       expected: false,
       clean: true,
-      sent: { code: 1013, reason: '' },
+      sent: { code: 1013, reason: 'slow-consumer' },
       messagesSent: 2,
     },
   )

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { isRetryable } from '../lib/core/close-codes.js'
 import { CLOSE_CAUSES } from '../lib/core/close-info.js'
 import { DEFAULTS } from '../lib/options.js'
 
@@ -32,6 +33,27 @@ function parse(cell: string): unknown {
   if (cell === 'Infinity') return Infinity
   return JSON.parse(cell.replaceAll("'", '"').replaceAll(/(\w+):/g, '"$1":'))
 }
+
+test('the page of close frames has each cause that is told by one, and says who does well to come back', () => {
+  const rows = read('docs/close-codes.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && line.includes('`'))
+    .map((row) => row.split('|').map((cell) => cell.trim()))
+    .filter(([, , codes = '']) => /\d{4}/.test(codes))
+    .map(([, , codes = '', reason, retry]) => ({ codes, reason: code(reason), retry }))
+  const reasons = new Set(rows.map(({ reason }) => reason))
+  const silent = /^(client|server|shutdown|heartbeat|connection)/
+  const told = CLOSE_CAUSES.filter((cause) => !silent.test(cause))
+  assert.deepEqual(
+    [...told, 'invalid-message', 'origin', 'limit', 'key'].filter((one) => !reasons.has(one)),
+    [],
+  )
+  for (const { codes, reason, retry } of rows) {
+    for (const each of codes.match(/\d{4}/g) ?? []) {
+      assert.equal(retry, isRetryable(Number(each)) ? 'yes' : 'no', `${each} ${reason}`)
+    }
+  }
+})
 
 test("the README's option table has every default, and each is true", () => {
   const table = rowsUnder('Options')

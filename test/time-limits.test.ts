@@ -50,7 +50,7 @@ describe('idleTimeout', () => {
     const close = await leave(peer, socket)
     assert.deepEqual(
       [close.cause, close.initiator, close.expected, close.clean, close.sent],
-      ['idle-timeout', 'server', true, true, { code: 3008, reason: '' }],
+      ['idle-timeout', 'server', true, true, { code: 3008, reason: 'idle-timeout' }],
     )
     assert.deepEqual(events, ['abort', 'close', 'release'])
     assert.equal(connected.app.websocketLifecycle.stats().closed['idle-timeout'], 1)
@@ -237,7 +237,7 @@ describe('maxLifetime', () => {
     const close = await leave(peer, socket)
     assert.deepEqual(
       [close.cause, close.initiator, close.expected, close.retryable, close.sent],
-      ['lifetime-expired', 'server', true, true, { code: 1001, reason: '' }],
+      ['lifetime-expired', 'server', true, true, { code: 1001, reason: 'lifetime-expired' }],
     )
     assert.deepEqual(events, ['abort', 'close', 'release'])
   })

@@ -3,7 +3,7 @@ import { CloseCode, isRetryable } from './close-codes.js'
 /** Who ended the connection. */
 export type CloseInitiator = 'client' | 'server' | 'network'
 
-/** Why the connection ended. */
+/** Why the connection ended. It is the reason of the close frame, too, where the plugin has decided to send one. */
 export type CloseCause =
   | 'client-close'
   | 'server-close'
@@ -22,7 +22,11 @@ export type CloseCause =
   | 'connection-reset'
   | 'replaced'
 
-/** A close frame (RFC 6455 §5.5.1). */
+/**
+ * A close frame (RFC 6455 §5.5.1). The plugin's own have a reason that a program can read, and nothing of an error: the
+ * {@link CloseCause}, but `invalid-message` for a message that does not match its schema, and `drain.reason`; of a refusal the
+ * `RefusalReason`.
+ */
 export interface CloseFrame {
   /** 1005 if the frame was empty. */
   readonly code: number

@@ -115,12 +115,12 @@ describe('examples/jwt-auth.ts', () => {
     const knock = (token: string): Client => new Client(`${ws}/feed`, withToken(token))
     const clients = Array.from({ length: 5 }, () => knock(ada))
     for (const client of clients) assert.equal(await client.next(), 'hello, ada')
-    assert.equal(await knock(ada).next(), 'close 1013')
+    assert.equal(await knock(ada).next(), 'close 4429 key')
     assert.equal(await knock(bob).next(), 'hello, bob')
     clients[0]?.ws.close()
     // The server may see that it has left a moment later than it does.
-    let answer = 'close 1013'
-    while (answer === 'close 1013') answer = await knock(ada).next()
+    let answer = 'close 4429 key'
+    while (answer === 'close 4429 key') answer = await knock(ada).next()
     assert.equal(answer, 'hello, ada')
   })
 })

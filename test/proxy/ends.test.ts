@@ -144,7 +144,7 @@ const SERVERS_ENDS: Readonly<Record<string, ServersEnd>> = {
   },
   'a listener that throws': {
     end: (_behind, socket) => socket.emit('message', Buffer.from('fail'), false),
-    closed: { code: 1011, reason: '' },
+    closed: { code: 1011, reason: 'handler-error' },
   },
   'the drain': {
     end: ({ app }) => app.websocketLifecycle.drain(),

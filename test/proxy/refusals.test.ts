@@ -161,19 +161,19 @@ const BY_CLOSE_FRAME: Readonly<Record<string, Closing>> = {
   'the origin is not allowed': {
     setup: { route: { refuse: 'close-frame' } },
     visit: CROSS_SITE,
-    closed: { code: 3003, reason: '' },
+    closed: { code: 3003, reason: 'origin' },
     reason: 'origin',
   },
   'maxConnections is reached': {
     setup: { route: { refuse: 'close-frame', maxConnections: 1 } },
     first: ({ open }) => open(),
-    closed: { code: 1013, reason: '' },
+    closed: { code: 1013, reason: 'limit' },
     reason: 'limit',
   },
   'maxConnectionsPerKey is reached': {
     setup: { route: { refuse: 'close-frame', maxConnectionsPerKey: { max: 1 } } },
     first: ({ open }) => open(),
-    closed: { code: 1013, reason: '' },
+    closed: { code: 4429, reason: 'key' },
     reason: 'key',
   },
   'a hook refuses': {

@@ -28,7 +28,7 @@ export interface Maxima {
 const TOLD = {
   origin: ['403', '3003'],
   limit: ['503', '1013'],
-  key: ['429', '1013'],
+  key: ['429', '4429'],
 } as const
 
 export class AdmissionModel {

@@ -78,11 +78,14 @@ export function closeBytes(code: number, reason: string | Buffer = ''): string {
   return RawPeer.bytes(0x88, payload, false).toString('latin1')
 }
 
+/** What the plugin's own refusals say. */
+const REASONS: Readonly<Record<number, string>> = { 1013: 'limit', 3003: 'origin', 4429: 'key' }
+
 /** That an upgrade got a 101 and this close frame; the stranger has not answered it. */
 export async function assertTurnedAway(
   stranger: Stranger,
   code: number,
-  reason: string | Buffer = '',
+  reason: string | Buffer = REASONS[code] ?? '',
 ): Promise<void> {
   const head = await stranger.head()
   assert.match(head, /^HTTP\/1\.1 101 /)
@@ -95,7 +98,7 @@ export async function assertTurnedAway(
 export async function assertClosedAtOnce(
   stranger: Stranger,
   code: number,
-  reason: string | Buffer = '',
+  reason?: string | Buffer,
 ): Promise<void> {
   await assertTurnedAway(stranger, code, reason)
   const { bytes } = stranger
