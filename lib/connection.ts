@@ -30,13 +30,14 @@ import {
   isCloseFrameReceived,
   isParsing,
   isPreparing,
+  keepParts,
   queuedFrames,
   whenParsed,
 } from './internals.js'
 import { Keepalive, type Peer } from './keepalive.js'
 import { toExpiry } from './options.js'
 import { type Answerer, Pongs } from './pongs.js'
-import type { RawWatcher } from './raw.js'
+import type { LastLooker } from './raw.js'
 import { type Listener, Reader } from './reader.js'
 import { queueMicrotask, setImmediate } from './real-time.js'
 import type { LiveConnection } from './registry.js'
@@ -100,7 +101,7 @@ export class Connection
     Swept,
     Talk,
     ScopeOwner,
-    RawWatcher,
+    LastLooker,
     Host,
     Peer,
     Listener,
@@ -145,6 +146,9 @@ export class Connection
   readonly #openedAtWall: number
   readonly #bytesReadBefore: number
   readonly #bytesWrittenBefore: number
+  /** Of what the kernel takes: over TLS these are bytes of records. */
+  readonly #bytesTakenBefore: number
+  #bytesSent = 0
   #phase: Phase = OPEN
   #id: string | undefined
   #scope: ReleaseScope | undefined
@@ -174,7 +178,9 @@ export class Connection
     this.#openedAt = shell.clock.now()
     this.#openedAtWall = shell.clock.wall()
     this.#bytesReadBefore = handover.bytesRead
-    this.#bytesWrittenBefore = raw instanceof Socket ? raw.bytesWritten : 0
+    this.#bytesWrittenBefore = writtenTo(raw)
+    // What is still on its way to the kernel is of the 101.
+    this.#bytesTakenBefore = takenFrom(raw, 0)
     const { keepalive, messageRate, idleTimeout, maxLifetime, onMessage } = route.settings
     this.#keepalive = keepalive === false ? undefined : new Keepalive(this, keepalive)
     this.#rate = messageRate === false ? undefined : new MessageRate(messageRate)
@@ -298,6 +304,15 @@ export class Connection
     this.lookBy(this.shell.clock.now())
   }
 
+  setBlobs(areWanted: boolean): void {
+    if (areWanted) {
+      this.reader.tellsBlobs = true
+      keepParts(this.socket)
+    } else if (this.#reader !== undefined) {
+      this.#reader.tellsBlobs = false
+    }
+  }
+
   // What ws and the raw stream tell.
 
   admits(event: string | symbol, first: unknown, second: unknown): boolean {
@@ -342,6 +357,16 @@ export class Connection
     this.#leaveOpen()
     // A stream that is no socket has nobody who destroys it when both sides are done (injectWS).
     if (!(this.raw instanceof Socket)) setImmediate(() => this.raw.destroy())
+  }
+
+  /**
+   * What node has taken from us and the kernel has not was never sent. Over TLS all that was sent counts as it was before it was
+   * encrypted; where something was left behind, nobody can tell how much of that, so the records that the kernel took count.
+   */
+  rawDestroying(): void {
+    const { raw } = this
+    const written = writtenTo(raw) - this.#bytesWrittenBefore
+    this.#bytesSent = Math.min(written, takenFrom(raw) - this.#bytesTakenBefore)
   }
 
   /**
@@ -407,7 +432,7 @@ export class Connection
   /** A newer connection of the same key waits for the place. */
   giveWay(): void {
     const isSilent = this.#isSilent
-    this.end('replaced', REPLACED, 'replaced')
+    this.end('replaced', REPLACED)
     if (this.#phase.name !== 'closing') return
     this.#phase.deadline.hurry(this.shell.transitions.alive)
     // Half-open, as it seems: but an answer may be in the kernel already.
@@ -550,7 +575,7 @@ export class Connection
       wall: this.shell.clock.wall(),
       activity: this.#messagesReceived + this.sent + fragments + pauses,
       arriving: bytesArriving(socket),
-      taken: bytesTaken(raw, held) ?? 0,
+      taken: takenFrom(raw, held),
       backlogged: held > 0 || bufferedByWs(socket) > 0 || queuedFrames(socket) > 0,
       // What waits for our own compression moves as little as what waits for our own handler.
       busy: this.#reader?.isBusy === true || isParsing(socket) || isPreparing(socket),
@@ -703,7 +728,7 @@ export class Connection
         messagesReceived: this.#messagesReceived,
         messagesSent: this.sent,
         bytesReceived: isSocket ? raw.bytesRead - this.#bytesReadBefore : 0,
-        bytesSent: isSocket ? raw.bytesWritten - this.#bytesWrittenBefore : 0,
+        bytesSent: this.#bytesSent,
         latency: this.latency,
       },
       this.#route.settings.expectedCloseCodes,
@@ -745,4 +770,14 @@ export class Connection
     await runStep(this, 'messages', () => reader.finish())
     reader.abandon()
   }
+}
+
+/** What was given to a socket, and may still wait with node. */
+function writtenTo(raw: Duplex): number {
+  return raw instanceof Socket ? raw.bytesWritten : 0
+}
+
+/** What the kernel took; 0 where node does not tell. */
+function takenFrom(raw: Duplex, held?: number): number {
+  return bytesTaken(raw, held) ?? 0
 }

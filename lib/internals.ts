@@ -33,6 +33,7 @@ export interface Receiver extends Writable {
   readonly _bufferedBytes?: number
   readonly _state?: number
   readonly _opcode?: number
+  _binaryType?: string
   readonly _writableState?: { readonly errorEmitted?: boolean }
   /** Of the frame that is being read. */
   readonly _payloadLength?: number
@@ -198,6 +199,12 @@ function dropMessage(this: Receiver): void {
  */
 export function hasParserFailed(socket: WebSocket): boolean {
   return (socket as WsInternals)._receiver?._writableState?.errorEmitted === true
+}
+
+/** ws hands over the parts of binary messages, although `binaryType` says that it is to make a Blob of them. */
+export function keepParts(socket: WebSocket): void {
+  const { _receiver: receiver } = socket as WsInternals
+  if (receiver) receiver._binaryType = 'fragments'
 }
 
 /** States in which ws has read the length of a frame, and not all of the frame. */

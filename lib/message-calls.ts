@@ -30,6 +30,8 @@ export class MessageCalls {
   isDropping = false
   /** The end has gone on without what is still being handled. */
   isLeftBehind = false
+  /** Plain listeners want Blobs, whose bytes only a promise gives: ws gives us the parts, and we make one for them. */
+  tellsBlobs = false
   readonly #caller: Caller
   readonly #route: Route
 
@@ -48,10 +50,14 @@ export class MessageCalls {
     if (!this.hasListeners && isEmitOwn()) return
     const { context, socket } = this.#caller
     try {
-      context.enter(emitMessage, socket, data, isBinary)
+      context.enter(emitMessage, socket, this.#asTold(data), isBinary)
     } catch (error) {
       this.#caller.callbacks.fail(error, 'listener')
     }
+  }
+
+  #asTold(data: unknown): unknown {
+    return this.tellsBlobs && Array.isArray(data) ? new Blob(data as Buffer[]) : data
   }
 
   /** Calls `onMessage`, after the plain listeners. @returns what to await; it never rejects */

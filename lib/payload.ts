@@ -53,6 +53,12 @@ export function withoutRead(bytes: Uint8Array): Uint8Array {
   return kept <= POOL || bytes.byteLength * 2 >= kept ? bytes : Buffer.from(bytes)
 }
 
+/** What ws has received, as it may be kept. */
+export function toKept(data: unknown): unknown {
+  if (Buffer.isBuffer(data)) return withoutRead(data)
+  return Array.isArray(data) ? data.map(toKept) : data
+}
+
 /** As ws tells one. */
 function isBlob(data: object): data is BlobLike {
   const { arrayBuffer, stream, type } = data as Partial<Blob>

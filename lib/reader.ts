@@ -4,7 +4,7 @@ import { Deferred } from './deferred.js'
 import { twoReaders } from './errors.js'
 import { type Caller, MessageCalls, toMessage } from './message-calls.js'
 import { MessageLoop, type Taken } from './message-loop.js'
-import { sizeOfReceived, withoutRead } from './payload.js'
+import { sizeOfReceived, toKept } from './payload.js'
 import { queueMicrotask } from './real-time.js'
 import type { Route } from './route.js'
 
@@ -74,7 +74,7 @@ export class Reader {
   accept(data: unknown, isBinary: boolean): boolean {
     const inbox = this.#inbox
     const isNext = inbox.waiting === 0
-    if (isNext && this.#isPlain) return true
+    if (isNext && this.#isPlain) return !this.#calls.tellsBlobs || this.#tellPlainly(data, isBinary)
     if (isNext && this.#isDismissed) return this.#skip(data, isBinary)
     if (isNext && this.#isReady && inbox.mayHandle && !this.#isHandling && !this.#isUnwelcome) {
       this.#handleNow(data, isBinary)
@@ -82,6 +82,11 @@ export class Reader {
       this.#keep(data, isBinary)
     }
     return false
+  }
+
+  /** Whether plain listeners get binary messages as Blobs. */
+  set tellsBlobs(tellsBlobs: boolean) {
+    this.#calls.tellsBlobs = tellsBlobs
   }
 
   /** No plain listener heard a message that is for nobody else. */
@@ -208,8 +213,7 @@ export class Reader {
       shell.registry.dropped(1)
       return
     }
-    const own = Buffer.isBuffer(data) ? withoutRead(data) : data
-    inbox.push({ data: own, isBinary, bytes: sizeOfReceived(data), era: inbox.era })
+    inbox.push({ data: toKept(data), isBinary, bytes: sizeOfReceived(data), era: inbox.era })
     const isHandlerAwaited = !this.#listener.isHandlerSettled && this.#loop === undefined
     if (isHandlerAwaited && this.#waitingSince === Infinity) {
       this.#waitingSince = shell.clock.now()
@@ -278,6 +282,13 @@ export class Reader {
   /** Asked anew, as a listener may just have ended the connection. */
   #mayTake(): boolean {
     return !this.#isDismissed
+  }
+
+  /** In the place of ws's own event, which has the parts of a message. */
+  #tellPlainly(data: unknown, isBinary: boolean): false {
+    if (this.#calls.hasListeners) this.#calls.tellListeners(data, isBinary)
+    else this.unheard(data, isBinary)
+    return false
   }
 
   /** Plain listeners hear it, and nobody else. */

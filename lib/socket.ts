@@ -58,6 +58,8 @@ export interface SocketOwner {
   close(code: number | undefined, reason: string | Buffer | undefined): void
   terminate(cause: CloseCause): void
   expireAt(when: Date | number): void
+  /** The app has set `binaryType`, to `'blob'` or to something else. */
+  setBlobs(areWanted: boolean): void
 }
 
 /**
@@ -288,6 +290,23 @@ Object.defineProperty(ConnectionSocket.prototype, 'bufferedAmount', {
   configurable: true,
   enumerable: true,
   get: bufferedAmount,
+})
+const wsBinaryType = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'binaryType') as {
+  get: (this: WebSocket) => string
+  set: (this: WebSocket, type: unknown) => void
+}
+
+function setBinaryType(this: ConnectionSocket, type: unknown): void {
+  wsBinaryType.set.call(this, type)
+  // ws ignores what it does not know.
+  ConnectionSocket.ownerOf(this)?.setBlobs(wsBinaryType.get.call(this) === 'blob')
+}
+
+Object.defineProperty(ConnectionSocket.prototype, 'binaryType', {
+  configurable: true,
+  enumerable: true,
+  get: wsBinaryType.get,
+  set: setBinaryType,
 })
 defineHandlerAttributes(ConnectionSocket.prototype)
 defineListenerMethods(ConnectionSocket.prototype)

@@ -29,6 +29,7 @@ import {
   isQueued,
   isReading,
   isResponding,
+  keepParts,
   type Parser,
   queuedFrames,
   responseOf,
@@ -540,6 +541,7 @@ test('of a socket that keeps its internals to itself, or has none yet, nothing i
     assert.equal(isPreparing(socket), false)
     assert.equal(dropUnprepared(socket, new Error('gone')), 0)
     assert.doesNotThrow(() => {
+      keepParts(socket)
       guardReceiver(Object.assign(socket, { parse: () => {} }))
       abandonReceiver(socket)
     })

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import { WebSocket } from 'ws'
 import type { RouteLifecycleOptions } from '../lib/index.js'
-import { sizeAtMost, sizeOf, sizeOfReceived, toPayload } from '../lib/payload.js'
+import { sizeAtMost, sizeOf, sizeOfReceived, toKept, toPayload } from '../lib/payload.js'
 import { FakeClock } from './support/fake-clock.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { connectOne, portOf, serveOne } from './support/server.js'
@@ -87,7 +87,18 @@ test('what was received has the bytes that it had on the wire, whatever binaryTy
   }
 })
 
-for (const binaryType of ['nodebuffer', 'arraybuffer', 'fragments'] as const) {
+test('what has to wait does not keep the read that brought it, nor do its parts', () => {
+  const part = Buffer.from(new ArrayBuffer(65_536), 14, 5).fill('x')
+  const held = [toKept(part), ...(toKept([part, part]) as unknown[])]
+  for (const each of held) {
+    assert.deepEqual(each, Buffer.from('xxxxx'))
+    assert.ok((each as Buffer).buffer.byteLength <= 8_192)
+  }
+  const blob = new Blob([part])
+  assert.equal(toKept(blob), blob)
+})
+
+for (const binaryType of ['nodebuffer', 'arraybuffer', 'fragments', 'blob'] as const) {
   test(`onMessage and messages() give Buffers where binaryType is ${binaryType}`, async (t) => {
     const heard: unknown[] = []
     const { app } = await serveOne(t, {
@@ -98,11 +109,11 @@ for (const binaryType of ['nodebuffer', 'arraybuffer', 'fragments'] as const) {
         },
       },
       handler: (socket) => {
-        socket.binaryType = binaryType
+        Reflect.set(socket, 'binaryType', binaryType)
       },
       routes: (instance) => {
         instance.get('/loop', { websocket: true }, async (socket) => {
-          socket.binaryType = binaryType
+          Reflect.set(socket, 'binaryType', binaryType)
           for await (const message of socket.messages()) {
             heard.push(message)
             socket.send('heard')

@@ -61,6 +61,10 @@ export interface CloseInfo {
   readonly messagesSent: number
   /** On the wire, from the 101 on; 0 where the stream does not count. */
   readonly bytesReceived: number
+  /**
+   * Those that the kernel took: what still waited in the process when the transport went was never sent. Over TLS both count what
+   * was encrypted, not the records; but where something was left behind, what the kernel took of records (about one in 700 more).
+   */
   readonly bytesSent: number
   /** Round trip of the last answered keepalive ping, in ms. */
   readonly latency: number | undefined
