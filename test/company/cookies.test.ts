@@ -46,9 +46,15 @@ async function serveCookies(t: TestContext, order: (typeof ORDERS)[number]): Pro
           '/session',
           {
             websocket: true,
-            preValidation: async (request) => {
-              request.session.user = 'ann'
-              await request.session.save()
+            // The session's own cookie is set in an `onSend` hook, and a 101 has none.
+            preValidation: async (request, reply) => {
+              const { session } = request
+              session.user = 'ann'
+              await session.save()
+              reply.setCookie('sessionId', session.encryptedSessionId, {
+                path: '/',
+                httpOnly: true,
+              })
             },
           },
           () => {},

@@ -9,7 +9,9 @@ import { openDemo } from './demo.js'
 import { root } from '../support/tarball.js'
 
 /** Those that the room can have: the others need options that it does not set. */
-const CAUSES = CLOSE_CAUSES.filter((cause) => !/idle-timeout|expired|rate-limited/.test(cause))
+const CAUSES = CLOSE_CAUSES.filter(
+  (cause) => !/idle-timeout|expired|rate-limited|replaced/.test(cause),
+)
 
 describe('the page of the demo', () => {
   it('is served with all that it needs, under a policy that allows nothing else', async (t) => {

@@ -72,8 +72,10 @@ describe('a guest whose messages take long', () => {
       [1, 2, 3, 4, 5].map((job) => `Job ${job} of 5`),
     )
     said.slice(1).forEach(({ at }, i) => assert.ok(at - (said[i]?.at ?? 0) > 490))
-    const waited = rows.map(({ unhandled }) => unhandled ?? 0)
-    assert.ok((waited[0] ?? 0) > 1, waited.join())
+    const all = rows.map(({ unhandled }) => unhandled ?? 0)
+    // The room may tell how all stand before the first of them has come.
+    const waited = all.slice(all.findIndex((count) => count > 0))
+    assert.ok((waited[0] ?? 0) > 1, all.join())
     assert.deepEqual(
       waited,
       waited.toSorted((a, b) => b - a),
