@@ -112,13 +112,6 @@ describe('a place is given back once, if handshakeTimeout strikes', () => {
   }
 
   for (const [what, arrangement] of Object.entries<Arrangement>({
-    'where a hook has hijacked the reply, and says nothing': {
-      route: {
-        preHandler: async (request: FastifyRequest, reply: FastifyReply) => {
-          if (isFaulty(request)) reply.hijack()
-        },
-      },
-    },
     'while an onSend hook of a refusal hangs': {
       before: (app) =>
         app.addHook('onSend', async (request) => (isFaulty(request) ? never : undefined)),

@@ -220,7 +220,11 @@ test('a throw inside a loop is the handler-error of its connection; what waits i
     },
   })
   peer.send(...texts('1', '2', '3'))
-  assert.deepEqual((await peer.nextOf(OPCODE.close))?.payload, Buffer.from([0x03, 0xf3]))
+  const frame = await peer.nextOf(OPCODE.close)
+  assert.deepEqual(
+    frame?.payload,
+    Buffer.concat([Buffer.from([0x03, 0xf3]), Buffer.from('handler-error')]),
+  )
   peer.send(...texts('4'), closeFrame(1011))
   const close = await socket.closed
   assert.deepEqual([close.cause, close.error], ['handler-error', error])
