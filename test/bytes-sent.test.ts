@@ -73,7 +73,9 @@ for (const [transport, open] of Object.entries(TRANSPORTS)) {
       const taken = await filled(connected, before)
       assert.ok(taken > 0 && taken < LARGE, `${taken}`)
       await end(connected)
-      assert.equal((await socket.closed).bytesSent, taken)
+      const { bytesSent } = await socket.closed
+      // The kernels may have gone on between themselves for a moment.
+      assert.ok(bytesSent >= taken && bytesSent < LARGE, `${bytesSent}, not ${taken}`)
     })
   }
 

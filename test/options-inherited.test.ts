@@ -34,7 +34,7 @@ const GROUPS = {
   inbox: { maxMessages: 7, maxBytes: 8, concurrency: 6 },
   outbox: { highWaterMark: 7, maxBytes: 8, maxAge: 90, overflow: 'drop' },
   messageRate: { max: 5, window: 60 },
-  maxConnectionsPerKey: { max: 4, key: () => 'anna' },
+  maxConnectionsPerKey: { max: 4, key: () => 'anna', whenFull: 'replace' },
 } as const
 
 const DRAIN = { timeout: 70, spread: 60, code: 4000, reason: 'bye', retryAfter: 9 }

@@ -53,6 +53,7 @@ describe('the packed package', () => {
       '@fastify/websocket',
       '@types/ws',
       'fastify-plugin',
+      'find-my-way',
       'ws',
     ])
   })

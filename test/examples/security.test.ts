@@ -78,7 +78,7 @@ describe('examples/jwt-auth.ts', () => {
     const { http, ws } = await run(t, 'jwt-auth', { JWT_SECRET })
     const stranger = new Client(`${ws}/feed`, withToken(ada, { origin: 'https://evil.example' }))
     assert.equal((await closeOf(stranger)).code, 3003)
-    assert.deepEqual(stranger.events, ['close 3003'])
+    assert.deepEqual(stranger.events, ['close 3003 origin'])
     const own = await Client.open(`${ws}/feed`, withToken(ada, { origin: http }))
     assert.equal(await own.next(), 'hello, ada')
   })
@@ -172,7 +172,7 @@ describe('examples/first-message-auth.ts', () => {
     client.ws.send(sign({ sub: 'ada', exp }))
     assert.equal((await closeOf(client)).code, 3000)
     assert.ok(Date.now() >= exp * 1_000)
-    assert.deepEqual(client.events, ['hello, ada', 'close 3000'])
+    assert.deepEqual(client.events, ['hello, ada', 'close 3000 auth-expired'])
   })
 
   it('lets in the pages of one site, and no more than twenty from one address', async (t) => {
