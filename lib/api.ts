@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http'
 import type {
   FastifyInstance,
   FastifyRequest,
-  FastifySchema,
   FastifyTypeProvider,
   FastifyTypeProviderDefault,
 } from 'fastify'
@@ -340,7 +339,8 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
 
 /**
  * What `onMessage` gets: the route's generic `Message`, else what `schema.message` says through the
- * type provider, else a {@link Message}.
+ * type provider, else a {@link Message}. `unknown` where the type of the schema only allows for a
+ * `message`, as that of Fastify's own `FastifySchema` does: nobody knows then what it makes of one.
  */
 export type MessageOf<
   TypeProvider extends FastifyTypeProvider,
@@ -350,13 +350,15 @@ export type MessageOf<
   ? Declared
   : Schema extends { message: infer MessageSchema }
     ? (TypeProvider & { schema: MessageSchema })['validator']
-    : Message
+    : 'message' extends keyof Schema
+      ? unknown
+      : Message
 
 /** What only a route may set, beside {@link LifecycleOptions}. */
 export interface RouteLifecycleOptions<
   This = FastifyInstance,
   Request = FastifyRequest,
-  Schema = FastifySchema,
+  Schema = unknown,
   TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
   RouteGeneric = unknown,
 > extends LifecycleOptions<This, Request> {

@@ -4,6 +4,7 @@ import type {
   ContextConfigDefault,
   FastifyBaseLogger,
   FastifyInstance,
+  FastifyReply,
   FastifyRequest,
   FastifySchema,
   FastifyTypeProvider,
@@ -18,6 +19,7 @@ import type {
 import type {
   ConnectionScope,
   LifecycleSocket,
+  MessageOf,
   RouteLifecycleOptions,
   WebsocketLifecycle,
 } from './api.js'
@@ -51,6 +53,34 @@ export type WebsocketHandler<
   >,
 ) => unknown
 
+/**
+ * The options of a route whose schema says nothing about its messages: `onMessage` gets them as ws brings them. Beside
+ * generics that somebody has given, TypeScript infers no others, the schema's neither: so each way to declare a route
+ * has an overload for such a schema, which is tried first, and one for all others.
+ */
+type WithoutMessageSchema<
+  Options extends Pick<RouteLifecycleOptions<never, never, never>, 'onMessage'>,
+  RouteGeneric,
+> = Omit<Options, 'onMessage'> & {
+  schema?: { message?: undefined }
+  /** {@link RouteLifecycleOptions.onMessage} */
+  onMessage?: (
+    this: ThisParameterType<NonNullable<Options['onMessage']>>,
+    socket: LifecycleSocket,
+    request: Parameters<NonNullable<Options['onMessage']>>[1],
+    message: MessageOf<FastifyTypeProviderDefault, unknown, RouteGeneric>,
+  ) => unknown
+}
+
+/** What the types of Fastify allow a hook to return, and what they make of a reply in an async one. */
+export type HookReturn = void | PromiseLike<unknown> | FastifyReply
+
+/**
+ * What `reply.refuseWebsocket()` returns: the reply. A hook of a route that is no async function has to return `void` or
+ * a promise by the types of Fastify, although it waits for a reply too: so the reply is also what is expected where it stands.
+ */
+export type Refused<Expected extends HookReturn> = FastifyReply & Expected
+
 // Overloads of a later augmentation are tried first. This one comes after that of
 // `@fastify/websocket`, whichever a user imports first, because it imports it: so a handler without
 // annotations gets a LifecycleSocket. `NoInfer` keeps hooks and handlers from being taken for a
@@ -61,6 +91,42 @@ declare module 'fastify' {
     websocketLifecycle: WebsocketLifecycle
 
     /** A WebSocket route: `handler` is given the socket. */
+    route<
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
+    >(
+      opts: WithoutMessageSchema<
+        Omit<
+          RouteOptions<
+            RawServer,
+            RawRequest,
+            RawReply,
+            RouteGeneric,
+            ContextConfig,
+            SchemaCompiler,
+            TypeProvider,
+            Logger
+          >,
+          'handler' | 'websocket' | 'wsHandler'
+        >,
+        RouteGeneric
+      > & {
+        websocket: true
+        handler: WebsocketHandler<
+          RawServer,
+          RawRequest,
+          RouteGeneric,
+          ContextConfig,
+          SchemaCompiler,
+          TypeProvider,
+          Logger,
+          RawReply
+        >
+      },
+    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
+
+    /** A WebSocket route: `handler` is given the socket; its schema speaks of messages. */
     route<
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
@@ -94,6 +160,41 @@ declare module 'fastify' {
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
 
     /** An HTTP route that is a WebSocket route too: `wsHandler` is given the socket. */
+    route<
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
+    >(
+      opts: WithoutMessageSchema<
+        Omit<
+          RouteOptions<
+            RawServer,
+            RawRequest,
+            RawReply,
+            RouteGeneric,
+            ContextConfig,
+            SchemaCompiler,
+            TypeProvider,
+            Logger
+          >,
+          'wsHandler'
+        >,
+        RouteGeneric
+      > & {
+        wsHandler: WebsocketHandler<
+          RawServer,
+          RawRequest,
+          RouteGeneric,
+          ContextConfig,
+          SchemaCompiler,
+          TypeProvider,
+          Logger,
+          RawReply
+        >
+      },
+    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
+
+    /** An HTTP route that is a WebSocket route too: `wsHandler` is given the socket; its schema speaks of messages. */
     route<
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
@@ -159,7 +260,10 @@ declare module 'fastify' {
      * @throws `FST_ERR_WSL_TOO_LATE_TO_REFUSE` once the upgrade is being answered: after
      * `reply.send()`, as in preSerialization, onSend and onResponse hooks, and after the 101
      */
-    refuseWebsocket(code?: number, reason?: string): FastifyReply
+    refuseWebsocket<Expected extends HookReturn = FastifyReply>(
+      code?: number,
+      reason?: string,
+    ): Refused<Expected>
   }
 
   interface RouteShorthandOptions<
@@ -203,6 +307,38 @@ declare module 'fastify' {
       const SchemaCompiler extends FastifySchema = FastifySchema,
     >(
       path: string,
+      opts: WithoutMessageSchema<
+        RouteShorthandOptions<
+          RawServer,
+          RawRequest,
+          RawReply,
+          RouteGeneric,
+          ContextConfig,
+          SchemaCompiler,
+          TypeProvider,
+          Logger
+        >,
+        RouteGeneric
+      > & { websocket: true },
+      handler: WebsocketHandler<
+        RawServer,
+        RawRequest,
+        RouteGeneric,
+        ContextConfig,
+        SchemaCompiler,
+        TypeProvider,
+        Logger,
+        RawReply
+      >,
+    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
+
+    /** A WebSocket route: `handler` is given the socket; its schema speaks of messages. */
+    <
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
+    >(
+      path: string,
       opts: RouteShorthandOptions<
         RawServer,
         RawRequest,
@@ -226,6 +362,40 @@ declare module 'fastify' {
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
 
     /** A WebSocket route whose handler, which is given the socket, stands in the options. */
+    <
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
+    >(
+      path: string,
+      opts: WithoutMessageSchema<
+        RouteShorthandOptions<
+          RawServer,
+          RawRequest,
+          RawReply,
+          RouteGeneric,
+          ContextConfig,
+          SchemaCompiler,
+          TypeProvider,
+          Logger
+        >,
+        RouteGeneric
+      > & {
+        websocket: true
+        handler: WebsocketHandler<
+          RawServer,
+          RawRequest,
+          RouteGeneric,
+          ContextConfig,
+          NoInfer<SchemaCompiler>,
+          TypeProvider,
+          Logger,
+          RawReply
+        >
+      },
+    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
+
+    /** A WebSocket route whose handler, which is given the socket, stands in the options; its schema speaks of messages. */
     <
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply } from 'fastify'
+import type { HookReturn, Refused } from './augmentation.js'
 import { kindOf } from './checks.js'
 import { CloseCode, toReason, toSendableCode } from './core/close-codes.js'
 import { tell } from './ending.js'
@@ -21,6 +22,11 @@ function statusOf(closeCode: number | undefined): number {
 }
 
 /** What `reply.refuseWebsocket()` does. */
+export function refuseWebsocket<Expected extends HookReturn>(
+  reply: FastifyReply,
+  code: number | undefined,
+  reason: string | undefined,
+): Refused<Expected>
 export function refuseWebsocket(
   reply: FastifyReply,
   code: number | undefined,

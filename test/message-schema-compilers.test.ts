@@ -363,7 +363,7 @@ describe('the compiler', () => {
       },
       route: {
         schema: {},
-        onMessage: (socket, _request, message) => void socket.send(message),
+        onMessage: (socket, _request, message) => void socket.send(String(message)),
       } as SchemaRoute,
     })
     const peer = await RawPeer.open(port)

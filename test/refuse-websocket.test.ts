@@ -17,6 +17,7 @@ type Done = (error?: Error) => void
 
 interface Way {
   readonly callback?: (reply: FastifyReply, done: Done) => void
+  readonly sync?: (reply: FastifyReply) => FastifyReply
   readonly async?: (reply: FastifyReply) => Promise<unknown>
 }
 
@@ -52,6 +53,7 @@ const WAYS: Readonly<Record<string, Way>> = {
       throw no
     },
   },
+  'that is no async function, and returns the reply': { sync: (reply) => reply.refuseWebsocket() },
   'that is async, and returns the reply': { async: async (reply) => reply.refuseWebsocket() },
   'that is async, and awaits the reply': {
     async: async (reply) => {
@@ -84,10 +86,11 @@ const WAYS: Readonly<Record<string, Way>> = {
 }
 
 /** As Fastify wants it: it tells the styles and the hooks apart by how many arguments there are. */
-function hookOf(name: HookName, { callback, async: run }: Way): onRequestHookHandler {
+function hookOf(name: HookName, { callback, sync, async: run }: Way): onRequestHookHandler {
+  const promise = sync ?? (async (reply: FastifyReply) => run?.(reply))
   const hook =
     callback === undefined
-      ? async (_request: unknown, reply: FastifyReply) => run?.(reply)
+      ? (_request: unknown, reply: FastifyReply) => promise(reply)
       : name === 'preParsing'
         ? (_request: unknown, reply: FastifyReply, _payload: unknown, done: Done) =>
             callback(reply, done)

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import type { FastifySchema, FastifySchemaCompiler } from 'fastify'
+import type { FastifyInstance, FastifyRequest, FastifySchema, FastifySchemaCompiler } from 'fastify'
 import type { LifecycleSocket, RouteLifecycleOptions } from '../../lib/index.js'
 import { OPCODE, RawPeer } from './raw-peer.js'
 import { type Connected, connectOne, type OneRoute } from './server.js'
@@ -10,7 +10,11 @@ const { frame } = RawPeer
 export type Compiler = FastifySchemaCompiler<FastifySchema>
 
 /** A route's options as Fastify takes them, of which ours are a part. */
-export interface SchemaRoute extends RouteLifecycleOptions {
+export interface SchemaRoute extends RouteLifecycleOptions<
+  FastifyInstance,
+  FastifyRequest,
+  FastifySchema
+> {
   readonly schema: FastifySchema
   readonly validatorCompiler?: Compiler
 }

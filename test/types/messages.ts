@@ -1,5 +1,10 @@
 // What `onMessage` gets, on every way to declare a route; and what else has to do with messages.
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import Fastify, {
+  type FastifyInstance,
+  type FastifyRequest,
+  type FastifySchema,
+  type RouteShorthandOptions,
+} from 'fastify'
 import websocketLifecycle, {
   type LifecycleSocket,
   type Message,
@@ -190,8 +195,10 @@ app.get<{ Message: unknown }>(
   { websocket: true, onMessage: (_socket, _request, message) => exactly<unknown>()(message) },
   handler,
 )
+
+// generics that do not say it: TypeScript infers no schema beside them, but it sees whether one speaks of messages
 app.get<Untold>(
-  '/untold/:id',
+  '/three/:id',
   {
     websocket: true,
     onMessage(_socket, request, message) {
@@ -199,8 +206,94 @@ app.get<Untold>(
       exactly<string | Buffer>()(message)
     },
   },
-  handler,
+  (socket, request) => {
+    exactly<LifecycleSocket>()(socket)
+    exactly<{ id: string }>()(request.params)
+  },
 )
+app.get<Untold>(
+  '/three/:id',
+  {
+    websocket: true,
+    schema,
+    onMessage(socket, request, message) {
+      exactly<FastifyInstance>()(this)
+      exactly<LifecycleSocket>()(socket)
+      exactly<{ id: string }>()(request.params)
+      exactly<unknown>()(message)
+    },
+  },
+  (socket, request) => {
+    exactly<LifecycleSocket>()(socket)
+    exactly<{ id: string }>()(request.params)
+  },
+)
+app.get<Untold>('/two/:id', {
+  websocket: true,
+  schema: { params: { type: 'object' } },
+  onMessage: (_socket, _request, message) => exactly<string | Buffer>()(message),
+  handler: (socket) => exactly<LifecycleSocket>()(socket),
+})
+app.get<Untold>('/two/:id', {
+  websocket: true,
+  schema: { params: { type: 'object' }, message: { type: 'object' } },
+  onMessage: (_socket, request, message) => {
+    exactly<{ id: string }>()(request.params)
+    exactly<unknown>()(message)
+  },
+  handler: (socket) => exactly<LifecycleSocket>()(socket),
+})
+app.route<Untold>({
+  method: 'GET',
+  url: '/route/:id',
+  websocket: true,
+  onMessage: (_socket, _request, message) => exactly<string | Buffer>()(message),
+  handler: (socket) => exactly<LifecycleSocket>()(socket),
+})
+app.route<Untold>({
+  method: 'GET',
+  url: '/route/:id',
+  websocket: true,
+  schema,
+  onMessage: (_socket, _request, message) => exactly<unknown>()(message),
+  handler: (socket) => exactly<LifecycleSocket>()(socket),
+})
+app.route<Untold>({
+  method: 'GET',
+  url: '/both/:id',
+  onMessage: (_socket, _request, message) => exactly<string | Buffer>()(message),
+  handler: () => 'http',
+  wsHandler: (socket) => exactly<LifecycleSocket>()(socket),
+})
+app.route<Untold>({
+  method: 'GET',
+  url: '/both/:id',
+  schema,
+  onMessage: (_socket, _request, message) => exactly<unknown>()(message),
+  handler: () => 'http',
+  wsHandler: (socket) => exactly<LifecycleSocket>()(socket),
+})
+
+// a schema of which nobody knows whether it speaks of messages
+declare const any: FastifySchema
+declare const perhaps: { params?: object; message?: object }
+for (const unclear of [any, perhaps]) {
+  app.get<Untold>(
+    '/three/:id',
+    {
+      websocket: true,
+      schema: unclear,
+      onMessage: (_socket, _request, message) => exactly<unknown>()(message),
+    },
+    handler,
+  )
+  app.get('/two', {
+    websocket: true,
+    schema: unclear,
+    onMessage: (_socket, _request, message) => exactly<unknown>()(message),
+    handler,
+  })
+}
 
 // declared apart
 const apart: RouteLifecycleOptions['onMessage'] = function (socket, request, message) {
@@ -216,8 +309,18 @@ const options: RouteLifecycleOptions = {
 app.get('/apart', { websocket: true, onMessage: apart! }, handler)
 app.get('/apart', { ...options, websocket: true }, handler)
 app.route({ method: 'GET', url: '/apart', websocket: true, handler, ...options })
+// these may have a schema
+const shorthand: RouteShorthandOptions = {
+  onMessage: (_socket, _request, message) => exactly<unknown>()(message),
+}
+app.get('/apart', { ...shorthand, websocket: true }, handler)
+app.get('/apart', { ...shorthand, websocket: true, handler })
+app.route({ method: 'GET', url: '/apart', ...shorthand, websocket: true, handler })
 type Provider = import('fastify').FastifyTypeProviderDefault
-exactly<string | Buffer>()({} as MessageOf<Provider, import('fastify').FastifySchema, Untold>)
+exactly<string | Buffer>()({} as MessageOf<Provider, unknown, Untold>)
+exactly<string | Buffer>()({} as MessageOf<Provider, { params: object }, Untold>)
+exactly<unknown>()({} as MessageOf<Provider, FastifySchema, Untold>)
+exactly<{ buy: number }>()({} as MessageOf<Provider, FastifySchema, Order>)
 exactly<{ buy: number }>()({} as MessageOf<Provider, typeof schema, Order>)
 exactly<unknown>()({} as MessageOf<Provider, typeof schema, Untold>)
 
@@ -247,6 +350,7 @@ type Hook<About> = (socket: LifecycleSocket, request: FastifyRequest, about: Abo
 const onBinary: Hook<Buffer> = nothing
 const onSale: Hook<{ sell: number }> = nothing
 const onString: Hook<string> = nothing
+const onMessage: Hook<Message> = nothing
 const url = '/wrong'
 const method = 'GET'
 // @ts-expect-error
@@ -267,6 +371,18 @@ app.get<Order>(url, { websocket: true, onMessage: (_s, _r, message) => message.s
 app.get(url, { websocket: true, schema, onMessage: onString }, nothing)
 // @ts-expect-error
 app.get(url, { websocket: true, schema, onMessage: (_s, _r, message) => message.id }, nothing)
+// @ts-expect-error: nor where the route has generics of its own
+app.get<Untold>(url, { websocket: true, schema, onMessage: (_s, _r, m) => m.toString() }, nothing)
+// @ts-expect-error
+app.get<Untold>(url, { websocket: true, schema, onMessage: onString }, nothing)
+// @ts-expect-error
+app.get<Untold>(url, { websocket: true, schema, onMessage, handler: nothing })
+// @ts-expect-error
+app.route<Untold>({ method, url, websocket: true, schema, onMessage, handler: nothing })
+// @ts-expect-error
+app.route<Untold>({ method, url, schema, onMessage, handler: nothing, wsHandler: nothing })
+// @ts-expect-error: it may be a string
+app.get<Untold>(url, { websocket: true, onMessage: onBinary }, nothing)
 // @ts-expect-error
 app.get(url, { websocket: true, onInvalidMessage: onString }, nothing)
 // @ts-expect-error

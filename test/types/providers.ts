@@ -199,6 +199,28 @@ typebox.get<{ Message: { wins: true } }>(
   },
   () => {},
 )
+// generics beside a schema, which TypeScript then does not infer
+typebox.get<{ Querystring: { since?: string } }>(
+  '/untold',
+  {
+    websocket: true,
+    schema: command,
+    onMessage(_socket, request, message) {
+      exactly<{ since?: string }>()(request.query)
+      exactly<unknown>()(message)
+    },
+  },
+  () => {},
+)
+typebox.get<{ Querystring: { since?: string } }>(
+  '/untold',
+  {
+    websocket: true,
+    schema: room,
+    onMessage: (_socket, _request, message) => exactly<string | Buffer>()(message),
+  },
+  () => {},
+)
 const nothing = (): void => {}
 // @ts-expect-error
 typebox.get('/', { websocket: true, schema: command, onMessage: (_s, _r, m) => m.jump }, nothing)

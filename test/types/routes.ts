@@ -17,10 +17,15 @@ exactly<WebsocketLifecycle>()(app.websocketLifecycle)
 
 app.addHook('onRequest', async (request, reply) => {
   exactly<ConnectionScope | undefined>()(request.wsScope)
-  exactly<FastifyReply>()(reply.refuseWebsocket(3000, 'who are you?'))
+  const refused: FastifyReply = reply.refuseWebsocket(3000, 'who are you?')
   // @ts-expect-error
   reply.refuseWebsocket('3000')
+  return refused
 })
+app.addHook('preValidation', (_request, reply) => reply.refuseWebsocket())
+app.addHook('preHandler', async (_request, reply) => reply.refuseWebsocket().code(400))
+app.setErrorHandler((_error, _request, reply) => reply.refuseWebsocket())
+app.setNotFoundHandler((_request, reply) => reply.refuseWebsocket())
 
 // get with three arguments
 app.get(
@@ -161,6 +166,40 @@ app.get<Room>(
   },
   () => {},
 )
+app.get(
+  '/refused',
+  {
+    websocket: true,
+    onRequest: [(_request, reply) => reply.refuseWebsocket(), async () => {}],
+    preParsing: (_request, reply) => reply.refuseWebsocket(3000),
+    preValidation: (_request, reply) => reply.refuseWebsocket(3000, 'who are you?'),
+    preHandler: async (_request, reply) => reply.refuseWebsocket(),
+    errorHandler: (_error, _request, reply) => reply.refuseWebsocket(),
+  },
+  () => {},
+)
+app.get<Room>('/refused', {
+  websocket: true,
+  preValidation: ({ params }, reply) => reply.refuseWebsocket(3003, `not in ${params.id}`),
+  handler: () => {},
+})
+app.route<Room>({
+  method: 'GET',
+  url: '/refused',
+  websocket: true,
+  preValidation: (request, reply) => {
+    if (request.wsScope === undefined) return
+    return reply.refuseWebsocket()
+  },
+  handler: () => {},
+})
+app.route({
+  method: 'GET',
+  url: '/refused',
+  preHandler: (_request, reply) => reply.refuseWebsocket(),
+  handler: () => 'http',
+  wsHandler: () => {},
+})
 // @ts-expect-error
 app.get<Room>('/', { websocket: true, allowedOrigins: (_, { params }) => params.id }, () => {})
 // @ts-expect-error
@@ -243,3 +282,26 @@ for (const handler of [ours, theirs, plain]) {
 
 // @ts-expect-error: without `websocket: true` there is no socket
 app.get('/wrong', {}, (socket: LifecycleSocket) => socket.id)
+
+// what a refusal returns, in hooks with a type of their own
+export async function onRequest(_: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  return reply.refuseWebsocket()
+}
+export async function perhaps(_: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  return reply.sent ? undefined : reply.refuseWebsocket()
+}
+export function returning(_: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return reply.refuseWebsocket()
+}
+app.get('/refused', { websocket: true, onRequest, preHandler: perhaps }, () => {})
+app.get(
+  '/refused',
+  {
+    websocket: true,
+    preValidation: (_request, reply) =>
+      Promise.reject(new Error('no')).catch(() => reply.refuseWebsocket()),
+  },
+  () => {},
+)
+// @ts-expect-error
+export const text: string = ({} as FastifyReply).refuseWebsocket()
