@@ -163,7 +163,7 @@ async function registerWebsocket(
     // Each error is recorded where it is emitted; thrown ones never get as far as this.
     errorHandler: () => {},
   })
-  refuseOlderWs(app.websocketServer)
+  await refuseOlderWs(app.websocketServer)
   const isTheirs = (listener: unknown): boolean => !before.has(listener)
   // Without one, this throws node's own error about a listener that is no function.
   const theirs = app.server.listeners('upgrade').find(isTheirs) as UpgradeListener

@@ -21,15 +21,18 @@ interface Copy {
  * `@fastify/websocket`, whose server hands the limits to them.
  * @throws FST_ERR_WSL_WS_VERSION
  */
-export function refuseOlderWs(server: WebSocketServer): void {
+export async function refuseOlderWs(server: WebSocketServer): Promise<void> {
   refuseOlder({
     foundBy: 'fastify-websocket-lifecycle',
-    version: versionOf(ours, (found) => found === WebSocket),
+    version: await versionOf(ours, (found) => found === WebSocket),
     isLax: ignoresPieces(WebSocket.prototype),
   })
   refuseOlder({
     foundBy: '@fastify/websocket',
-    version: versionOf(theirs, (found) => Reflect.get(found, 'Server') === server.constructor),
+    version: await versionOf(
+      theirs,
+      (found) => Reflect.get(found, 'Server') === server.constructor,
+    ),
     isLax: ignoresPieces(server),
   })
 }
@@ -42,14 +45,14 @@ export function refuseOlder({ foundBy, version, isLax }: Copy): void {
 
 /**
  * Reads it beside the ws that a module finds, if that is the one which runs. In a bundled app it is not: there the
- * module stands elsewhere and finds nothing, or some other ws.
+ * module stands elsewhere and finds nothing, or some other ws. Where we have been made CommonJS no module says where it is.
  */
-export function versionOf(
-  module: () => NodeJS.Require,
+export async function versionOf(
+  module: () => Promise<NodeJS.Require>,
   isRunning: (found: object) => boolean,
-): string | undefined {
+): Promise<string | undefined> {
   try {
-    const load = module()
+    const load = await module()
     if (!isRunning(load('ws') as object)) return undefined
     return (load('ws/package.json') as { version: string }).version
   } catch {
@@ -57,12 +60,12 @@ export function versionOf(
   }
 }
 
-function ours(): NodeJS.Require {
-  return createRequire(import.meta.url)
+async function ours(): Promise<NodeJS.Require> {
+  return (await import('./here.js')).load
 }
 
-function theirs(): NodeJS.Require {
-  return createRequire(ours().resolve('@fastify/websocket'))
+async function theirs(): Promise<NodeJS.Require> {
+  return createRequire((await ours()).resolve('@fastify/websocket'))
 }
 
 function isOlder(version: string, than: string): boolean {

@@ -1,8 +1,9 @@
 // The package as it is published: what it holds, and what import and require give.
 import assert from 'node:assert/strict'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { transform } from 'esbuild'
 import { installTarball, root, runNode, type Installed } from './support/tarball.js'
 
 const exportedNames = [
@@ -105,5 +106,34 @@ describe('the packed package', () => {
          .then(() => app.close())`,
     )
     assert.equal(seen, 'function')
+  })
+
+  it('can be made CommonJS, file by file, as Jest does it', async () => {
+    const name = 'made-commonjs'
+    const target = join(installed.dir, 'node_modules', name)
+    const dist = join(installed.dir, 'package/dist')
+    const asking: string[] = []
+    for (const file of await readdir(dist, { recursive: true })) {
+      if (!file.endsWith('.js')) continue
+      const source = await readFile(join(dist, file), 'utf8')
+      const { code, warnings } = await transform(source, { format: 'cjs' })
+      if (warnings.some(({ id }) => id === 'empty-import-meta')) asking.push(file)
+      await mkdir(dirname(join(target, file)), { recursive: true })
+      await writeFile(join(target, file), code)
+    }
+    // This one Jest cannot load.
+    assert.deepEqual(asking, ['here.js'])
+    await writeFile(join(target, 'here.js'), 'throw new SyntaxError()')
+    const seen = await evaluate(
+      'jest.cjs',
+      `const app = require('fastify')()
+       app.register(require('${name}'))
+       app.after(() => app.get('/', { websocket: true }, (socket) => socket.close(4001)))
+       app.ready()
+         .then(() => app.injectWS('/'))
+         .then((client) => new Promise((resolve) => client.on('close', resolve)))
+         .then((code) => app.close().then(() => console.log(code)))`,
+    )
+    assert.equal(seen, 4001)
   })
 })

@@ -74,18 +74,18 @@ test('where the version cannot be read, one that is seen not to know the limits 
   )
 })
 
-test('a version is read beside the ws that runs, and no other', () => {
+test('a version is read beside the ws that runs, and no other', async () => {
   const here = createRequire(import.meta.url)
-  const read = (from: string | undefined, isRunning: boolean): string | undefined =>
+  const read = async (from: string | undefined, isRunning: boolean): Promise<string | undefined> =>
     versionOf(
-      () => createRequire(from as string),
+      async () => createRequire(from as string),
       (found) => isRunning && found === here('ws'),
     )
-  assert.equal(read(import.meta.url, true), here('ws/package.json').version)
-  assert.equal(read(import.meta.url, false), undefined)
-  assert.equal(read(join(tmpdir(), 'app.js'), true), undefined)
+  assert.equal(await read(import.meta.url, true), here('ws/package.json').version)
+  assert.equal(await read(import.meta.url, false), undefined)
+  assert.equal(await read(join(tmpdir(), 'app.js'), true), undefined)
   // What a bundle of CommonJS makes of import.meta.url.
-  assert.equal(read(undefined, true), undefined)
+  assert.equal(await read(undefined, true), undefined)
 })
 
 describe('the packed package, in an app', () => {
