@@ -220,7 +220,10 @@ for (const [how, fault] of Object.entries(FAULTS)) {
     })
     const bystander = await RawPeer.open(port)
     peer.send(...texts('fails', 'waits', 'waits too'))
-    assert.deepEqual((await peer.nextOf(OPCODE.close))?.payload, Buffer.from([0x03, 0xf3]))
+    assert.deepEqual(
+      (await peer.nextOf(OPCODE.close))?.payload,
+      Buffer.concat([Buffer.from([0x03, 0xf3]), Buffer.from('handler-error')]),
+    )
     peer.send(...texts('comes late'), closeFrame(1011))
     const close = await socket.closed
     assert.deepEqual([close.cause, close.expected], ['handler-error', false])

@@ -492,7 +492,7 @@ describe('options of ws', () => {
     client.ws.send('x'.repeat(1024 * 1024))
     assert.equal((await client.next()).length, 'echo '.length + 1024 * 1024)
     client.ws.send('x'.repeat(1024 * 1024 + 1))
-    assert.equal(await client.next(), 'close 1009')
+    assert.equal(await client.next(), 'close 1009 message-too-big')
   })
 
   test('maxPayload can be smaller', async (t) => {
