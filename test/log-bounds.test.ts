@@ -2,18 +2,13 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import * as fc from 'fast-check'
-import {
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  LogController,
-  type RouteShorthandOptions,
-} from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { LifecycleSocket, RouteLifecycleOptions } from '../lib/index.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { never } from './support/gate.js'
 import { hostileError, hostileText, hostileValue, SECRET } from './support/hostile.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
+import { withoutRequests } from './support/request-log.js'
 import { portOf, serve } from './support/server.js'
 import { Stranger } from './support/stranger.js'
 
@@ -55,7 +50,7 @@ async function serveAll(t: TestContext): Promise<Served> {
     clock,
     fastify: {
       logger: { level: 'trace', base, stream: { write: (line: string) => lines.push(line) } },
-      logController: new LogController({ disableRequestLogging: true }),
+      ...withoutRequests(() => true),
     },
     options: { keepalive: false, cleanupTimeout: 100, handshakeTimeout: 5_000 },
     before: (app) => {

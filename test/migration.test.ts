@@ -86,7 +86,7 @@ function sendUrl(socket: WebSocket, request: FastifyRequest): void {
 }
 
 function sendOwner(this: FastifyInstance, socket: WebSocket): void {
-  socket.send(`${this.prefix} ${this.getDecorator<string>('owner')}`)
+  socket.send(`${this.prefix} ${String(Reflect.get(this, 'owner'))}`)
 }
 
 describe('a handler', () => {
@@ -165,14 +165,14 @@ describe('a handler', () => {
     },
     async ({ app, listen }) => {
       app.decorateRequest('user', '')
-      app.addHook('onRequest', async (request) => request.setDecorator('user', 'ada'))
+      app.addHook('onRequest', async (request) => void Reflect.set(request, 'user', 'ada'))
       app.get(
         '/rooms/:id',
         { websocket: true, config: { custom: 'mine' } },
         (socket: WebSocket, request) => {
           const { params, query, headers, ws, method, url, routeOptions, body, ip } = request
           const about = {
-            user: request.getDecorator<string>('user'),
+            user: Reflect.get(request, 'user') as unknown,
             params,
             query,
             token: headers['x-token'],

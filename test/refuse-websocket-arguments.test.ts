@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { isFastifySince } from './support/fastify-version.js'
 import { type LogLine, logLines } from './support/log-lines.js'
 import { ODD_VIEWS } from './support/odd-views.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
@@ -245,7 +246,10 @@ describe('a request that is no upgrade', () => {
 
 describe('an onSend hook that refuses', () => {
   const requests: Readonly<Record<string, (port: number) => string>> = {
-    'a plain request': () => 'GET /http HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
+    // Before 5.11 Fastify lets an error end the process that it meets behind an async onSend hook.
+    ...(isFastifySince('5.11.0') && {
+      'a plain request': () => 'GET /http HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n',
+    }),
     'an upgrade to what is no WebSocket route': (port) => RawPeer.handshake(port, '/http'),
   }
   for (const [what, packet] of Object.entries(requests)) {

@@ -4,6 +4,7 @@ import { describe, test, type TestContext } from 'node:test'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { LifecycleSocket, WebsocketLifecycleOptions } from '../lib/index.js'
 import { turns } from './support/fake-clock.js'
+import { isFastifySince } from './support/fastify-version.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { refused } from './support/refused.js'
 import { portOf, serve } from './support/server.js'
@@ -249,9 +250,18 @@ function assertNothingRan({ app, events }: Served, hook: number): void {
   assert.equal(stats.opened, 0)
 }
 
+/**
+ * Before 5.11 Fastify lets an error end the process that it meets behind an async onSend hook: here it cannot answer a
+ * second time for what the hook has thrown.
+ */
+function isFatal(where: string, isCaught: boolean): boolean {
+  return where.includes('slow onSend') && !isCaught && !isFastifySince('5.11.0')
+}
+
 describe('a refusal that comes too late', () => {
   for (const [where, row] of Object.entries(LATE)) {
     for (const isCaught of [true, false]) {
+      if (isFatal(where, isCaught)) continue
       const what = isCaught ? 'is an error that can be caught' : 'throws'
       test(`${where} ${what}; the peer gets one HTTP answer`, async (t) => {
         const served = await serveLate(t, row, { isCaught })
@@ -283,6 +293,7 @@ describe('a refusal where hooks that were added before the plugin have begun to 
     for (const isCaught of [true, false]) {
       // It keeps ours from ending the socket of what it has answered: the deadline does.
       if (where === 'in onResponse' && !isCaught) continue
+      if (isFatal(where, isCaught)) continue
       const what = isCaught ? 'the error is caught' : 'the error is thrown on'
       test(`(${where}, ${what}) is either an error or what the peer gets, never both`, async (t) => {
         const served = await serveLate(t, row, { isEarly: true, isCaught })

@@ -24,7 +24,7 @@ import { tell } from './support/story.js'
 import { cert, key } from './support/tls.js'
 
 function makeApp(t: TestContext, options?: FastifyServerOptions): FastifyInstance {
-  const app = Fastify(options)
+  const app = Fastify({ ...options })
   endWith(t, app)
   return app
 }

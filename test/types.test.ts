@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { isFastifySince } from './support/fastify-version.js'
 import { installTarball, root, runNode, type Installed } from './support/tarball.js'
 
 const tsc = resolve(process.env['TSC'] ?? join(root, 'node_modules/typescript/bin/tsc'))
@@ -15,6 +16,11 @@ const users = [
   { type: 'commonjs', first: 'ours', skipLibCheck: true },
   { type: 'commonjs', first: 'theirs', skipLibCheck: false },
 ] as const
+
+/** Whether a compiler complains about the type provider of zod, which needs the types of Fastify 5.5. */
+function isOfZod(line: string): boolean {
+  return !isFastifySince('5.5.0') && line.includes('node_modules/fastify-type-provider-zod/')
+}
 
 describe('types, as a user of the packed package sees them', { concurrency: 2 }, () => {
   let installed: Installed
@@ -38,8 +44,10 @@ describe('types, as a user of the packed package sees them', { concurrency: 2 },
 
       const { code, stdout, stderr } = await runNode([tsc, '-p', 'tsconfig.user.json'], project)
 
-      assert.equal(`${stdout}${stderr}`, '')
-      assert.equal(code, 0)
+      const lines = `${stdout}${stderr}`.split('\n')
+      const ours = lines.filter((line) => !isOfZod(line))
+      assert.equal(ours.join('\n'), '')
+      if (ours.length === lines.length) assert.equal(code, 0)
       await rm(project, { recursive: true })
     })
   }
