@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http'
-import type { Duplex } from 'node:stream'
+import { Duplex } from 'node:stream'
 
 export type UpgradeListener = (message: IncomingMessage, raw: Duplex, head: Buffer) => void
 
@@ -24,8 +24,10 @@ export function claimUpgrades(server: Server, claim: Claim): () => void {
   let isOver = false
 
   const isTaken = (upgrade: Parameters<UpgradeListener>): boolean => {
-    const verdict = claim.judge(upgrade[0], server.listenerCount('upgrade') > 1)
+    const othersListen = server.listenerCount('upgrade') > 1
+    const verdict = claim.judge(upgrade[0], othersListen)
     if (verdict !== 'theirs') claim.take[verdict](...upgrade)
+    if (verdict === 'ours' && othersListen) tellOnlookers(server, listener, upgrade)
     return verdict !== 'theirs'
   }
   // Without one, node emits no such event; and somebody may have kept an `emit` from before.
@@ -59,4 +61,30 @@ export function claimUpgrades(server: Server, claim: Claim): () => void {
     if (isOwn) server.emit = emit as Server['emit']
     else Reflect.deleteProperty(server, 'emit')
   }
+}
+
+/**
+ * Who counts or logs upgrades hears of ours too. Nobody can shake hands without the head, the third argument:
+ * whoever takes less looks on. What it does to the stream, it does to one that stands in.
+ */
+function tellOnlookers(
+  server: Server,
+  ours: UpgradeListener,
+  [message, , head]: Parameters<UpgradeListener>,
+): void {
+  const others = server.rawListeners('upgrade').filter((one) => one !== ours)
+  const onlookers = others.filter((one) => taken(one) < 3)
+  if (onlookers.length === 0) return
+  const standIn = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() })
+  try {
+    for (const onlooker of onlookers) Reflect.apply(onlooker, server, [message, standIn, head])
+  } finally {
+    standIn.destroy()
+  }
+}
+
+/** How many arguments a listener takes; node wraps one that is called once. */
+function taken(listener: { readonly length: number; readonly listener?: unknown }): number {
+  const { listener: wrapped } = listener
+  return typeof wrapped === 'function' ? wrapped.length : listener.length
 }

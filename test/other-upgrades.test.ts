@@ -210,11 +210,15 @@ describe('on a WebSocket route', () => {
   }
 })
 
+/** Older versions of Fastify find no route then, and run the hooks of that. */
+const KNOWS_LONG_PARAMETERS = 'FST_ERR_MAX_PARAM_LENGTH' in Fastify.errorCodes
+
 describe('an upgrade that Fastify answers before any hook has seen it', () => {
-  for (const [title, path, status] of [
+  const unseen = [
     ['a path that cannot be decoded', '/%zz', 400],
     ['a parameter that is too long', `/rooms/${'x'.repeat(101)}`, 414],
-  ] as const) {
+  ] as const
+  for (const [title, path, status] of unseen.slice(0, KNOWS_LONG_PARAMETERS ? 2 : 1)) {
     for (const handles of [false, true]) {
       const by = handles ? 'by `frameworkErrors`' : 'by itself'
       test(`${title}, ${by}: is counted as \`route\`, and its socket ends`, async (t) => {

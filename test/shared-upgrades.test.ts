@@ -21,9 +21,9 @@ const emitOfNode = Reflect.get(EventEmitter.prototype, 'emit')
 /** What the neighbour answers to all that it gets, as one does that believes that all is its own. */
 const THEIRS = 418
 
-/** Somebody else's listener. */
+/** Somebody else's listener: the third argument tells that it could shake hands. */
 function addNeighbour(app: FastifyInstance): void {
-  app.server.on('upgrade', (_request, raw: Duplex) => {
+  app.server.on('upgrade', (_request, raw: Duplex, _head: Buffer) => {
     raw.end(`HTTP/1.1 ${THEIRS} ${STATUS_CODES[THEIRS]}\r\ncontent-length: 0\r\n\r\n`)
   })
 }
@@ -329,6 +329,36 @@ describe('another listener', () => {
     assert.equal(await ours.next(), 'echo hello')
     assert.equal(await statusOf(app, '/other'), 400)
     own.ws.terminate()
+  })
+
+  test('that only looks on hears of ours too, and can do nothing to them', async (t) => {
+    const heard: string[] = []
+    const gone: string[] = []
+    const app = await serve(t, {
+      routes: (app) => {
+        addRoute(app)
+        const { server } = app
+        server.on('upgrade', ({ url }: IncomingMessage) => heard.push(`one ${url}`))
+        server.once('upgrade', () => heard.push('once'))
+        server.on('upgrade', ({ url }: IncomingMessage, raw: Duplex) => {
+          heard.push(`two ${url}`)
+          raw.on('close', () => gone.push(String(url)))
+          raw.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n')
+        })
+      },
+    })
+    const clients = [
+      await Client.open(`ws://127.0.0.1:${portOf(app)}/ws`),
+      await Client.open(`ws://127.0.0.1:${portOf(app)}/ws?again`),
+    ]
+    for (const client of clients) {
+      client.ws.send('hello')
+      assert.equal(await client.next(), 'echo hello')
+    }
+    assert.deepEqual(heard, ['one /ws', 'once', 'two /ws', 'one /ws?again', 'two /ws?again'])
+    assert.deepEqual(gone, ['/ws', '/ws?again'])
+    assert.equal(await statusOf(app, '/other'), 404)
+    assert.equal(heard.at(-1), 'two /other')
   })
 
   test('that listens once gets one; the next is answered by the app again', async (t) => {
