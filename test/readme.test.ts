@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { isRetryable } from '../lib/core/close-codes.js'
 import { CLOSE_CAUSES } from '../lib/core/close-info.js'
@@ -92,18 +92,37 @@ test('the README names every cause', () => {
   for (const cause of CLOSE_CAUSES) assert.match(readme, new RegExp(`\`${cause}\``))
 })
 
-test("the README's links to files and headings lead somewhere", () => {
-  const headings = new Set(
-    [...readme.matchAll(/^## (.*)$/gm)].map(([, text = '']) =>
+/** The names by which GitHub links to the sections of a page. */
+function headingsOf(page: string): ReadonlySet<string> {
+  return new Set(
+    [...page.matchAll(/^## (.*)$/gm)].map(([, text = '']) =>
       text
         .toLowerCase()
         .replaceAll(/[^\w -]/g, '')
         .replaceAll(' ', '-'),
     ),
   )
+}
+
+test("the README's links to files and headings lead somewhere", () => {
+  const headings = headingsOf(readme)
   for (const [, target = ''] of readme.matchAll(/\]\(([^)]+)\)/g)) {
     if (target.startsWith('https://')) continue
     if (target.startsWith('#')) assert.ok(headings.has(target.slice(1)), target)
     else assert.ok(existsSync(new URL(`../${target}`, import.meta.url)), target)
+  }
+})
+
+test("the links of the pages in docs/ to files and to each other's headings lead somewhere", () => {
+  for (const page of readdirSync(new URL('../docs', import.meta.url))) {
+    if (!page.endsWith('.md')) continue
+    for (const [, target = ''] of read(`docs/${page}`).matchAll(/\]\(([^)]+)\)/g)) {
+      if (target.startsWith('https://')) continue
+      const [file = '', heading] = target.split('#')
+      const path = file === '' ? `docs/${page}` : `docs/${file}`
+      assert.ok(existsSync(new URL(`../${path}`, import.meta.url)), `${page}: ${target}`)
+      if (heading !== undefined)
+        assert.ok(headingsOf(read(path)).has(heading), `${page}: ${target}`)
+    }
   }
 })

@@ -13,6 +13,7 @@ describe('the examples', () => {
     const names = files.filter((file) => file.name.endsWith('.ts')).map(({ name }) => name)
     assert.deepEqual(names.toSorted(), [
       'cleanup.ts',
+      'cluster.ts',
       'fan-out.ts',
       'first-message-auth.ts',
       'graceful-shutdown.ts',
