@@ -38,6 +38,8 @@ function giveBack(server: Server, message: IncomingMessage, raw: Duplex, head: B
   readRequests.call(server, raw)
 }
 
+type Headers = Pick<IncomingMessage, 'headers'> & Partial<Pick<IncomingMessage, 'rawHeaders'>>
+
 /** The head of the request as it came; node reads each byte of it as one character. */
 function headOf(message: IncomingMessage): Buffer {
   const { method, url, httpVersion } = message
@@ -49,8 +51,8 @@ function headOf(message: IncomingMessage): Buffer {
 }
 
 /** The request of injectWS is none of node's: nothing of it is raw. */
-function headersOf({ headers, rawHeaders }: Partial<IncomingMessage>): Array<[string, unknown]> {
-  if (rawHeaders === undefined) return Object.entries(headers ?? {})
+function headersOf({ headers, rawHeaders }: Headers): Array<[string, unknown]> {
+  if (rawHeaders === undefined) return Object.entries(headers)
   return Array.from({ length: rawHeaders.length / 2 }, (_, index) => [
     String(rawHeaders[2 * index]),
     rawHeaders[2 * index + 1],

@@ -21,6 +21,7 @@ describe('the examples', () => {
       'migration.ts',
       'minimal.ts',
       'ordered-work.ts',
+      'protocol-token.ts',
       'rate-limit.ts',
       'stream-file.ts',
     ])

@@ -1,45 +1,12 @@
 // The examples that keep strangers out: by a token before the 101, by one after it, and by a rate.
 import assert from 'node:assert/strict'
-import { createHmac } from 'node:crypto'
 import { describe, it } from 'node:test'
 import type { ClientOptions } from 'ws'
 import { within } from '../support/bound.js'
 import { Client, type Closed, refusal } from '../support/client.js'
 import { OPCODE, RawPeer } from '../support/raw-peer.js'
 import { logged, run } from './run.js'
-
-const JWT_SECRET = 'known to the server and to this test'
-
-/** A JSON Web Token (RFC 7519), true or forged. */
-function sign(claims: object, secret = JWT_SECRET, alg = 'HS256'): string {
-  const signed = `${encode({ alg, typ: 'JWT' })}.${encode(claims)}`
-  const signature = createHmac('sha256', secret).update(signed).digest('base64url')
-  return `${signed}.${alg === 'none' ? '' : signature}`
-}
-
-function encode(part: object): string {
-  return Buffer.from(JSON.stringify(part)).toString('base64url')
-}
-
-/** The second that begins in at least so many, as tokens count them. */
-function inSeconds(seconds: number): number {
-  return Math.ceil(Date.now() / 1_000) + seconds
-}
-
-const later = inSeconds(3_600)
-const ada = sign({ sub: 'ada', exp: later })
-const bob = sign({ sub: 'bob', exp: later })
-
-const bad = [
-  ['nothing', ''],
-  ['no token', 'ada'],
-  ['a token that has expired', sign({ sub: 'ada', exp: inSeconds(-2) })],
-  ['one that never ends', sign({ sub: 'ada' })],
-  ["nobody's token", sign({ exp: later })],
-  ['one that does not hold yet', sign({ sub: 'ada', exp: later, nbf: later - 1 })],
-  ['one that somebody else has signed', sign({ sub: 'ada', exp: later }, 'a guess')],
-  ['one that nobody has signed', sign({ sub: 'ada', exp: later }, '', 'none')],
-] as const
+import { ada, bad, bob, inSeconds, JWT_SECRET, sign } from './tokens.js'
 
 async function closeOf(client: Client): Promise<Closed> {
   return within(client.closed, 'the end of the connection')
