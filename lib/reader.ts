@@ -153,7 +153,6 @@ export class Reader {
    * would have heard of ws.
    */
   dismiss(): void {
-    if (this.#isDismissed) return
     this.#isDismissed = true
     this.#calls.isDropping = true
     this.#loop?.end()
