@@ -251,8 +251,8 @@ declare module 'fastify' {
      * (RFC 6455 §7.4), as for authentication that has failed. The handler does not run, no further
      * hook does, and the socket ends within `closeTimeout`. A `code` of 1005 is
      * sent as a close frame without one, 1006 and 1015 become 1011, any other that may not be sent 3000 (each but 1005 is warned
-     * about); a `reason` is cut to 123 bytes of UTF-8. For the hooks onRequest to preHandler (return it from an
-     * async one, do not call `done` after it in another) and for error handlers. Does nothing to an upgrade that is over.
+     * about); a `reason` is cut to 123 bytes of UTF-8. For the hooks onRequest to preHandler (return it from one
+     * without `done`, async or not; do not call `done` after it in another) and for error handlers. Does nothing to an upgrade that is over.
      * On a request that is no upgrade it answers by HTTP: 401 for 3000, 403 for 3003, 503 for 1012
      * and 1013, else 400.
      * @param code 3000 (Unauthorized) by default

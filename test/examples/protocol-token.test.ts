@@ -74,6 +74,6 @@ describe('examples/protocol-token.ts', () => {
     const client = new Client(`${ws}/feed`, {}, ['feed', `token.${sign({ sub: 'ada', exp })}`])
     assert.equal((await closeOf(client)).code, 3000)
     assert.ok(Date.now() >= exp * 1_000)
-    assert.deepEqual(client.events, ['hello, ada', 'close 3000'])
+    assert.deepEqual(client.events, ['hello, ada', 'close 3000 auth-expired'])
   })
 })
