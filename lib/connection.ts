@@ -433,8 +433,7 @@ export class Connection
   giveWay(): void {
     const isSilent = this.#isSilent
     this.end('replaced', REPLACED)
-    if (this.#phase.name !== 'closing') return
-    this.#phase.deadline.hurry(this.shell.transitions.alive)
+    if (this.#phase.name === 'closing') this.#phase.deadline.hurry(this.shell.transitions.alive)
     // Half-open, as it seems: but an answer may be in the kernel already.
     if (isSilent) afterNextPoll(() => this.#cutSilent())
   }
@@ -611,10 +610,10 @@ export class Connection
   /** The first cause wins; after some, what was received is not handled any more. */
   #note(cause: CloseCause, error?: Error): void {
     this.#record.note(cause, error)
-    if (this.#record.cause !== cause) return
-    const isFault = DROPS_MESSAGES.has(cause)
+    const isFirst = this.#record.cause === cause
+    const isFault = isFirst && DROPS_MESSAGES.has(cause)
     // A drain has waited for what came before its close frame, and handles that also where it takes longer.
-    if (isFault || cause === 'shutdown') this.#dropsMessages = true
+    if (isFault || (isFirst && cause === 'shutdown')) this.#dropsMessages = true
     if (isFault) this.#reader?.drop()
   }
 

@@ -190,8 +190,8 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, Mortal, Claimant,
   }
 
   get isStaying(): boolean {
-    if (this.isLost || this.#hasGivenWay) return false
-    return this.#isShaking || this.#answer.isOpen
+    const isLeaving = this.isLost || this.#hasGivenWay
+    return !isLeaving && (this.#isShaking || this.#answer.isOpen)
   }
 
   get released(): Promise<void> {
