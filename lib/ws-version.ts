@@ -61,7 +61,7 @@ export async function versionOf(
 }
 
 async function ours(): Promise<NodeJS.Require> {
-  return (await import('./here.js')).load
+  return import('./here.js').then(({ load }) => load)
 }
 
 async function theirs(): Promise<NodeJS.Require> {
