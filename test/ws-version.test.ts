@@ -78,7 +78,7 @@ test('a version is read beside the ws that runs, and no other', async () => {
   const here = createRequire(import.meta.url)
   const read = async (from: string | undefined, isRunning: boolean): Promise<string | undefined> =>
     versionOf(
-      async () => createRequire(from as string),
+      async () => ({ load: createRequire(from as string) }),
       (found) => isRunning && found === here('ws'),
     )
   assert.equal(await read(import.meta.url, true), here('ws/package.json').version)
