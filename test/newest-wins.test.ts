@@ -14,6 +14,7 @@ import type {
 import { within } from './support/bound.js'
 import { Client } from './support/client.js'
 import { FakeClock, turns } from './support/fake-clock.js'
+import { isFastifySince } from './support/fastify-version.js'
 import { gate, never } from './support/gate.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { refused } from './support/refused.js'
@@ -596,40 +597,43 @@ describe('a new one that waits', () => {
     assert.equal(served.app.websocketLifecycle.stats().closed.replaced, 1)
   })
 
-  test("is answered by Fastify's handlerTimeout", async (t) => {
-    const served = await start(t, {
-      options: { keepalive: false, closeTimeout: 5_000, handshakeTimeout: false },
-      route: { handlerTimeout: 20 } as LifecycleOptions,
+  // Fastify has a handlerTimeout since 5.8.
+  if (isFastifySince('5.8.0')) {
+    test("is answered by Fastify's handlerTimeout", async (t) => {
+      const served = await start(t, {
+        options: { keepalive: false, closeTimeout: 5_000, handshakeTimeout: false },
+        route: { handlerTimeout: 20 } as LifecycleOptions,
+      })
+      const first = await served.enter({ isMute: true })
+      const second = await served.dial()
+      await until(() => second.told.length > 0)
+      assert.deepEqual(second.told, ['503'])
+      await within(second.peer.ended(), 'its end')
+      first.peer.reset()
+      await until(() => served.app.websocketLifecycle.connections.size === 0)
+      await assertRoom(served, 1)
     })
-    const first = await served.enter({ isMute: true })
-    const second = await served.dial()
-    await until(() => second.told.length > 0)
-    assert.deepEqual(second.told, ['503'])
-    await within(second.peer.ended(), 'its end')
-    first.peer.reset()
-    await until(() => served.app.websocketLifecycle.connections.size === 0)
-    await assertRoom(served, 1)
-  })
 
-  test('and is being answered by Fastify, however slowly, is given no place', async (t) => {
-    const served = await start(t, {
-      options: { keepalive: false, closeTimeout: 5_000, handshakeTimeout: false },
-      route: { handlerTimeout: 20 } as LifecycleOptions,
-      routes: (app) => {
-        app.addHook('onSend', async () => {
-          isAnswering = true
-          return never
-        })
-      },
+    test('and is being answered by Fastify, however slowly, is given no place', async (t) => {
+      const served = await start(t, {
+        options: { keepalive: false, closeTimeout: 5_000, handshakeTimeout: false },
+        route: { handlerTimeout: 20 } as LifecycleOptions,
+        routes: (app) => {
+          app.addHook('onSend', async () => {
+            isAnswering = true
+            return never
+          })
+        },
+      })
+      let isAnswering = false
+      const first = await served.enter({ isMute: true })
+      await served.dial()
+      await until(() => isAnswering)
+      first.peer.reset()
+      await until(() => served.app.websocketLifecycle.connections.size === 0)
+      await served.enter()
     })
-    let isAnswering = false
-    const first = await served.enter({ isMute: true })
-    await served.dial()
-    await until(() => isAnswering)
-    first.peer.reset()
-    await until(() => served.app.websocketLifecycle.connections.size === 0)
-    await served.enter()
-  })
+  }
 
   test('opens once, also where a hook has called back twice', async (t) => {
     const { served, first, second } = await waiting(t, {
