@@ -435,7 +435,7 @@ export interface DrainReport {
 
 /**
  * Why an upgrade was refused: `draining` (503), `route` (404, or 500 for a route that was declared
- * before the plugin had loaded), `origin` (403, `allowedOrigins`), `limit` (503, `maxConnections`),
+ * before the plugin had loaded, or what Fastify answers before any hook: 400, 414, 500), `origin` (403, `allowedOrigins`), `limit` (503, `maxConnections`),
  * `key` (429, `maxConnectionsPerKey`), `handshake` (503, `handshakeTimeout`), `hook`
  * (`reply.refuseWebsocket`). An answer that a hook of the app gives itself is not counted.
  */
