@@ -11,6 +11,7 @@ import fp from 'fastify-plugin'
 import type { VerifyClientCallbackAsync, WebSocket } from 'ws'
 import { Limits } from './admission.js'
 import type { RouteLifecycleOptions, WebsocketLifecycle, WebsocketLifecycleOptions } from './api.js'
+import { beneath } from './beneath.js'
 import { Bursts } from './bursts.js'
 import { type Clock, systemClock } from './clock.js'
 import { DEPARTURES } from './core/heartbeat.js'
@@ -267,10 +268,8 @@ function publicFace(shell: Shell, drain: Drain): WebsocketLifecycle {
 /** Tells an upgrade that the app takes its reply, also in a hook that was added before ours. */
 function hijack(this: FastifyReply): FastifyReply {
   upgradeOf(this.request.raw)?.hijacked()
-  let holder = Object.getPrototypeOf(this) as FastifyReply
-  while (!Object.hasOwn(holder, 'hijack')) holder = Object.getPrototypeOf(holder) as FastifyReply
-  // What it was before we decorated it.
-  return (Object.getPrototypeOf(holder) as FastifyReply).hijack.call(this)
+  const ofFastify = Reflect.get(beneath(this, 'hijack', hijack), 'hijack') as FastifyReply['hijack']
+  return ofFastify.call(this)
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { beneath } from './beneath.js'
 import { peek } from './thrown.js'
 import { scopeOf } from './upgrade.js'
 
@@ -39,10 +40,5 @@ function getter(this: SignalledRequest): AbortSignal {
 
 /** Fastify's. */
 function inherited(request: FastifyRequest): AbortSignal {
-  let prototype: unknown = Object.getPrototypeOf(request)
-  // Ours stands on one of them, and Fastify's beneath it.
-  while (Object.getOwnPropertyDescriptor(prototype, 'signal')?.get !== getter) {
-    prototype = Object.getPrototypeOf(prototype)
-  }
-  return Reflect.get(Object.getPrototypeOf(prototype) as object, 'signal', request) as AbortSignal
+  return Reflect.get(beneath(request, 'signal', getter), 'signal', request) as AbortSignal
 }

@@ -278,6 +278,34 @@ test('a hijacked reply cannot be refused any more', async (t) => {
   await within(peer.ended(), 'the end of the socket')
 })
 
+test('a child may put a hijack of its own before ours', async (t) => {
+  const clock = new FakeClock()
+  const hijacked: unknown[] = []
+  const app = await serve(t, {
+    clock,
+    options: { handshakeTimeout: 1_000 },
+    routes: (app) => {
+      void app.register(async (child) => {
+        child.decorateReply('hijack', function () {
+          hijacked.push(this.request.url)
+          const parent = Object.getPrototypeOf(Object.getPrototypeOf(this)) as FastifyReply
+          return parent.hijack.call(this)
+        })
+        child.addHook('onRequest', (request, reply) => {
+          reply.hijack()
+          void withRawBytes(request, reply)
+        })
+        addRoute(child)
+      })
+    },
+  })
+  const peer = await RawPeer.open(portOf(app), '/ws')
+  await clock.advance(60_000)
+  assert.deepEqual(hijacked, ['/ws'])
+  assert.equal(peer.hasEnded, false)
+  peer.destroy()
+})
+
 test('a plain reply is hijacked as ever', async (t) => {
   const app = await serve(t, {
     routes: (app) => {

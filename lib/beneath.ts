@@ -1,0 +1,20 @@
+/** A method, or a getter. */
+interface Held {
+  readonly get?: unknown
+  readonly value?: unknown
+}
+
+/**
+ * What there was before we decorated it: the prototype beneath the one on which our decorator stands. A child of the app may
+ * have put one of its own above it, under the same name.
+ */
+export function beneath(instance: object, name: string, ours: unknown): object {
+  let holder = Object.getPrototypeOf(instance) as object
+  while (!holds(holder, name, ours)) holder = Object.getPrototypeOf(holder) as object
+  return Object.getPrototypeOf(holder) as object
+}
+
+function holds(holder: object, name: string, ours: unknown): boolean {
+  const held: Held = Object.getOwnPropertyDescriptor(holder, name) ?? {}
+  return (held.get ?? held.value) === ours
+}
