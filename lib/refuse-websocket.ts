@@ -5,6 +5,7 @@ import { kindOf } from './checks.js'
 import { CloseCode, toReason, toSendableCode } from './core/close-codes.js'
 import { tell } from './ending.js'
 import { tooLateToRefuse } from './errors.js'
+import { routeNameOf } from './route.js'
 import { isUpgrade, upgradeOf } from './upgrade.js'
 
 const kAnswered = Symbol('fastify-websocket-lifecycle.answered')
@@ -37,13 +38,9 @@ export function refuseWebsocket(
   const text = toReason(reason)
   const upgrade = upgradeOf(raw)
   if (upgrade !== undefined) upgrade.refuseWithClose(reply, closeCode, text)
-  else if (isUpgrade(raw)) throw tooLateToRefuse(routeNameOf(reply))
+  else if (isUpgrade(raw)) throw tooLateToRefuse(routeNameOf(reply.request))
   else answer(reply, statusOf(closeCode), text)
   return reply
-}
-
-function routeNameOf({ request }: FastifyReply): string {
-  return `${request.method} ${request.routeOptions.url}`
 }
 
 function sendableCode(reply: FastifyReply, code: unknown): number | undefined {
@@ -58,7 +55,7 @@ function sendableCode(reply: FastifyReply, code: unknown): number | undefined {
 /** In the form of Fastify's own errors. */
 function answer(reply: FastifyReply, statusCode: number, reason: string): void {
   // Its own answer runs the onSend hooks, one of which may be the caller.
-  if (kAnswered in reply) throw tooLateToRefuse(routeNameOf(reply))
+  if (kAnswered in reply) throw tooLateToRefuse(routeNameOf(reply.request))
   Object.assign(reply, { [kAnswered]: true })
   const error = STATUS_CODES[statusCode]
   void reply.code(statusCode).send({ statusCode, error, message: reason === '' ? error : reason })

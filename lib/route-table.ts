@@ -31,6 +31,7 @@ const BUILT_IN = ['host', 'version']
 export class RouteTable {
   readonly #app: FastifyInstance
   readonly #entries: Entry[] = []
+  #options: RoutingOptions | undefined
   #router: Router | undefined
 
   constructor(app: FastifyInstance) {
@@ -57,7 +58,7 @@ export class RouteTable {
    * @throws what the app's `rewriteUrl`, or a constraint of its own, throws
    */
   leadsToOurs(message: IncomingMessage): boolean {
-    const { rewriteUrl, router } = routingOptionsOf(this.#app)
+    const { rewriteUrl, router } = (this.#options ??= routingOptionsOf(this.#app))
     const request = rewriteUrl === undefined ? message : rewritten(message, rewriteUrl, this.#app)
     this.#router ??= makeRouter(this.#entries, router)
     const found = this.#router.lookup(request, new ServerResponse(request)) as Found | undefined

@@ -79,3 +79,8 @@ export function routeOf(config: FastifyContextConfig | undefined): Route | null 
   const marked: MarkedConfig | undefined = config
   return marked?.[kRoute]
 }
+
+/** The route of a request, as errors and lines name it. */
+export function routeNameOf({ method, routeOptions }: FastifyRequest): string {
+  return `${method} ${routeOptions.url}`
+}

@@ -8,7 +8,7 @@ import {
   routeBeforePlugin,
   websocketOnly,
 } from './errors.js'
-import { routeOf } from './route.js'
+import { routeNameOf, routeOf } from './route.js'
 import { toAnswerable } from './thrown.js'
 import { failHandshake, upgradeOf } from './upgrade.js'
 
@@ -67,13 +67,9 @@ function decide<Verdict, Next>(
   return verdict instanceof Promise ? verdict.then(goOn, fail) : goOn(verdict)
 }
 
-function nameOf({ method, routeOptions }: FastifyRequest): string {
-  return `${method} ${routeOptions.url}`
-}
-
 /** What an upgrade is told whose route is none of ours. */
 function unrouted(request: FastifyRequest, route: null | undefined): LifecycleError {
-  const name = nameOf(request)
+  const name = routeNameOf(request)
   return route === null ? notAWebsocketRoute(name) : routeBeforePlugin(name)
 }
 
@@ -122,7 +118,7 @@ export function guardHandshake(options: RouteOptions): void {
  * line logged, as whoever scans a server asks for everything. A text is not sent through a schema of the route's either.
  */
 function answerPlain(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const error = websocketOnly(nameOf(request))
+  const error = websocketOnly(routeNameOf(request))
   return reply.code(404).type(JSON_TYPE).send(bodyOf(error))
 }
 
