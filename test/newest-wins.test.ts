@@ -115,6 +115,26 @@ async function assertRoom({ app, clock, dial, enter }: Served, room: number): Pr
   await clock.advance(1)
 }
 
+/** The one connection of the key has not read yet what is sent to it, which is more than kernels hold. */
+async function backlogged(
+  t: TestContext,
+): Promise<{ served: Served; first: Rival; socket: LifecycleSocket }> {
+  const sockets: LifecycleSocket[] = []
+  const served = await start(t, {
+    options: {
+      keepalive: false,
+      closeTimeout: 1_000,
+      outbox: { maxBytes: 128 * MIB, maxAge: false },
+    },
+    handler: (socket) => void sockets.push(socket),
+  })
+  const first = await served.enter({ isMute: true })
+  first.peer.freeze()
+  const [socket] = sockets as [LifecycleSocket]
+  sendMuch(socket)
+  return { served, first, socket }
+}
+
 describe("whenFull: 'replace'", () => {
   test('ends the oldest of the key with 4409, which is expected and not to be retried, and lets the new one in', async (t) => {
     const served = await start(t, { max: 2 })
@@ -197,19 +217,7 @@ describe("whenFull: 'replace'", () => {
   })
 
   test('waits no longer than closeTimeout for one that reads a long backlog slowly', async (t) => {
-    const sockets: LifecycleSocket[] = []
-    const served = await start(t, {
-      options: {
-        keepalive: false,
-        closeTimeout: 1_000,
-        outbox: { maxBytes: 128 * MIB, maxAge: false },
-      },
-      handler: (socket) => void sockets.push(socket),
-    })
-    const first = await served.enter({ isMute: true })
-    first.peer.freeze()
-    const [socket] = sockets as [LifecycleSocket]
-    sendMuch(socket)
+    const { served, first, socket } = await backlogged(t)
     const raw = rawOf(socket)
     assert.ok(raw.writableLength > 0)
     const second = await served.wait()
@@ -253,19 +261,7 @@ describe("whenFull: 'replace'", () => {
   }
 
   test('one that the app closed long ago, and that reads on slowly, has closeTimeout from when somebody waits', async (t) => {
-    const sockets: LifecycleSocket[] = []
-    const served = await start(t, {
-      options: {
-        keepalive: false,
-        closeTimeout: 1_000,
-        outbox: { maxBytes: 128 * MIB, maxAge: false },
-      },
-      handler: (socket) => void sockets.push(socket),
-    })
-    const first = await served.enter({ isMute: true })
-    first.peer.freeze()
-    const [socket] = sockets as [LifecycleSocket]
-    sendMuch(socket)
+    const { served, first, socket } = await backlogged(t)
     socket.close(4000)
     await served.clock.advance(500)
     const second = await served.wait()

@@ -3,12 +3,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { describe, test, type TestContext } from 'node:test'
-import cookie from '@fastify/cookie'
-import session from '@fastify/session'
-import type { FastifyInstance } from 'fastify'
 import { WebSocket } from 'ws'
 import { within } from '../support/bound.js'
 import { portOf, serve } from '../support/server.js'
+import { addSessions } from './support/session.js'
 
 declare module 'fastify' {
   interface Session {
@@ -18,21 +16,12 @@ declare module 'fastify' {
 
 const ORDERS = ['before', 'after'] as const
 
-async function register(app: FastifyInstance): Promise<void> {
-  await app.register(cookie)
-  await app.register(session, {
-    secret: 'a secret of at least 32 characters',
-    cookie: { secure: false },
-    saveUninitialized: false,
-  })
-}
-
 async function serveCookies(t: TestContext, order: (typeof ORDERS)[number]): Promise<number> {
   const app = await serve(t, {
-    ...(order === 'before' && { before: register }),
+    ...(order === 'before' && { before: addSessions }),
     routes: (app) => {
       void app.register(async (child) => {
-        if (order === 'after') await register(child)
+        if (order === 'after') await addSessions(child)
         child.get('/user', async ({ session }) => session.user ?? 'nobody')
         child.get(
           '/cookie',

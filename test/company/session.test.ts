@@ -2,12 +2,11 @@
 // session is there for the next request.
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
-import cookie from '@fastify/cookie'
-import session from '@fastify/session'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { within } from '../support/bound.js'
 import { Client, refusal } from '../support/client.js'
 import { portOf, serve } from '../support/server.js'
+import { addSessions } from './support/session.js'
 
 declare module 'fastify' {
   interface Session {
@@ -25,15 +24,6 @@ interface World {
   readonly signIn: (user: string) => Promise<{ cookie: string }>
   /** What a request over HTTP finds in the session. */
   readonly visits: (headers: { cookie: string }) => Promise<unknown>
-}
-
-async function register(app: FastifyInstance): Promise<void> {
-  await app.register(cookie)
-  await app.register(session, {
-    secret: 'a secret of at least 32 characters',
-    cookie: { secure: false },
-    saveUninitialized: false,
-  })
 }
 
 async function knows({ session }: FastifyRequest, reply: FastifyReply): Promise<void> {
@@ -79,10 +69,10 @@ function addRoutes(app: FastifyInstance): void {
 
 async function serveWorld(t: TestContext, order: (typeof ORDERS)[number]): Promise<World> {
   const app = await serve(t, {
-    ...(order === 'before' && { before: register }),
+    ...(order === 'before' && { before: addSessions }),
     routes: (app) => {
       void app.register(async (child) => {
-        if (order === 'after') await register(child)
+        if (order === 'after') await addSessions(child)
         addRoutes(child)
       })
     },
