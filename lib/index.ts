@@ -1,14 +1,14 @@
 import type { FastifyPluginAsync } from 'fastify'
-import type { WebsocketLifecycleOptions } from './api.js'
+import type { WebsocketLifecycleOptions } from './api/api.js'
 import {
   CloseCode,
   isCloseCode,
   isRetryable,
   isUnexpectedClose,
   truncateReason,
-} from './core/close-codes.js'
+} from './core/close/codes.js'
 import { ConnectionClosedError } from './errors.js'
-import { createPlugin } from './plugin.js'
+import { createPlugin } from './plugin/plugin.js'
 
 export type {
   ConnectionScope,
@@ -27,9 +27,9 @@ export type {
   RouteLifecycleOptions,
   WebsocketLifecycle,
   WebsocketLifecycleOptions,
-} from './api.js'
-export type { WebsocketHandler } from './augmentation.js'
-export type { CloseCause, CloseFrame, CloseInfo, CloseInitiator } from './core/close-info.js'
+} from './api/api.js'
+export type { WebsocketHandler } from './api/augmentation.js'
+export type { CloseCause, CloseFrame, CloseInfo, CloseInitiator } from './core/close/info.js'
 export type { LifecycleErrorCode } from './errors.js'
 export {
   CloseCode,

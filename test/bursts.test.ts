@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { WebSocket } from 'ws'
-import { Bursts } from '../lib/bursts.js'
+import { Turns } from '../lib/time/turns.js'
 import type { LifecycleSocket, RouteLifecycleOptions } from '../lib/index.js'
 import { openBusyPeer } from './support/busy-peer.js'
 import { FakeClock, turns } from './support/fake-clock.js'
@@ -564,7 +564,7 @@ test('messages add neither listeners nor timers', async (t) => {
 
 test('a holder that throws when the turn is over keeps no other one from hearing of it', async (t) => {
   const uncaught = surviveUncaught(t)
-  const bursts = new Bursts()
+  const numbered = new Turns()
   const error = new Error('mine')
   const told: string[] = []
   const failing = {
@@ -573,13 +573,13 @@ test('a holder that throws when the turn is over keeps no other one from hearing
       throw error
     },
   }
-  bursts.hold({ turnOver: () => told.push('first') })
-  bursts.hold(failing)
-  bursts.hold({ turnOver: () => told.push('last') })
+  numbered.hold({ turnOver: () => told.push('first') })
+  numbered.hold(failing)
+  numbered.hold({ turnOver: () => told.push('last') })
   await turns(2)
   assert.deepEqual(told, ['first', 'failing', 'last'])
   assert.deepEqual(uncaught, [error])
-  bursts.thisTurn()
+  numbered.thisTurn()
   await turns(2)
   assert.equal(told.length, 3, 'each is told once')
 })

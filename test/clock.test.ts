@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { systemClock, type Timer } from '../lib/clock.js'
+import { systemClock, type Timer } from '../lib/time/clock.js'
 
 test('the time of durations is monotonic, that of people is the epoch', () => {
   const before = { now: performance.now(), wall: Date.now() }

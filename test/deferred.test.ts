@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Deferred } from '../lib/deferred.js'
+import { Deferred } from '../lib/platform/deferred.js'
 
 test('a promise that somebody waits for is resolved', async () => {
   const deferred = new Deferred<number>()

@@ -10,7 +10,7 @@ import websocketLifecycle, {
   type LifecycleSocket,
   type WebsocketLifecycleOptions,
 } from '../lib/index.js'
-import { createPlugin } from '../lib/plugin.js'
+import { createPlugin } from '../lib/plugin/plugin.js'
 import { within } from './support/bound.js'
 import { Client, parseAnswer, refusal } from './support/client.js'
 import { FakeClock, turns } from './support/fake-clock.js'

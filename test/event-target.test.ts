@@ -6,7 +6,7 @@ import {
   type EventHandler,
   type Watching,
   wrapHandler,
-} from '../lib/event-target.js'
+} from '../lib/connection/event-target.js'
 
 type EventMap = WebSocket.WebSocketEventMap
 

@@ -11,7 +11,7 @@ import websocketLifecycle, {
   type RouteLifecycleOptions,
   type WebsocketLifecycleOptions,
 } from '../lib/index.js'
-import { toExpiry } from '../lib/options.js'
+import { toExpiry } from '../lib/options/expiry.js'
 import { Client } from './support/client.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { endWith, portOf } from './support/server.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { routingOptionsOf } from '../lib/fastify-internals.js'
+import { routingOptionsOf } from '../lib/platform/fastify-internals.js'
 
 const rewriteUrl = (): string => '/'
 

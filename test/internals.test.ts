@@ -34,7 +34,7 @@ import {
   queuedFrames,
   responseOf,
   whenParsed,
-} from '../lib/internals.js'
+} from '../lib/platform/internals.js'
 import { RawPeer } from './support/raw-peer.js'
 import { threadPool } from './support/thread-pool.js'
 import { cert, key } from './support/tls.js'

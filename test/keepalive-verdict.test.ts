@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WebSocket } from 'ws'
-import { Heartbeat, type Pulse } from '../lib/core/heartbeat.js'
+import { Heartbeat, type Pulse } from '../lib/core/liveness/heartbeat.js'
 import { FakeClock } from './support/fake-clock.js'
 import { serveOne } from './support/server.js'
 

@@ -8,7 +8,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest, type RouteOptions }
 import fp from 'fastify-plugin'
 import { createWebSocketStream, WebSocket, type CloseEvent, type MessageEvent } from 'ws'
 import websocketLifecycle, { type CloseInfo, type LifecycleSocket } from '../lib/index.js'
-import { createPlugin } from '../lib/plugin.js'
+import { createPlugin } from '../lib/plugin/plugin.js'
 import { within } from './support/bound.js'
 import { Client, refusal } from './support/client.js'
 import { FakeClock, turns } from './support/fake-clock.js'

@@ -1,8 +1,10 @@
 // What options given at both levels make together, and options that have to do with each other.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DrainOptions } from '../lib/api.js'
-import { checkPluginTimeout, DEFAULTS, resolveDrainOptions, toExpiry } from '../lib/options.js'
+import type { DrainOptions } from '../lib/api/api.js'
+import { DEFAULTS } from '../lib/options/defaults.js'
+import { toExpiry } from '../lib/options/expiry.js'
+import { checkPluginTimeout, resolveDrainOptions } from '../lib/options/resolve.js'
 import { invalid, LONGEST, plugin, PLUGIN, route, ROUTE } from './support/resolve.js'
 
 const soon = (): Date => new Date()

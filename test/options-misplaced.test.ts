@@ -8,9 +8,9 @@ import {
   OUTBOX_CHECKS,
   PLUGIN_CHECKS,
   ROUTE_CHECKS,
-} from '../lib/option-checks.js'
-import { FOREIGN_NAMES, plain } from '../lib/other-names.js'
-import { KNOWN_TO_WS, OURS_TO_SET } from '../lib/websocket-options.js'
+} from '../lib/options/tables.js'
+import { FOREIGN_NAMES, plain } from '../lib/options/other-names.js'
+import { KNOWN_TO_WS, OURS_TO_SET } from '../lib/options/websocket.js'
 import { serve } from './support/server.js'
 import { invalid, plugin, PLUGIN, route, ROUTE } from './support/resolve.js'
 

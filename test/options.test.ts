@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
-import { DEFAULTS } from '../lib/options.js'
+import { DEFAULTS } from '../lib/options/defaults.js'
 import { invalid, LONGEST, plugin, PLUGIN, route, ROUTE } from './support/resolve.js'
 
 /** An object with one value, at a path such as `drain.code`. */

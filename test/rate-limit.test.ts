@@ -8,7 +8,7 @@ import Fastify, {
   type RouteShorthandOptions,
 } from 'fastify'
 import type { WebsocketLifecycleOptions } from '../lib/index.js'
-import { createPlugin } from '../lib/plugin.js'
+import { createPlugin } from '../lib/plugin/plugin.js'
 import { within } from './support/bound.js'
 import { type Answer, Client, parseAnswer, refusal } from './support/client.js'
 import { FakeClock } from './support/fake-clock.js'

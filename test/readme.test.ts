@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { isRetryable } from '../lib/core/close-codes.js'
-import { CLOSE_CAUSES } from '../lib/core/close-info.js'
-import { DEFAULTS } from '../lib/options.js'
+import { isRetryable } from '../lib/core/close/codes.js'
+import { CLOSE_CAUSES } from '../lib/core/close/info.js'
+import { DEFAULTS } from '../lib/options/defaults.js'
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
 const readme = read('README.md')

@@ -9,7 +9,7 @@ import type {
   RouteLifecycleOptions,
   WebsocketLifecycleOptions,
 } from '../lib/index.js'
-import { createPlugin } from '../lib/plugin.js'
+import { createPlugin } from '../lib/plugin/plugin.js'
 import { within } from './support/bound.js'
 import { Client } from './support/client.js'
 import { FakeClock, turns } from './support/fake-clock.js'

@@ -9,7 +9,7 @@ import {
   fastifyWebsocketLifecycle,
   type LifecycleSocket,
 } from '../lib/index.js'
-import { createPlugin } from '../lib/plugin.js'
+import { createPlugin } from '../lib/plugin/plugin.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { gate } from './support/gate.js'
 import { logLines } from './support/log-lines.js'

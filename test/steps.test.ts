@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { systemClock, type Clock, type Timer } from '../lib/clock.js'
-import { Budget, type StepOutcome, Steps } from '../lib/steps.js'
+import { systemClock, type Clock, type Timer } from '../lib/time/clock.js'
+import { Budget, type StepOutcome, Steps } from '../lib/callbacks/steps.js'
 import { FakeClock, turns } from './support/fake-clock.js'
 import { gate, never } from './support/gate.js'
 

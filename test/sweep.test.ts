@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterNextPoll, Sweep, type Swept } from '../lib/sweep.js'
-import { OFF } from '../lib/wheel.js'
+import { afterNextPoll, Sweep, type Swept } from '../lib/time/sweep.js'
+import { OFF } from '../lib/time/wheel.js'
 import { FakeClock } from './support/fake-clock.js'
 import { surviveUncaught } from './support/uncaught.js'
 
@@ -12,10 +12,10 @@ import { surviveUncaught } from './support/uncaught.js'
 class Member implements Swept {
   dueAt = 0
   place = OFF
-  readonly looks: Array<{ now: number; alive: number }> = []
+  readonly looks: Array<{ now: number; forgivingNow: number }> = []
 
-  onSweep(now: number, alive: number): void {
-    this.looks.push({ now, alive })
+  onSweep(now: number, forgivingNow: number): void {
+    this.looks.push({ now, forgivingNow })
   }
 }
 
@@ -24,7 +24,7 @@ interface OneMember {
   readonly sweep: Sweep
   readonly member: Member
   /** The forgiving time of each look. */
-  readonly alive: () => number[]
+  readonly forgivingNow: () => number[]
 }
 
 /** A sweep with one member, and ticks of 100 ms. */
@@ -34,7 +34,12 @@ function sweepOne(): OneMember {
   sweep.serve(1_000)
   const member = new Member()
   sweep.add(member)
-  return { clock, sweep, member, alive: () => member.looks.map(({ alive }) => alive) }
+  return {
+    clock,
+    sweep,
+    member,
+    forgivingNow: () => member.looks.map(({ forgivingNow }) => forgivingNow),
+  }
 }
 
 for (const [served, tick] of [
@@ -113,38 +118,38 @@ test('a member that leaves while it is looked at is looked at no more', async ()
 })
 
 test('the forgiving time goes on with the ticks', async () => {
-  const { clock, sweep, alive } = sweepOne()
+  const { clock, sweep, forgivingNow } = sweepOne()
   await clock.advance(350)
-  assert.deepEqual(alive(), [100, 200, 300])
-  assert.equal(sweep.alive, 350)
+  assert.deepEqual(forgivingNow(), [100, 200, 300])
+  assert.equal(sweep.forgivingNow, 350)
 })
 
 test('a tick that comes late by a little counts', async () => {
-  const { clock, alive } = sweepOne()
+  const { clock, forgivingNow } = sweepOne()
   clock.stall(180)
   await clock.advance(0)
-  assert.deepEqual(alive(), [180])
+  assert.deepEqual(forgivingNow(), [180])
 })
 
 test('a loop that stood still for longer counts as one tick', async () => {
-  const { clock, sweep, alive } = sweepOne()
+  const { clock, sweep, forgivingNow } = sweepOne()
   clock.stall(60_000)
-  assert.equal(sweep.alive, 100)
+  assert.equal(sweep.forgivingNow, 100)
   await clock.advance(0)
-  assert.deepEqual(alive(), [100])
+  assert.deepEqual(forgivingNow(), [100])
   await clock.advance(100)
-  assert.deepEqual(alive(), [100, 200])
+  assert.deepEqual(forgivingNow(), [100, 200])
 })
 
 test('the forgiving time never runs back, and never ahead of time', async () => {
   const { clock, sweep } = sweepOne()
   const start = clock.now()
-  let before = sweep.alive
+  let before = sweep.forgivingNow
   for (const delay of [30, 90, 250, 10, 199, 201, 5_000, 1, 100, 350]) {
     clock.stall(delay)
-    const between = sweep.alive
+    const between = sweep.forgivingNow
     await clock.advance(0)
-    const after = sweep.alive
+    const after = sweep.forgivingNow
     assert.ok(before <= between && between <= after && after <= clock.now() - start)
     before = after
   }
@@ -156,7 +161,7 @@ test('the forgiving time stands still while there is nobody to look at', async (
   sweep.delete(member)
   await clock.advance(60_000)
   sweep.add(member)
-  assert.equal(sweep.alive, 200)
+  assert.equal(sweep.forgivingNow, 200)
 })
 
 /** A crowd that is due at each tick of 100 ms. */
@@ -200,8 +205,8 @@ test('a look that throws keeps nobody from a look, and is repeated at the next t
   const errors = [3, 100].map((index) => {
     const member = members[index] as Member
     const error = new Error(`of member ${index}`)
-    member.onSweep = (now, alive) => {
-      Member.prototype.onSweep.call(member, now, alive)
+    member.onSweep = (now, forgivingNow) => {
+      Member.prototype.onSweep.call(member, now, forgivingNow)
       if (member.looks.length === 1) throw error
     }
     return error
@@ -274,9 +279,9 @@ test('the forgiving time goes on where it was', async () => {
   await clock.advance(150)
   sweep.delete(member)
   clock.stall(5_000)
-  assert.equal(sweep.alive, 150)
+  assert.equal(sweep.forgivingNow, 150)
   sweep.add(member)
-  assert.equal(sweep.alive, 150)
+  assert.equal(sweep.forgivingNow, 150)
 })
 
 test('a member whose end another one brings about in the same tick is not looked at', async () => {

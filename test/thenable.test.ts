@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { follow, isThenable, toPromise } from '../lib/thenable.js'
+import { follow, isThenable, toPromise } from '../lib/platform/thenable.js'
 import { ODD_VALUES } from './support/odd-values.js'
 
 const nothing = (): void => {}

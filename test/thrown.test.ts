@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import Fastify from 'fastify'
-import { isError, peek, toAnswerable, toError } from '../lib/thrown.js'
+import { isError, peek, toAnswerable, toError } from '../lib/platform/thrown.js'
 import { ODD_VALUES } from './support/odd-values.js'
 
 /** A logger with the serializer that reads most of an error. */

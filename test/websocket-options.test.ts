@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { resolvePluginOptions } from '../lib/options.js'
+import { resolvePluginOptions } from '../lib/options/resolve.js'
 import { OPCODE, RawPeer } from './support/raw-peer.js'
 import { serveOne } from './support/server.js'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { type Due, OFF, Wheel } from '../lib/wheel.js'
+import { type Due, OFF, Wheel } from '../lib/time/wheel.js'
 
 const WIDTH = 100
 const TURN = 128 * WIDTH

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it, test } from 'node:test'
 import { build } from 'esbuild'
-import { NEEDED, refuseOlder, versionOf } from '../lib/ws-version.js'
+import { NEEDED, refuseOlder, versionOf } from '../lib/plugin/ws-version.js'
 import {
   installTarball,
   linkDependencies,

@@ -15,7 +15,7 @@ import {
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { LifecycleSocket } from '../../lib/index.js'
-import { createPlugin } from '../../lib/plugin.js'
+import { createPlugin } from '../../lib/plugin/plugin.js'
 import { within } from '../support/bound.js'
 import { Client, refusal } from '../support/client.js'
 import { logLines } from '../support/log-lines.js'

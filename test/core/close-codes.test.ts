@@ -11,7 +11,7 @@ import {
   toReason,
   toSendableCode,
   truncateReason,
-} from '../../lib/core/close-codes.js'
+} from '../../lib/core/close/codes.js'
 
 /** Every code that 16 bits can carry. */
 const CODES: readonly number[] = Array.from({ length: 65_536 }, (_, code) => code)

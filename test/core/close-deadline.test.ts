@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { CloseDeadline } from '../../lib/core/close-deadline.js'
+import { CloseDeadline } from '../../lib/core/close/deadline.js'
 
 test('a peer that takes nothing has the timeout, from when it was told to go', () => {
   const deadline = new CloseDeadline(3_000, 100, 7)

@@ -11,7 +11,7 @@ import {
   closeLogLevel,
   deriveCloseInfo,
   type TransportFacts,
-} from '../../lib/core/close-info.js'
+} from '../../lib/core/close/info.js'
 
 const EXPECTED_CODES = [1000, 1001, 1005]
 

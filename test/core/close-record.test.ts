@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { CLOSE_CAUSES, type CloseCause, type TransportFacts } from '../../lib/core/close-info.js'
-import { CloseRecord } from '../../lib/core/close-record.js'
+import { CLOSE_CAUSES, type CloseCause, type TransportFacts } from '../../lib/core/close/info.js'
+import { CloseRecord } from '../../lib/core/close/record.js'
 
 const FACTS: TransportFacts = {
   transportError: undefined,

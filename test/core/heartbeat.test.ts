@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { Heartbeat, type HeartbeatPolicy, type Pulse } from '../../lib/core/heartbeat.js'
+import { Heartbeat, type HeartbeatPolicy, type Pulse } from '../../lib/core/liveness/heartbeat.js'
 
 const POLICY: HeartbeatPolicy = { interval: 1_000, timeout: 500 }
 /** What a line of 64 KiB/s carries in one ms. */
@@ -11,9 +11,9 @@ function pulse(now: number, seen: Partial<Pulse> = {}): Pulse {
   return {
     now,
     received: 0,
-    heardAt: 0,
+    receivedAt: 0,
     taken: 0,
-    toldAt: 0,
+    sentAt: 0,
     backlogged: false,
     paused: false,
     ping: 'gone',
@@ -129,9 +129,9 @@ function frames(now: number, arrivals: readonly number[], departures: readonly n
   const went = departures.filter((at) => at <= now)
   return pulse(now, {
     received: came.length,
-    heardAt: tickBefore(came.at(-1) ?? 0),
+    receivedAt: tickBefore(came.at(-1) ?? 0),
     taken: went.length,
-    toldAt: tickBefore(went.at(-1) ?? 0),
+    sentAt: tickBefore(went.at(-1) ?? 0),
   })
 }
 
@@ -165,14 +165,14 @@ test('so it is where frames flow both ways and we look no more often than we hav
 test('a quiet peer that answers costs two looks an interval', () => {
   const heart = start()
   let received = 0
-  let heardAt = 0
+  let receivedAt = 0
   let looks = 0
   for (let now = heart.nextLookAt(); now < 20_000; now = heart.nextLookAt()) {
     looks++
-    if (heart.look(pulse(now, { received, heardAt, taken: received })) !== 'ping') continue
+    if (heart.look(pulse(now, { received, receivedAt, taken: received })) !== 'ping') continue
     heart.pinged(now, 0.5)
     received += 6
-    heardAt = now
+    receivedAt = now
   }
   assert.equal(received, 6 * 20)
   assert.equal(looks, 2 * 20)
@@ -184,11 +184,11 @@ test('while both sides talk no look is needed, until either has been silent for 
   heart.look(pulse(1_000))
   heart.pinged(1_000, 0.5)
   assert.equal(heart.restsFor, 0, 'a ping is unanswered')
-  heart.look(pulse(1_020, { received: 6, heardAt: 1_020, taken: 6 }))
+  heart.look(pulse(1_020, { received: 6, receivedAt: 1_020, taken: 6 }))
   assert.equal(heart.restsFor, 940)
-  heart.look(pulse(1_200, { received: 6, taken: 100, toldAt: 1_200 }))
+  heart.look(pulse(1_200, { received: 6, taken: 100, sentAt: 1_200 }))
   assert.equal(heart.restsFor, 0, 'only we talk')
-  heart.look(pulse(1_300, { received: 9, heardAt: 1_300, taken: 200, toldAt: 1_300 }))
+  heart.look(pulse(1_300, { received: 9, receivedAt: 1_300, taken: 200, sentAt: 1_300 }))
   assert.equal(heart.restsFor, 940)
 })
 
@@ -202,7 +202,7 @@ test('a stream to a peer that says nothing is looked at closely: it says how lon
 
 test('what shows after a long time without a look may have left just now', () => {
   const heart = start()
-  assert.equal(heart.look(pulse(1_000, { taken: 2_000 * PER_MS, toldAt: 990 })), 'ping')
+  assert.equal(heart.look(pulse(1_000, { taken: 2_000 * PER_MS, sentAt: 990 })), 'ping')
   heart.pinged(1_000, 0.5)
   assert.equal(heart.look(pulse(3_449, { taken: 2_000 * PER_MS })), 'ping')
   assert.equal(heart.look(pulse(3_450, { taken: 2_000 * PER_MS })), 'suspect')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { Inbox, type InboxPolicy } from '../../lib/core/inbox.js'
+import { Inbox, type InboxPolicy } from '../../lib/core/messages/inbox.js'
 
 interface Numbered {
   readonly number: number

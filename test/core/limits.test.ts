@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { Limit, Slots } from '../../lib/core/limits.js'
+import { Limit, Slots } from '../../lib/core/admission/limits.js'
 
 /** How many more of a key fit. */
 function roomFor(limit: Limit, key: string, atMost = 50): number {

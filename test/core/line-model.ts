@@ -1,13 +1,13 @@
-import type { Clock, Timer } from '../../lib/clock.js'
+import type { Clock, Timer } from '../../lib/time/clock.js'
 import {
   DEPARTURES,
   Heartbeat,
   type HeartbeatPolicy,
   type Pulse,
   restsUntil,
-} from '../../lib/core/heartbeat.js'
-import { Sweep, type Swept } from '../../lib/sweep.js'
-import { OFF } from '../../lib/wheel.js'
+} from '../../lib/core/liveness/heartbeat.js'
+import { Sweep, type Swept } from '../../lib/time/sweep.js'
+import { OFF } from '../../lib/time/wheel.js'
 
 /** What a world is made of; times in ms, sizes in bytes. */
 export interface World {
@@ -113,7 +113,7 @@ export class Model implements Swept {
   /** Whether the verdict was spoken. */
   isCondemned = false
   /** By the forgiving clock: the last byte, progress or excuse of ours. */
-  heardAt = 0
+  receivedAt = 0
   readonly tick: number
   readonly sweep: Sweep
   readonly #world: World
@@ -123,7 +123,7 @@ export class Model implements Swept {
   readonly #random: () => number
   #received = 0
   #frameAt = 0
-  #toldAt = 0
+  #sentAt = 0
   #bytesUnseen = 0
   #restsFor = 0
   #isPaused = false
@@ -152,8 +152,8 @@ export class Model implements Swept {
     this.sweep.add(this)
   }
 
-  get alive(): number {
-    return this.sweep.alive
+  get forgivingNow(): number {
+    return this.sweep.forgivingNow
   }
 
   /** How long what we wrote since the last answered ping may excuse the peer, in ms. */
@@ -165,7 +165,7 @@ export class Model implements Swept {
   die(): void {
     this.#line.die(this.#clock.time)
     if (this.#isPaused) this.#resume()
-    if (this.#line.backlog > 0) this.heardAt = this.alive
+    if (this.#line.backlog > 0) this.receivedAt = this.forgivingNow
     if (this.#ping !== undefined) this.#ping.keptUntil &&= this.#clock.time
   }
 
@@ -183,14 +183,14 @@ export class Model implements Swept {
       clock.onTick()
     }
     // A backlog that gets shorter is a sign of life.
-    if (backlog > 0 && line.taken > taken) this.heardAt = this.alive
+    if (backlog > 0 && line.taken > taken) this.receivedAt = this.forgivingNow
     this.#releasePing()
     this.#read()
     if (this.#random() < world.chatter) {
       const bytes = Math.ceil(this.#random() * world.burst)
       line.write(bytes)
       this.#bytesUnseen += bytes
-      this.#toldAt = this.sweep.aliveAtTick
+      this.#sentAt = this.sweep.forgivingAtTick
     }
     if (line.isDead) return
     if (this.#random() < world.peerChatter) {
@@ -202,32 +202,33 @@ export class Model implements Swept {
     }
   }
 
-  onSweep(now: number, alive: number): void {
+  onSweep(now: number, forgivingNow: number): void {
     const rest = restsUntil({
-      heardAt: this.#frameAt,
-      toldAt: this.#toldAt,
+      receivedAt: this.#frameAt,
+      sentAt: this.#sentAt,
       bytesUnseen: this.#bytesUnseen,
       restsFor: this.#restsFor,
     })
-    if (rest > alive) this.sweep.move(this, now + rest - alive)
-    else this.#look(now, alive)
+    if (rest > forgivingNow) this.sweep.move(this, now + rest - forgivingNow)
+    else this.#look(now, forgivingNow)
   }
 
-  #look(now: number, alive: number): void {
-    const advice = this.#heartbeat.look(this.#pulse(alive))
+  #look(now: number, forgivingNow: number): void {
+    const advice = this.#heartbeat.look(this.#pulse(forgivingNow))
     if (advice === 'suspect') {
       this.#read()
-      if (this.#heartbeat.look(this.#pulse(this.alive)) === 'suspect') this.isCondemned = true
+      if (this.#heartbeat.look(this.#pulse(this.forgivingNow)) === 'suspect')
+        this.isCondemned = true
     } else if (advice === 'ping') {
       const isKept = !this.#line.isDead && this.#random() < 0.1
       const keptFor = this.#random() * 2 * this.#world.policy.timeout
       this.#ping = { end: undefined, keptUntil: isKept ? now + keptFor : undefined }
-      this.#heartbeat.pinged(alive, this.#random())
+      this.#heartbeat.pinged(forgivingNow, this.#random())
       this.#takenAtPing = this.#line.taken
     }
     this.#bytesUnseen = 0
     this.#restsFor = this.#heartbeat.restsFor
-    this.sweep.move(this, now + Math.max(0, this.#heartbeat.nextLookAt() - alive))
+    this.sweep.move(this, now + Math.max(0, this.#heartbeat.nextLookAt() - forgivingNow))
   }
 
   #elapse(delay: number): void {
@@ -237,7 +238,7 @@ export class Model implements Swept {
 
   #resume(): void {
     this.#isPaused = false
-    this.heardAt = this.alive
+    this.receivedAt = this.forgivingNow
   }
 
   /** ws hands the ping to the stream, at once or when it has compressed what stands before it. */
@@ -245,7 +246,7 @@ export class Model implements Swept {
     if (this.#ping === undefined || this.#ping.end !== undefined) return
     if (this.#ping.keptUntil !== undefined) {
       if (this.#ping.keptUntil > this.#clock.time) return
-      this.heardAt = this.alive
+      this.receivedAt = this.forgivingNow
     }
     this.#line.write(6)
     this.#ping.end = this.#line.written
@@ -259,10 +260,10 @@ export class Model implements Swept {
     for (const { at, answers } of arrivals) {
       if (at > this.#clock.time) continue
       this.#received += 6
-      this.heardAt = this.alive
-      this.#frameAt = this.sweep.aliveAtTick
+      this.receivedAt = this.forgivingNow
+      this.#frameAt = this.sweep.forgivingAtTick
       if (answers === undefined || answers !== this.#ping?.end) continue
-      this.#heartbeat.ponged(this.alive)
+      this.#heartbeat.ponged(this.forgivingNow)
       this.#takenAtAnswered = this.#takenAtPing
     }
   }
@@ -272,9 +273,9 @@ export class Model implements Swept {
     return {
       now,
       received: this.#received,
-      heardAt: this.#frameAt,
+      receivedAt: this.#frameAt,
       taken,
-      toldAt: this.#toldAt,
+      sentAt: this.#sentAt,
       backlogged: backlog > 0,
       paused: this.#isPaused,
       ping: this.#wherePingIs(taken),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { MessageRate, type RatePolicy } from '../../lib/core/message-rate.js'
+import { MessageRate, type RatePolicy } from '../../lib/core/messages/message-rate.js'
 
 /** Which of the messages that arrive at these times are within the rate. */
 function admissions(policy: RatePolicy, arrivals: readonly number[]): boolean[] {

@@ -7,7 +7,7 @@ import {
   isListed,
   isSameOrigin,
   normalizeOrigin,
-} from '../../lib/core/origin.js'
+} from '../../lib/core/admission/origin.js'
 
 /** Over which connections a page of that Origin may talk to that host. */
 type Over = 'plain and TLS' | 'plain alone' | 'none'

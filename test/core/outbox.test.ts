@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { OutboxAge } from '../../lib/core/outbox.js'
+import { OutboxAge } from '../../lib/core/messages/outbox-age.js'
 
 const MAX_AGE = 10_000
 const LOOK_EVERY = 1_000

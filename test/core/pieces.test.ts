@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { pieceLimits } from '../../lib/core/pieces.js'
+import { pieceLimits } from '../../lib/core/messages/pieces.js'
 
 test('there is a piece for each 64 bytes of a message, from 1,024 to what ws allows', () => {
   for (const [maxPayload, maxBufferedChunks, maxFragments] of [

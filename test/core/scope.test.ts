@@ -2,15 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FastifyBaseLogger } from 'fastify'
 import * as fc from 'fast-check'
-import { RequestContext } from '../../lib/context.js'
+import { RequestContext } from '../../lib/platform/context.js'
 import { ReleaseScope, type Release, type ScopeOwner } from '../../lib/core/scope.js'
-import { type Mortal, runRelease, runReleases } from '../../lib/ending.js'
-import { RefusalLog } from '../../lib/refusal-log.js'
-import { Registry } from '../../lib/registry.js'
-import { Bursts } from '../../lib/bursts.js'
-import { Frames } from '../../lib/frames.js'
-import { Steps } from '../../lib/steps.js'
-import { Sweep } from '../../lib/sweep.js'
+import { type StepOwner, runRelease, runReleases } from '../../lib/callbacks/run-step.js'
+import { RefusalLog } from '../../lib/facts/refusal-log.js'
+import { Registry } from '../../lib/facts/registry.js'
+import { Turns } from '../../lib/time/turns.js'
+import { Frames } from '../../lib/outbox/frames.js'
+import { Steps } from '../../lib/callbacks/steps.js'
+import { Sweep } from '../../lib/time/sweep.js'
 import { FakeClock, turns } from '../support/fake-clock.js'
 import { ODD_VALUES } from '../support/odd-values.js'
 
@@ -219,20 +219,20 @@ const planned: fc.Arbitrary<Planned> = fc.record({
 })
 
 /** A scope with its runner, and a note of all that ran and failed. */
-class World implements Mortal, ScopeOwner {
+class World implements StepOwner, ScopeOwner {
   readonly id = 'id'
   readonly context = new RequestContext()
   readonly routeUrl = '/'
   readonly cleanupTimeout = LIMIT
   readonly clock = new FakeClock()
-  readonly shell = {
+  readonly shared = {
     clock: this.clock,
     sweep: new Sweep(this.clock),
     transitions: new Sweep(this.clock),
     steps: new Steps(this.clock),
     registry: new Registry(),
     answersPings: true,
-    bursts: new Bursts(),
+    turns: new Turns(),
     frames: new Frames(),
     refusals: new RefusalLog(this.clock),
     accept: () => assert.fail('no upgrade here'),
@@ -322,7 +322,7 @@ test('each release runs exactly once, last in first out, whatever the others do'
         assert.equal(world.ran.length, all.length + counted('defers another'))
         assert.equal(new Set(world.ran).size, world.ran.length)
         assert.equal(world.failed.length, counted('throws', 'rejects'))
-        assert.equal(world.shell.registry.stats().abandoned, counted('hangs'))
+        assert.equal(world.shared.registry.stats().abandoned, counted('hangs'))
       },
     ),
     { numRuns: 60 },

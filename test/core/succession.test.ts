@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { Limit, Slots } from '../../lib/core/limits.js'
-import { type Claimant, type Seat, Succession } from '../../lib/core/succession.js'
+import { Limit, Slots } from '../../lib/core/admission/limits.js'
+import { type Claimant, type Seat, Succession } from '../../lib/core/admission/succession.js'
 
 /** Somebody who stays until told otherwise. */
 class Guest implements Claimant {

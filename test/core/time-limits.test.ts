@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { type TimeFacts, TimeLimits, type TimePolicy } from '../../lib/core/time-limits.js'
+import { type TimeFacts, TimeLimits, type TimePolicy } from '../../lib/core/liveness/time-limits.js'
 
 /** What fractions of ms lose, added to 1.7e12. */
 const ROUNDING = 0.01
@@ -12,7 +12,7 @@ const EPOCH = 1_700_000_000_000
 /** What a look shows at a time, where the three clocks go at the same pace. */
 function facts(at: number, seen: Partial<TimeFacts> = {}): TimeFacts {
   const still = { activity: 0, arriving: 0, taken: 0, backlogged: false, busy: false }
-  return { now: at, alive: at, wall: EPOCH + at, ...still, ...seen }
+  return { now: at, forgivingNow: at, wall: EPOCH + at, ...still, ...seen }
 }
 
 function limits(policy: Partial<TimePolicy>, expiresAt = Infinity, random = 0): TimeLimits {
@@ -105,8 +105,8 @@ test('silence begins when it is busy no longer: with the last look that saw it b
 
 test('silence counts on the forgiving clock: it does not pass while our loop stands still', () => {
   const idle = limits({ idleTimeout: 1_000 })
-  assert.equal(idle.look(facts(60_000, { alive: 999 })), undefined)
-  assert.equal(idle.look(facts(60_001, { alive: 1_000 })), 'idle-timeout')
+  assert.equal(idle.look(facts(60_000, { forgivingNow: 999 })), undefined)
+  assert.equal(idle.look(facts(60_001, { forgivingNow: 1_000 })), 'idle-timeout')
 })
 
 test('a lifetime ends after maxLifetime, or up to a tenth earlier', () => {
@@ -125,7 +125,7 @@ test('a lifetime ends after maxLifetime, or up to a tenth earlier', () => {
 test('a lifetime counts from the moment of opening, and passes while our loop stands still', () => {
   const lifetime = new TimeLimits({ ...NONE, maxLifetime: 1_000 }, Infinity, 5_000, 300, 0)
   assert.equal(lifetime.look(facts(5_999)), undefined)
-  assert.equal(lifetime.look(facts(6_000, { alive: 300 })), 'lifetime-expired')
+  assert.equal(lifetime.look(facts(6_000, { forgivingNow: 300 })), 'lifetime-expired')
 })
 
 test('credentials end by the wall clock, wherever the others stand', () => {

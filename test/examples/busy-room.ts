@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import websocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { Deferred } from '../../lib/deferred.js'
+import { Deferred } from '../../lib/platform/deferred.js'
 import { gate } from '../support/gate.js'
 
 export interface BusyRoom {

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { FastifyInstance } from 'fastify'
-import type { Clock } from '../../lib/clock.js'
+import type { Clock } from '../../lib/time/clock.js'
 import { FakeClock } from './fake-clock.js'
 import { serverSockets } from './server-sockets.js'
 

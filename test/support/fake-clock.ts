@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Clock, Timer } from '../../lib/clock.js'
+import type { Clock, Timer } from '../../lib/time/clock.js'
 
 interface Entry extends Timer {
   readonly callback: () => void

@@ -1,10 +1,6 @@
 // Options as the plugin resolves them, and as it refuses them.
-import {
-  type PluginSettings,
-  resolvePluginOptions,
-  resolveRouteOptions,
-  type RouteSettings,
-} from '../../lib/options.js'
+import { resolvePluginOptions, resolveRouteOptions } from '../../lib/options/resolve.js'
+import type { PluginSettings, RouteSettings } from '../../lib/options/settings.js'
 
 export const PLUGIN: string = 'the options of the plugin'
 export const ROUTE: string = 'the options of route GET /rooms/:id'

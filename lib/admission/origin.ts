@@ -1,0 +1,28 @@
+import type { FastifyRequest } from 'fastify'
+import { isListed, isSameOrigin, normalizeOrigin } from '../core/admission/origin.js'
+import type { OriginPolicy } from '../options/settings.js'
+
+/** Whether a page of that origin may connect. */
+export function isAllowed(
+  policy: OriginPolicy,
+  header: string,
+  request: FastifyRequest,
+): boolean | Promise<boolean> {
+  if (policy === '*') return true
+  const origin = normalizeOrigin(header)
+  if (origin === undefined) return false
+  if (policy === 'same-origin') {
+    return isSameOrigin(origin, hostOf(request), isEncrypted(request))
+  }
+  return typeof policy === 'function' ? policy(origin, request) : isListed(origin, policy)
+}
+
+/** The host that the client asked for; some versions of Fastify say `undefined` where it named none. */
+export function hostOf(request: { readonly host?: string }): string {
+  return request.host ?? ''
+}
+
+/** Some proxies forward the scheme of the upgrade, `wss`, and not that of the request. */
+export function isEncrypted({ protocol }: FastifyRequest): boolean {
+  return /^(?:https|wss)$/i.test(protocol)
+}

@@ -1,0 +1,62 @@
+import { STATUS_CODES } from 'node:http'
+import type { FastifyReply } from 'fastify'
+import type { HookReturn, Refused } from '../api/augmentation.js'
+import { kindOf } from '../options/check.js'
+import { CloseCode, toReason, toSendableCode } from '../core/close/codes.js'
+import { logSafely } from '../facts/log.js'
+import { tooLateToRefuse } from '../errors.js'
+import { routeNameOf } from '../routes/route.js'
+import { isUpgrade, upgradeOf } from './upgrade.js'
+
+const kAnswered = Symbol('fastify-websocket-lifecycle.answered')
+
+/** What a request that is no upgrade is answered for a close code. */
+const STATUS_OF: ReadonlyMap<number, number> = new Map([
+  [CloseCode.Unauthorized, 401],
+  [CloseCode.Forbidden, 403],
+  [CloseCode.ServiceRestart, 503],
+  [CloseCode.TryAgainLater, 503],
+])
+
+function statusOf(closeCode: number | undefined): number {
+  return (closeCode !== undefined && STATUS_OF.get(closeCode)) || 400
+}
+
+/** What `reply.refuseWebsocket()` does. */
+export function refuseWebsocket<Expected extends HookReturn>(
+  reply: FastifyReply,
+  code: number | undefined,
+  reason: string | undefined,
+): Refused<Expected>
+export function refuseWebsocket(
+  reply: FastifyReply,
+  code: number | undefined,
+  reason: string | undefined,
+): FastifyReply {
+  const { raw } = reply.request
+  const closeCode = sendableCode(reply, code)
+  const text = toReason(reason)
+  const upgrade = upgradeOf(raw)
+  if (upgrade !== undefined) upgrade.refuseWithClose(reply, closeCode, text)
+  else if (isUpgrade(raw)) throw tooLateToRefuse(routeNameOf(reply.request))
+  else answer(reply, statusOf(closeCode), text)
+  return reply
+}
+
+function sendableCode(reply: FastifyReply, code: unknown): number | undefined {
+  if (code === undefined) return CloseCode.Unauthorized
+  const sent = toSendableCode(code, CloseCode.Unauthorized)
+  if (sent === undefined || sent === code) return sent
+  const text = `refuseWebsocket() got a code that may not be sent; ${sent} was`
+  logSafely(reply.log, 'warn', { code: kindOf(code) }, text)
+  return sent
+}
+
+/** In the form of Fastify's own errors. */
+function answer(reply: FastifyReply, statusCode: number, reason: string): void {
+  // Its own answer runs the onSend hooks, one of which may be the caller.
+  if (kAnswered in reply) throw tooLateToRefuse(routeNameOf(reply.request))
+  Object.assign(reply, { [kAnswered]: true })
+  const error = STATUS_CODES[statusCode]
+  void reply.code(statusCode).send({ statusCode, error, message: reason === '' ? error : reason })
+}

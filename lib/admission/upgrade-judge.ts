@@ -1,0 +1,56 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyBaseLogger } from 'fastify'
+import type { WebsocketLifecycleOptions } from '../api/api.js'
+import { kindOf } from '../options/check.js'
+import { logSafely } from '../facts/log.js'
+import type { RouteTable } from '../routes/route-table.js'
+import type { Verdict } from './server-upgrades.js'
+import { toError } from '../platform/thrown.js'
+import { asksForWebsocket } from './upgrade-header.js'
+
+/** Tells whose an upgrade is. */
+export class UpgradeJudge {
+  readonly #routes: RouteTable
+  readonly #ignore: WebsocketLifecycleOptions['ignoreUpgrade']
+  readonly #log: FastifyBaseLogger
+
+  constructor(
+    routes: RouteTable,
+    ignore: WebsocketLifecycleOptions['ignoreUpgrade'],
+    log: FastifyBaseLogger,
+  ) {
+    this.#routes = routes
+    this.#ignore = ignore
+    this.#log = log
+  }
+
+  /** Where nobody else listens, a path that no route has is ours to refuse. */
+  judge(message: IncomingMessage, othersListen: boolean): Verdict {
+    const isForUs = asksForWebsocket(message) && !this.#isIgnored(message)
+    if (!othersListen) return isForUs ? 'ours' : 'nobodys'
+    return isForUs && this.#leadsToOurs(message) ? 'ours' : 'theirs'
+  }
+
+  #isIgnored(message: IncomingMessage): boolean {
+    try {
+      const isIgnored: unknown = this.#ignore?.(message) ?? false
+      if (typeof isIgnored === 'boolean') return isIgnored
+      throw new TypeError(
+        `Expected \`ignoreUpgrade\` to return a boolean, got ${kindOf(isIgnored)}: it cannot be asynchronous`,
+      )
+    } catch (error) {
+      // The paths decide then, as they would without it.
+      logSafely(this.#log, 'error', { err: toError(error) }, '`ignoreUpgrade` failed')
+      return false
+    }
+  }
+
+  #leadsToOurs(message: IncomingMessage): boolean {
+    try {
+      return this.#routes.leadsToOurs(message)
+    } catch {
+      // Fastify will meet the same error, and say so where it does no harm; others might let it end the process.
+      return true
+    }
+  }
+}

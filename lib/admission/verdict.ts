@@ -1,0 +1,107 @@
+import type { FastifyRequest } from 'fastify'
+import type { RefusalReason } from '../api/api.js'
+import { CloseCode } from '../core/close/codes.js'
+import type { Limit } from '../core/admission/limits.js'
+import { Succession } from '../core/admission/succession.js'
+import {
+  invalidOption,
+  type LifecycleError,
+  originRefused,
+  tooManyConnections,
+  tooManyConnectionsPerKey,
+  withRetryAfter,
+} from '../errors.js'
+import { hostOf, isAllowed, isEncrypted } from './origin.js'
+import type { Route } from '../routes/route.js'
+import { follow, isThenable } from '../platform/thenable.js'
+
+/** Why an upgrade is not let in, and what it is told in the one way or the other. */
+export interface Refusal {
+  readonly reason: RefusalReason
+  readonly error: LifecycleError
+  readonly closeCode: number
+}
+
+/** Who wants in. */
+export interface Applicant {
+  /** Whether it is over, or being answered. */
+  readonly isDecided: boolean
+  /** @returns whether there was room */
+  take(limit: Limit, key?: string): boolean
+  /** Takes a place, waits for one, or gives way. */
+  claim(succession: Succession, key: string): void
+}
+
+/** `Retry-After` where somebody else has to leave first, in seconds. */
+const RETRY_AFTER = 5
+
+/**
+ * 429 as a close code, of the private ones (RFC 6455 §7.4.2): `isRetryable` says no to it, and not to 1013. The room that is missing
+ * is taken by the same user, who would come back for ever.
+ */
+const TOO_MANY_OF_A_KEY = 4429
+
+/** Decides before the route's own hooks: by the origin, then by the limits. */
+export function refuseAtFirst(
+  applicant: Applicant,
+  request: FastifyRequest,
+  route: Route,
+): Refusal | undefined | Promise<Refusal | undefined> {
+  // Version 8 of the protocol, which ws takes too, had a header of its own.
+  const { headers } = request
+  const origin = headers.origin ?? headers['sec-websocket-origin']?.toString()
+  // Without one it is no browser: there is no page that might abuse its user's cookies.
+  if (origin === undefined) return refuseInAll(applicant, route)
+  const judge = (isWelcome: unknown): Refusal | undefined =>
+    isWelcome === true ? refuseInAll(applicant, route) : refuseOrigin(origin, request)
+  const verdict = isAllowed(route.settings.allowedOrigins, origin, request)
+  return typeof verdict === 'boolean' ? judge(verdict) : follow(verdict, judge)
+}
+
+function refuseOrigin(origin: string, request: FastifyRequest): Refusal {
+  const transport = isEncrypted(request) ? ', over TLS' : ''
+  const error = originRefused(quote(origin), quote(hostOf(request)), transport)
+  return { reason: 'origin', error, closeCode: CloseCode.Forbidden }
+}
+
+/** What strangers sent, short enough for a log. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)
+}
+
+function refuseInAll(applicant: Applicant, { limits }: Route): Refusal | undefined {
+  // It may have left, or taken too long, while its origin was being judged.
+  if (applicant.isDecided) return undefined
+  const full = limits.inAll.find((limit) => !applicant.take(limit))
+  return full && { reason: 'limit', ...tryAgainLater(tooManyConnections(full.of)) }
+}
+
+/** Decides after the route's own hooks, which may have found whose connection it is. */
+export function refusePerKey(
+  applicant: Applicant,
+  request: FastifyRequest,
+  { limits, url }: Route,
+): Refusal | undefined {
+  if (limits.perKey === undefined) return undefined
+  const { key: keyOf, limit } = limits.perKey
+  const key: unknown = keyOf(request)
+  if (key === undefined) return undefined
+  if (typeof key !== 'string') {
+    // What a promise may reject with is nobody's, and would end the process.
+    if (isThenable(key)) void follow(key, undefined, () => {})
+    throw invalidOption(
+      `Expected \`maxConnectionsPerKey.key\` to return a string or undefined, got ${typeof key}, in the options of route ${url}`,
+    )
+  }
+  if (limit instanceof Succession) {
+    applicant.claim(limit, key)
+    return undefined
+  }
+  if (applicant.take(limit, key)) return undefined
+  const refusal = tryAgainLater(tooManyConnectionsPerKey(limit.of))
+  return { reason: 'key', ...refusal, closeCode: TOO_MANY_OF_A_KEY }
+}
+
+function tryAgainLater(error: LifecycleError): Omit<Refusal, 'reason'> {
+  return { error: withRetryAfter(error, RETRY_AFTER), closeCode: CloseCode.TryAgainLater }
+}

@@ -1,0 +1,147 @@
+import type { FastifyRequest } from 'fastify'
+import type { LifecycleSocket } from '../api/api.js'
+import { bindCallback } from '../platform/context.js'
+import type { CloseInfo } from '../core/close/info.js'
+import type { ReleaseScope } from '../core/scope.js'
+import { type StepOwner, runStep } from './run-step.js'
+import { logSafely } from '../facts/log.js'
+import type { Hook } from '../options/settings.js'
+import type { Handler, Route } from '../routes/route.js'
+import { follow, isThenable } from '../platform/thenable.js'
+import type { Budget } from './steps.js'
+import { toError } from '../platform/thrown.js'
+
+/** Whose callbacks they are. */
+export interface CallbacksOwner extends StepOwner {
+  readonly socket: LifecycleSocket
+  readonly request: FastifyRequest
+  readonly scope: ReleaseScope
+  readonly isOpen: boolean
+  /** Whether its end is over: nothing more is called. */
+  readonly isReleased: boolean
+  /** Records why the connection is going to end, if it is open. */
+  noteHandlerError(error: Error): void
+  /** The route's handler has returned, or what it returned has settled. */
+  handlerSettled(hasFailed: boolean): void
+  /** Sends the close frame that says so, unless a hook has closed already. */
+  endOfHandlerError(): void
+}
+
+/** The one hook whose own failure is told to the log alone. */
+const ERROR_HOOK = 'onHandlerError'
+
+/** Calls what the app gave for one connection, so that whatever it throws ends this one alone. */
+export class Callbacks {
+  readonly #owner: CallbacksOwner
+  readonly #route: Route
+  #errorSteps: Array<Promise<void>> | undefined
+  #isTelling = false
+  /** A hook that provokes the next error for ever must not keep the end from its end. */
+  #tellsUntil = Infinity
+
+  constructor(owner: CallbacksOwner, route: Route) {
+    this.#owner = owner
+    this.#route = route
+  }
+
+  /** Runs the route's handler. */
+  run(handler: Handler): void {
+    const owner = this.#owner
+    const failed = (error: unknown): void => {
+      this.fail(error, 'handler')
+      owner.handlerSettled(true)
+    }
+    try {
+      const result = handler.call(this.#route.instance, owner.socket, owner.request)
+      if (!isThenable(result)) owner.handlerSettled(false)
+      else void follow(result, () => owner.handlerSettled(false), failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  /** Looks after what a callback returned: its rejection is this connection's, not the process's. */
+  watch(result: unknown, step: string): void {
+    if (!isThenable(result)) return
+    void follow(result, undefined, (error) => this.fail(error, step))
+  }
+
+  /** Wraps a callback that would be called where a throw ends the process. */
+  guard(callback: (error?: Error) => unknown): (error?: Error) => void {
+    return bindCallback((error) => {
+      try {
+        this.watch(callback(error), 'callback')
+      } catch (thrown) {
+        this.fail(thrown, 'callback')
+      }
+    })
+  }
+
+  /**
+   * A callback threw or rejected: only this connection ends of it. What gave up because our signal
+   * had aborted did what it was asked to.
+   */
+  fail(thrown: unknown, step: string): void {
+    const owner = this.#owner
+    if (owner.scope.isAnswer(thrown)) return
+    const err = toError(thrown)
+    const { id, log, routeUrl: route } = owner
+    logSafely(log, 'error', { err, id, route, step }, 'a callback of a WebSocket connection failed')
+    if (owner.isReleased || step === ERROR_HOOK) return
+    owner.noteHandlerError(err)
+    this.#tellError(err)
+    owner.endOfHandlerError()
+  }
+
+  /** Calls `onShutdown`, as long as the socket is open and there is time for it. */
+  async sayGoodbye(budget: Budget): Promise<void> {
+    for (const hook of this.#route.settings.onShutdown) {
+      if (!this.#owner.isOpen) return
+      await this.#step('onShutdown', hook, [], budget)
+    }
+  }
+
+  /** Calls `onUnexpectedClose`, if it was, and `onClose`. */
+  async tellClose(close: CloseInfo): Promise<void> {
+    const { onClose, onUnexpectedClose } = this.#route.settings
+    if (!close.expected) {
+      for (const hook of onUnexpectedClose) await this.#step('onUnexpectedClose', hook, [close])
+    }
+    for (const hook of onClose) await this.#step('onClose', hook, [close])
+  }
+
+  /** Waits for what `onHandlerError` went on to do, also about errors that this provoked. */
+  async settleErrors(): Promise<void> {
+    const { clock } = this.#owner.shared
+    this.#tellsUntil = clock.now() + this.#owner.cleanupTimeout
+    while (this.#errorSteps !== undefined) {
+      const steps = this.#errorSteps
+      this.#errorSteps = undefined
+      await Promise.all(steps)
+    }
+    this.#tellsUntil = Infinity
+  }
+
+  /** Calls `onHandlerError`; what it goes on to do is awaited at the end. */
+  #tellError(error: Error): void {
+    // A hook that provokes the next error while it runs is not told of it.
+    if (this.#isTelling || this.#owner.shared.clock.now() >= this.#tellsUntil) return
+    this.#isTelling = true
+    for (const hook of this.#route.settings.onHandlerError) {
+      const waiting = this.#step(ERROR_HOOK, hook, [error])
+      if (waiting !== undefined) (this.#errorSteps ??= []).push(waiting)
+    }
+    this.#isTelling = false
+  }
+
+  #step<About extends unknown[]>(
+    name: string,
+    hook: Hook<About>,
+    about: About,
+    budget?: Budget,
+  ): Promise<void> | undefined {
+    const { socket, request } = this.#owner
+    const { instance } = this.#route
+    return runStep(this.#owner, name, () => hook.call(instance, socket, request, ...about), budget)
+  }
+}

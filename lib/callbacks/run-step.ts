@@ -1,0 +1,84 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { RequestContext } from '../platform/context.js'
+import type { Release, ReleaseScope } from '../core/scope.js'
+import { logSafely } from '../facts/log.js'
+import type { Shared } from '../connection/shared.js'
+import type { Budget, StepOutcome } from './steps.js'
+import { peek, toError } from '../platform/thrown.js'
+
+/** Whose end it is. */
+export interface StepOwner {
+  readonly id: string
+  readonly shared: Shared
+  readonly log: FastifyBaseLogger
+  readonly routeUrl: string
+  /** What its steps are run in. */
+  readonly context: RequestContext
+  /** How long each step may take, in ms. */
+  readonly cleanupTimeout: number
+  /** A step threw or rejected. */
+  fail(error: unknown, step: string): void
+}
+
+/**
+ * Runs one step of an end: isolated from the others, and left behind when it overruns.
+ * @param budget without one it has `cleanupTimeout`
+ * @returns what to await, `undefined` if the step was synchronous
+ */
+export function runStep(
+  owner: StepOwner,
+  name: string,
+  step: () => unknown,
+  budget?: Budget,
+): Promise<void> | undefined {
+  const { steps } = owner.shared
+  const run = (): unknown => owner.context.enter(step, undefined)
+  const outcome =
+    budget === undefined ? steps.run(run, owner.cleanupTimeout) : steps.runWithin(run, budget)
+  if (outcome instanceof Promise) return outcome.then((settled) => noteStep(owner, name, settled))
+  noteStep(owner, name, outcome)
+  return undefined
+}
+
+/** Runs one release of a scope, or one that came too late for it. */
+export function runRelease(owner: StepOwner, release: Release): Promise<void> | undefined {
+  const name = peek(release, 'name')
+  const step = typeof name === 'string' && name !== '' ? `release ${name}` : 'release'
+  return runStep(owner, step, release)
+}
+
+/** Runs what a scope holds, last in first out, one at a time. */
+export async function runReleases(owner: StepOwner, scope: ReleaseScope): Promise<void> {
+  for (let release = scope.next(); release !== undefined; release = scope.next()) {
+    const waiting = runRelease(owner, release)
+    if (waiting !== undefined) await waiting
+  }
+}
+
+function noteStep(owner: StepOwner, step: string, outcome: StepOutcome): void {
+  if (outcome.status === 'failed') owner.fail(outcome.error, step)
+  if (outcome.status === 'needless') void outcome.late.then((late) => noteStep(owner, step, late))
+  if (outcome.status !== 'overran') return
+  const abandoned = { id: owner.id, route: owner.routeUrl, step }
+  owner.shared.registry.abandon(abandoned)
+  logSafely(
+    owner.log,
+    'warn',
+    abandoned,
+    'a step of the end of a WebSocket connection overran and was left behind',
+  )
+  // What it does from now on touches nothing: a failure is told to the log alone.
+  void outcome.late.then((late) => {
+    if (late.status === 'failed') tellLateFailure(owner, step, late.error)
+  })
+}
+
+/** What was left behind has failed: only the log is told. */
+export function tellLateFailure(
+  { id, log, routeUrl: route }: Pick<StepOwner, 'id' | 'log' | 'routeUrl'>,
+  step: string,
+  thrown: unknown,
+): void {
+  const err = toError(thrown)
+  logSafely(log, 'error', { id, route, step, err }, 'a step that was left behind has failed')
+}

@@ -1,0 +1,80 @@
+/**
+ * ws's `addEventListener` and its `on...` attributes hide what a handler returns, so that the
+ * rejection of an async one would reach nobody. Here each handler gets one wrapper that looks. And
+ * whoever adds a listener for messages is noticed: some may wait for it.
+ */
+import { WebSocket } from 'ws'
+import { callWs } from '../platform/ws-own.js'
+
+export type EventHandler<Event> =
+  | ((event: Event) => unknown)
+  | { handleEvent(event: Event): unknown }
+
+type Handler = EventHandler<never>
+type Wrapper = (this: Watching, event: unknown) => void
+
+/** A socket that wants to know what its handlers return, and when one for messages was added. */
+export interface Watching extends WebSocket {
+  watch(result: unknown, step: string): void
+  listened(): void
+}
+
+const ATTRIBUTES = ['onopen', 'onmessage', 'onerror', 'onclose'] as const
+
+const wrappers = new WeakMap<Handler, Wrapper>()
+const handlers = new WeakMap<Wrapper, Handler>()
+
+/** The wrapper of `handler`: always the same, so that removing and comparing work as before. */
+export function wrapHandler<Event>(handler: EventHandler<Event>): EventHandler<Event> {
+  // What is no handler is left to ws, which fails when the event comes.
+  if (!isHandler(handler)) return handler
+  const known = wrappers.get(handler)
+  if (known !== undefined) return known
+  const wrapper: Wrapper = function (event) {
+    const result: unknown =
+      typeof handler === 'function'
+        ? handler.call(this, event as Event)
+        : handler.handleEvent(event as Event)
+    this.watch(result, 'listener')
+  }
+  wrappers.set(handler, wrapper)
+  handlers.set(wrapper, handler)
+  return wrapper
+}
+
+/** Makes the `on...` attributes of a subclass answer with what was assigned, not with its wrapper. */
+export function defineHandlerAttributes(prototype: WebSocket): void {
+  for (const name of ATTRIBUTES) {
+    Object.defineProperty(prototype, name, {
+      configurable: true,
+      enumerable: true,
+      get(this: WebSocket): unknown {
+        const wrapper: unknown = Reflect.get(WebSocket.prototype, name, this)
+        return typeof wrapper === 'function' ? handlers.get(wrapper as Wrapper) : wrapper
+      },
+      set(this: WebSocket, handler: unknown) {
+        Reflect.set(WebSocket.prototype, name, handler, this)
+      },
+    })
+  }
+}
+
+/** Makes the methods that all others add listeners with tell of those for messages. */
+export function defineListenerMethods(prototype: Watching): void {
+  for (const name of ['on', 'addListener', 'prependListener'] as const) {
+    Object.defineProperty(prototype, name, {
+      configurable: true,
+      writable: true,
+      value(this: Watching, ...args: unknown[]): unknown {
+        // Looked up each time: a tool may have put its own there.
+        const self = callWs(name, this, ...args)
+        if (args[0] === 'message') this.listened()
+        return self
+      },
+    })
+  }
+}
+
+function isHandler(value: unknown): boolean {
+  return typeof value === 'function' || (typeof value === 'object' && value !== null)
+}

@@ -1,0 +1,35 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import type { Turns } from '../time/turns.js'
+import type { Clock } from '../time/clock.js'
+import type { Frames } from '../outbox/frames.js'
+import type { RefusalLog } from '../facts/refusal-log.js'
+import type { Registry } from '../facts/registry.js'
+import type { Steps } from '../callbacks/steps.js'
+import type { Sweep } from '../time/sweep.js'
+
+/** What all connections of one server share. */
+export interface Shared {
+  readonly clock: Clock
+  /** Looks after connections that are open. */
+  readonly sweep: Sweep
+  /** Looks after those that are opening or closing: it ticks faster, and only as long as there are some. */
+  readonly transitions: Sweep
+  readonly steps: Steps
+  readonly registry: Registry
+  readonly turns: Turns
+  readonly frames: Frames
+  readonly refusals: RefusalLog
+  /** Completes a handshake without a handler. */
+  readonly accept: (
+    message: IncomingMessage,
+    raw: Duplex,
+    head: Buffer,
+    accepted: (socket: WebSocket) => void,
+  ) => void
+  /** Whether the peers' pings are ours to answer; not with `websocket: { autoPong: false }`. */
+  readonly answersPings: boolean
+  /** The largest message that ws lets through, in bytes. */
+  readonly maxPayload: number
+}

@@ -1,0 +1,312 @@
+import { captureRejectionSymbol, EventEmitter } from 'node:events'
+import type { FastifyRequest } from 'fastify'
+import { WebSocket } from 'ws'
+import type { ConnectionScope, LifecycleSocket, Message } from '../api/api.js'
+import type { Callbacks } from '../callbacks/callbacks.js'
+import type { RequestContext } from '../platform/context.js'
+import type { CloseCause, CloseInfo } from '../core/close/info.js'
+import {
+  defineHandlerAttributes,
+  defineListenerMethods,
+  type EventHandler,
+  type Watching,
+  wrapHandler,
+} from './event-target.js'
+import {
+  closeWithin,
+  guardReceiver,
+  type Parser,
+  type Receiver,
+  type Write,
+  type Written,
+} from '../platform/internals.js'
+import type { Reader } from '../messages/reader.js'
+import { bufferedByWs, NO_OPTIONS, type SendOptions, type Writer } from '../outbox/writer.js'
+
+type Callback = (error?: Error) => void
+/** @types/ws says that these always get an error; ws calls them without one where all went well. */
+type ControlCallback = (error: Error) => void
+type SendData = Parameters<WebSocket['send']>[0]
+type EventMap = WebSocket.WebSocketEventMap
+
+/** Where no route of ours opened a socket, its own timer counts, which is off in what we open (ms). */
+const CLOSE_TIMEOUT_OF_WS = 30_000
+
+/** The connection, as its socket sees it. */
+export interface SocketOwner {
+  readonly id: string
+  readonly request: FastifyRequest
+  readonly scope: ConnectionScope
+  readonly closed: Promise<CloseInfo>
+  readonly latency: number | undefined
+  /** Bytes of messages that are framed and not with the raw stream yet. */
+  readonly bytesFramed: number
+  readonly context: RequestContext
+  readonly callbacks: Callbacks
+  readonly reader: Reader
+  readonly writer: Writer
+  /**
+   * Takes note of an event of ws, before its listeners run.
+   * @returns whether they are to run
+   */
+  admits(event: string | symbol, first: unknown, second: unknown): boolean
+  /** No listener heard a message. */
+  unheard(data: unknown, isBinary: boolean): void
+  /** A listener for messages was added. */
+  listened(): void
+  /** Called by the app, and by ws to answer a close frame or a protocol error. */
+  close(code: number | undefined, reason: string | Buffer | undefined): void
+  terminate(cause: CloseCause): void
+  expireAt(when: Date | number): void
+  /** The app has set `binaryType`, to `'blob'` or to something else. */
+  setBlobs(areWanted: boolean): void
+}
+
+/**
+ * ws's socket, with every door through which something can happen to it led past its connection.
+ * It decides nothing.
+ */
+export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watching, Parser {
+  #attached: SocketOwner | undefined
+  #isEmittingError = false
+
+  constructor(address: null, protocols?: undefined, options?: object) {
+    // ws hands its server options on as the third argument; @types/ws knows the client's form only.
+    super(address as unknown as string, protocols, options)
+    // Rejections of async listeners come to socketOnRejection, not to the process.
+    EventEmitter.call(this, { captureRejections: true })
+  }
+
+  /**
+   * Ties a new socket to its connection. One that no route of ours has opened (an app can call
+   * `websocketServer.handleUpgrade` itself) is never tied: ws's own behaviour, and its pings are the app's to answer.
+   */
+  static attach(socket: ConnectionSocket, owner: SocketOwner): void {
+    socket.#attached = owner
+  }
+
+  static ownerOf(socket: ConnectionSocket): SocketOwner | undefined {
+    return socket.#attached
+  }
+
+  get id(): string {
+    return this.#owner.id
+  }
+
+  get request(): FastifyRequest {
+    return this.#owner.request
+  }
+
+  get scope(): ConnectionScope {
+    return this.#owner.scope
+  }
+
+  get closed(): Promise<CloseInfo> {
+    return this.#owner.closed
+  }
+
+  get latency(): number | undefined {
+    return this.#owner.latency
+  }
+
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    const connection = this.#attached
+    if (connection === undefined) {
+      if (event === 'open') guardReceiver(this)
+      return super.emit(event, ...args)
+    }
+    const { context } = connection
+    if (!context.isEntered) return context.enter(emit, this, event, args)
+    if (event === 'error') return this.#emitError(connection, args[0])
+    try {
+      if (!connection.admits(event, args[0], args[1])) return true
+      const isHeard = super.emit(event, ...args)
+      if (!isHeard && event === 'message') connection.unheard(args[0], args[1] === true)
+      return isHeard
+    } catch (error) {
+      connection.callbacks.fail(error, 'listener')
+      return true
+    }
+  }
+
+  /**
+   * node emits an 'error' itself where it cannot watch what a listener returned. Where that is a
+   * listener of 'error', it would go round in circles.
+   */
+  #emitError(connection: SocketOwner, error: unknown): boolean {
+    if (this.#isEmittingError) {
+      connection.callbacks.fail(error, 'listener')
+      return true
+    }
+    this.#isEmittingError = true
+    try {
+      return connection.admits('error', error, undefined) && super.emit('error', error)
+    } catch (thrown) {
+      connection.callbacks.fail(thrown, 'listener')
+      return true
+    } finally {
+      this.#isEmittingError = false
+    }
+  }
+
+  /** ws parses what was read, and whoever hears of it is called in the context of its own request. */
+  parse(
+    write: Write,
+    receiver: Receiver,
+    chunk: unknown,
+    encoding: BufferEncoding,
+    done: Written,
+  ): void {
+    if (this.#attached === undefined) write.call(receiver, chunk, encoding, done)
+    else this.#attached.context.enterRead(write, receiver, chunk, encoding, done)
+  }
+
+  /** A listener for messages was added: what waits for one can be heard. */
+  listened(): void {
+    this.#attached?.listened()
+  }
+
+  /** Looks after what a handler returned. */
+  watch(result: unknown, step: string): void {
+    this.#attached?.callbacks.watch(result, step)
+  }
+
+  override close(code?: number, reason?: string | Buffer): void {
+    if (this.#attached === undefined) {
+      closeWithin(this, CLOSE_TIMEOUT_OF_WS)
+      super.close(code, reason)
+    } else this.#attached.close(code, reason)
+  }
+
+  override terminate(): void {
+    if (this.#attached === undefined) super.terminate()
+    else this.#attached.terminate('server-terminate')
+  }
+
+  override send(data: SendData, callback?: Callback): boolean
+  override send(data: SendData, options: SendOptions, callback?: Callback): boolean
+  override send(data: SendData, options?: SendOptions | Callback, callback?: Callback): boolean {
+    // Not by calling itself: what a tool has put on this socket would count that, too.
+    const given = isOptions(options) ? options : NO_OPTIONS
+    const done = typeof options === 'function' ? options : callback
+    if (this.#attached) return this.#attached.writer.send(data, given, done)
+    const isOpen = this.readyState === WebSocket.OPEN
+    super.send(data, given, done)
+    return isOpen
+  }
+
+  drained(): Promise<boolean> {
+    return this.#owner.writer.drained()
+  }
+
+  messages(): AsyncIterableIterator<Message> {
+    return this.#owner.reader.messages()
+  }
+
+  expireAt(when: Date | number): void {
+    this.#owner.expireAt(when)
+  }
+
+  override pause(): void {
+    if (this.#attached) this.#attached.reader.setPaused(true)
+    else super.pause()
+  }
+
+  override resume(): void {
+    if (this.#attached) this.#attached.reader.setPaused(false)
+    else super.resume()
+  }
+
+  override ping(data?: unknown, mask?: boolean, callback?: ControlCallback): void {
+    this.#sendControl('ping', data, mask, callback as Callback | undefined)
+  }
+
+  override pong(data?: unknown, mask?: boolean, callback?: ControlCallback): void {
+    this.#sendControl('pong', data, mask, callback as Callback | undefined)
+  }
+
+  override addEventListener<K extends keyof EventMap>(
+    type: K,
+    handler: EventHandler<EventMap[K]>,
+    options?: WebSocket.EventListenerOptions,
+  ): void {
+    super.addEventListener(type, wrapHandler(handler), options)
+  }
+
+  override removeEventListener<K extends keyof EventMap>(
+    type: K,
+    handler: EventHandler<EventMap[K]>,
+  ): void {
+    super.removeEventListener(type, wrapHandler(handler))
+  }
+
+  /** As in ws, `data` and `mask` may be left out before a callback. */
+  #sendControl(
+    kind: 'ping' | 'pong',
+    data: unknown,
+    mask: boolean | Callback | undefined,
+    callback: Callback | undefined,
+  ): void {
+    if (typeof data === 'function')
+      return this.#sendControl(kind, undefined, undefined, data as Callback)
+    if (typeof mask === 'function') return this.#sendControl(kind, data, undefined, mask)
+    if (this.#attached) this.#attached.writer.control(kind, data, mask, callback)
+    else WebSocket.prototype[kind].call(this, data, mask, callback)
+  }
+
+  get #owner(): SocketOwner {
+    if (this.#attached === undefined) {
+      throw new TypeError('This WebSocket was not opened by a route of fastify-websocket-lifecycle')
+    }
+    return this.#attached
+  }
+}
+
+function emit(this: ConnectionSocket, event: string | symbol, args: unknown[]): boolean {
+  // Not its own, which a tool may have put there: that one has called us.
+  return ConnectionSocket.prototype.emit.call(this, event, ...args)
+}
+
+function bufferedAmount(this: ConnectionSocket): number {
+  return bufferedByWs(this) + (ConnectionSocket.ownerOf(this)?.bytesFramed ?? 0)
+}
+
+function isOptions(value: unknown): value is SendOptions {
+  return typeof value === 'object' && value !== null
+}
+
+function socketOnRejection(this: ConnectionSocket, error: Error): void {
+  const owner = ConnectionSocket.ownerOf(this)
+  // Without an owner it is what it would have been: nobody's, and the end of the process.
+  if (owner === undefined) throw error
+  owner.callbacks.fail(error, 'listener')
+}
+
+Object.defineProperty(ConnectionSocket.prototype, captureRejectionSymbol, {
+  value: socketOnRejection,
+})
+// @types/ws declares a property, which no accessor of a class may override.
+Object.defineProperty(ConnectionSocket.prototype, 'bufferedAmount', {
+  configurable: true,
+  enumerable: true,
+  get: bufferedAmount,
+})
+const wsBinaryType = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'binaryType') as {
+  get: (this: WebSocket) => string
+  set: (this: WebSocket, type: unknown) => void
+}
+
+function setBinaryType(this: ConnectionSocket, type: unknown): void {
+  wsBinaryType.set.call(this, type)
+  // ws ignores what it does not know.
+  ConnectionSocket.ownerOf(this)?.setBlobs(wsBinaryType.get.call(this) === 'blob')
+}
+
+Object.defineProperty(ConnectionSocket.prototype, 'binaryType', {
+  configurable: true,
+  enumerable: true,
+  get: wsBinaryType.get,
+  set: setBinaryType,
+})
+defineHandlerAttributes(ConnectionSocket.prototype)
+defineListenerMethods(ConnectionSocket.prototype)

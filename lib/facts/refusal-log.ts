@@ -1,0 +1,52 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { RefusalReason } from '../api/api.js'
+import type { Clock } from '../time/clock.js'
+import { logSafely } from './log.js'
+
+/** So many lines for one reason and route in so many ms. */
+const LINES = 10
+const WINDOW = 10_000
+
+interface Window {
+  readonly endsAt: number
+  lines: number
+  unlogged: number
+}
+
+/** Tells the log of refusals, but not of each in a flood; `stats()` counts them all. */
+export class RefusalLog {
+  readonly #clock: Clock
+  readonly #windows = new Map<string, Window>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** @param url of a route: the paths of strangers are their own, and as many as they like */
+  tell(
+    log: FastifyBaseLogger,
+    reason: RefusalReason,
+    url: string | undefined,
+    about: object,
+  ): void {
+    const window = this.#windowOf(`${reason} ${url ?? ''}`)
+    if (window.lines >= LINES) {
+      window.unlogged++
+      return
+    }
+    window.lines++
+    const { unlogged } = window
+    window.unlogged = 0
+    const fields = { reason, ...about, ...(unlogged > 0 && { unlogged }) }
+    logSafely(log, 'info', fields, 'WebSocket upgrade refused')
+  }
+
+  #windowOf(key: string): Window {
+    const now = this.#clock.now()
+    const last = this.#windows.get(key)
+    if (last !== undefined && now < last.endsAt) return last
+    const next = { endsAt: now + WINDOW, lines: 0, unlogged: last?.unlogged ?? 0 }
+    this.#windows.set(key, next)
+    return next
+  }
+}

@@ -1,0 +1,187 @@
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { WebSocket } from 'ws'
+import type { CloseCause } from '../core/close/info.js'
+import { Heartbeat, type HeartbeatPolicy, type Pulse } from '../core/liveness/heartbeat.js'
+import { bytesHeld, bytesTaken, isQueued } from '../platform/internals.js'
+import type { Shared } from '../connection/shared.js'
+import { afterNextPoll } from '../time/sweep.js'
+import { isPingOwn } from '../platform/ws-own.js'
+
+/** What `Keepalive` needs of its connection. */
+export interface KeepaliveOwner {
+  readonly shared: Shared
+  readonly socket: WebSocket
+  readonly raw: Duplex
+  readonly isOpen: boolean
+  /** What stands in for byte counts on a stream that has none (injectWS). */
+  readonly received: number
+  readonly sent: number
+  /** When the last frame came, and our last message went: the forgiving time of the tick before. */
+  readonly receivedAt: number
+  readonly sentAt: number
+  terminate(cause: CloseCause): void
+  /** A ping is being sent. */
+  noteControl(): void
+}
+
+const HEADER_BYTES = 2
+const PAYLOAD_BYTES = 4
+
+/** A ping, up to its number (RFC 6455 §5.2). */
+const PING = Buffer.from([0x89, PAYLOAD_BYTES, 0, 0, 0, 0])
+
+/** One for all connections, as the kernel copies it; where it does not at once, the next ping gets a new one. */
+let frame: Buffer = Buffer.from(PING)
+
+/** One for all connections: a look at an idle one allocates nothing. */
+const pulse: Pulse = {
+  now: 0,
+  received: 0,
+  receivedAt: 0,
+  taken: 0,
+  sentAt: 0,
+  backlogged: false,
+  paused: false,
+  ping: 'gone',
+}
+
+/** Takes one connection's pulse, sends its pings, times their answers and speaks the verdict. */
+export class Keepalive {
+  readonly #owner: KeepaliveOwner
+  readonly #heartbeat: Heartbeat
+  /** `NaN` before the first answer. */
+  #latency = NaN
+  /** The last ping's number, which is its payload. */
+  #number = 0
+  #isAnswered = true
+  #sentAt = 0
+  /** The payload of a ping that was sent behind something else, as long as it is in our process. */
+  #unwritten: Buffer | undefined
+
+  constructor(owner: KeepaliveOwner, policy: HeartbeatPolicy) {
+    this.#owner = owner
+    this.#heartbeat = new Heartbeat(
+      // Without byte counts there is no evidence that a verdict could rest on.
+      owner.raw instanceof Socket ? policy : { interval: policy.interval, timeout: false },
+      this.#takePulse(owner.shared.sweep.forgivingNow),
+      Math.random(),
+    )
+  }
+
+  /** Round trip of the last answered ping, in ms. */
+  get latency(): number | undefined {
+    return Number.isNaN(this.#latency) ? undefined : this.#latency
+  }
+
+  /**
+   * Looks at the peer, and sees to what follows.
+   * @returns how long until the next look, in ms; it comes in time for whatever it may lead to
+   */
+  watch(forgivingNow: number): number {
+    const advice = this.#heartbeat.look(this.#takePulse(forgivingNow))
+    // Its answer may be in the kernel already: what counts is what another poll brings.
+    if (advice === 'suspect') afterNextPoll(() => this.#judge())
+    else if (advice === 'ping') this.#ping(forgivingNow)
+    return this.#pause(forgivingNow)
+  }
+
+  /** Looks at the peer; what follows is left to the next `watch`. @returns how long until then */
+  note(forgivingNow: number): number {
+    this.#heartbeat.look(this.#takePulse(forgivingNow))
+    return this.#pause(forgivingNow)
+  }
+
+  /** Whether nothing has come since a ping left, so far as a look tells: the peer may be gone. Not while we do not read. */
+  isSilent(forgivingNow: number): boolean {
+    const { paused } = this.#takePulse(forgivingNow)
+    this.#heartbeat.look(pulse)
+    return !paused && this.#heartbeat.isUnanswered
+  }
+
+  /** See {@link Heartbeat.restsFor}. */
+  get restsFor(): number {
+    return this.#heartbeat.restsFor
+  }
+
+  /** An answer, or a pong that nobody asked for. @returns whether it answers the last ping */
+  pong(data: Buffer): boolean {
+    if (this.#isAnswered || data.length !== PAYLOAD_BYTES) return false
+    if (data.readUInt32BE() !== this.#number) return false
+    const { clock, sweep } = this.#owner.shared
+    this.#isAnswered = true
+    this.#latency = clock.now() - this.#sentAt
+    this.#heartbeat.ponged(sweep.forgivingNow)
+    return true
+  }
+
+  #pause(forgivingNow: number): number {
+    return Math.max(0, this.#heartbeat.nextLookAt() - forgivingNow)
+  }
+
+  #ping(forgivingNow: number): void {
+    const { socket, raw, shared } = this.#owner
+    this.#number = (this.#number + 1) >>> 0
+    this.#isAnswered = false
+    this.#sentAt = shared.clock.now()
+    this.#owner.noteControl()
+    if (raw instanceof Socket && socket.bufferedAmount === 0 && isPingOwn(socket)) this.#write(raw)
+    else this.#queue()
+    this.#heartbeat.pinged(forgivingNow, Math.random())
+  }
+
+  /**
+   * One write; ws would make two of it. It counts as gone, as nothing stands before it: where it is not, over
+   * TLS for a moment or because the kernel has just become full, the line's model excuses what is ahead of it.
+   */
+  #write(raw: Socket): void {
+    frame.writeUInt32BE(this.#number, HEADER_BYTES)
+    raw.write(frame)
+    if (raw.writableLength > 0) frame = Buffer.from(PING)
+  }
+
+  /** ws knows its place among what it compresses, and tells when it has been written. */
+  #queue(): void {
+    const payload = Buffer.allocUnsafe(PAYLOAD_BYTES)
+    payload.writeUInt32BE(this.#number)
+    this.#unwritten = payload
+    WebSocket.prototype.ping.call(this.#owner.socket, payload, false, () => {
+      this.#unwritten = undefined
+    })
+  }
+
+  #judge(): void {
+    if (!this.#owner.isOpen) return
+    const { forgivingNow } = this.#owner.shared.sweep
+    if (this.#heartbeat.look(this.#takePulse(forgivingNow)) === 'suspect') {
+      this.#owner.terminate('heartbeat-timeout')
+    }
+  }
+
+  #takePulse(forgivingNow: number): Pulse {
+    const { raw } = this.#owner
+    pulse.now = forgivingNow
+    pulse.receivedAt = this.#owner.receivedAt
+    pulse.sentAt = this.#owner.sentAt
+    pulse.ping = this.#wherePingIs()
+    if (raw instanceof Socket) {
+      const held = bytesHeld(raw)
+      const taken = bytesTaken(raw, held)
+      pulse.received = raw.bytesRead
+      pulse.taken = taken ?? 0
+      pulse.backlogged = held > 0
+      pulse.paused = taken === undefined || raw.isPaused()
+    } else {
+      pulse.received = this.#owner.received
+      pulse.taken = this.#owner.sent
+      pulse.backlogged = false
+      pulse.paused = false
+    }
+    return pulse
+  }
+
+  #wherePingIs(): Pulse['ping'] {
+    if (this.#unwritten === undefined) return 'gone'
+    return isQueued(this.#owner.socket, this.#unwritten) ? 'queued' : 'unwritten'
+  }
+}

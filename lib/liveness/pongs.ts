@@ -1,0 +1,57 @@
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { WebSocket } from 'ws'
+import { bytesHeld, queuedFrames } from '../platform/internals.js'
+
+/** What `Pongs` needs of its connection. */
+export interface PongsOwner {
+  readonly socket: WebSocket
+  readonly raw: Duplex
+  readonly isOpen: boolean
+  /** Hands what is held back for the end of the turn to the raw stream. */
+  flush(): void
+  /** A pong is being sent. */
+  noteControl(): void
+}
+
+/** Answers a peer's pings; behind a backlog the latest only, one at a time (RFC 6455 §5.5.3). */
+export class Pongs {
+  readonly #owner: PongsOwner
+  #isHeld = false
+  #owed: Buffer | undefined
+
+  constructor(owner: PongsOwner) {
+    this.#owner = owner
+  }
+
+  answer(data: Buffer): void {
+    const { socket, isOpen } = this.#owner
+    if (!isOpen) return
+    if (this.#isHeld) {
+      this.#owed = data
+      return
+    }
+    this.#owner.noteControl()
+    if (this.#hasBacklog()) {
+      this.#isHeld = true
+      WebSocket.prototype.pong.call(socket, data, false, () => this.#left())
+    } else {
+      WebSocket.prototype.pong.call(socket, data)
+    }
+  }
+
+  #hasBacklog(): boolean {
+    const { socket, raw } = this.#owner
+    // What we hold back ourselves is none.
+    this.#owner.flush()
+    if (queuedFrames(socket) > 0) return true
+    return raw instanceof Socket ? bytesHeld(raw) > 0 : raw.writableNeedDrain
+  }
+
+  #left(): void {
+    const data = this.#owed
+    this.#owed = undefined
+    this.#isHeld = false
+    if (data !== undefined) this.answer(data)
+  }
+}

@@ -1,0 +1,90 @@
+import type { Message } from '../api/api.js'
+
+/** A message that a loop got. */
+export interface Taken {
+  readonly message: Message
+  readonly bytes: number
+  readonly era: number
+}
+
+/** Where a loop gets its messages from. */
+export interface Source {
+  /** @returns the first one that waits */
+  take(): Taken | undefined
+  /** One that was taken has been handled. */
+  handled(taken: Taken): void
+  /** The loop takes no more. */
+  left(): void
+}
+
+type Result = IteratorResult<Message, undefined>
+
+const DONE: Result = { done: true, value: undefined }
+
+/** `socket.messages()`: a message has been handled when the next one is asked for. */
+export class MessageLoop implements AsyncIterableIterator<Message> {
+  readonly #source: Source
+  readonly #waiting: Array<(result: Result) => void> = []
+  /** Those that were handed out, the oldest first. */
+  readonly #handling: Taken[] = []
+  #isEnding = false
+  #isDone = false
+
+  constructor(source: Source) {
+    this.#source = source
+  }
+
+  /** Whether it has told that it is over, or was left. */
+  get isDone(): boolean {
+    return this.#isDone
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<Result> {
+    this.#settleOne()
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      this.offer()
+    })
+  }
+
+  return(): Promise<Result> {
+    while (this.#handling.length > 0) this.#settleOne()
+    if (!this.#isDone) {
+      this.#isDone = true
+      this.offer()
+      this.#source.left()
+    }
+    return Promise.resolve(DONE)
+  }
+
+  /** A message may wait. */
+  offer(): void {
+    while (this.#waiting.length > 0 && !this.#isDone) {
+      const taken = this.#source.take()
+      if (taken === undefined) break
+      this.#handling.push(taken)
+      const resolve = this.#waiting.shift()
+      // A listener that heard the message first may have left the loop.
+      if (resolve === undefined) this.#settleOne()
+      else resolve({ done: false, value: taken.message })
+    }
+    if (this.#waiting.length === 0 || !(this.#isEnding || this.#isDone)) return
+    this.#isDone = true
+    for (const resolve of this.#waiting.splice(0)) resolve(DONE)
+  }
+
+  /** No message will come after those that wait. */
+  end(): void {
+    this.#isEnding = true
+    this.offer()
+  }
+
+  #settleOne(): void {
+    const taken = this.#handling.shift()
+    if (taken !== undefined) this.#source.handled(taken)
+  }
+}

@@ -1,0 +1,230 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { DrainOptions, DrainReport } from '../api/api.js'
+import type { Timer } from '../time/clock.js'
+import { departureDelay, DRAIN_GRACE, goodbyeBudget, spreadWithin } from '../core/drain-plan.js'
+import { Deferred } from '../platform/deferred.js'
+import { logSafely } from '../facts/log.js'
+import { draining, type LifecycleError, withRetryAfter } from '../errors.js'
+import { resolveDrainOptions } from '../options/resolve.js'
+import type { DrainSettings } from '../options/settings.js'
+import { nextTurn, queueMicrotask } from '../platform/real-time.js'
+import type { LiveConnection, PendingUpgrade } from '../facts/registry.js'
+import type { Shared } from '../connection/shared.js'
+import { afterNextPoll } from '../time/sweep.js'
+import { forEachAlone } from '../platform/throw-later.js'
+
+/** So many goodbyes, or closes, begin in one turn of the loop. */
+const DEPARTURES_PER_TURN = 64
+/** To see that a connection has none takes so much less. */
+const LOOKS_PER_DEPARTURE = 16
+
+/** The end of all connections at shutdown; there is one for each server, and it happens once. */
+export class Drain {
+  readonly #shared: Shared
+  /** The plugin's. */
+  readonly #settings: DrainSettings
+  /** Those of the drain that is under way. */
+  #current: DrainSettings
+  readonly #closeTimeout: number
+  readonly #log: FastifyBaseLogger
+  #report: Promise<DrainReport> | undefined
+  /** In the order in which they are closed. Whoever has ended leaves an empty place, and is not kept. */
+  #connections: Array<LiveConnection | undefined> = []
+  #upgrades: Set<PendingUpgrade> = new Set()
+  /** Goodbyes that are being said. */
+  #goodbyes = 0
+  #allSaid: Deferred<void> | undefined
+  #terminated = 0
+  #endsAt = Infinity
+  #deadline: Timer | undefined
+  #pause: Timer | undefined
+  #wake: (() => void) | undefined
+  #lastCall: Timer | undefined
+
+  constructor(
+    shared: Shared,
+    settings: DrainSettings,
+    closeTimeout: number,
+    log: FastifyBaseLogger,
+  ) {
+    this.#shared = shared
+    this.#settings = settings
+    this.#current = settings
+    this.#closeTimeout = closeTimeout
+    this.#log = log
+  }
+
+  /** Begins the drain, or joins the one that has begun. */
+  async begin(options?: DrainOptions): Promise<DrainReport> {
+    const settings = resolveDrainOptions(options, this.#settings, 'the options of drain()')
+    return (this.#report ??= this.#run(settings))
+  }
+
+  /** The app closes: it begins, or has no longer than the plugin's `drain.timeout` from now. */
+  async close(): Promise<DrainReport> {
+    const endsAt = this.#shared.clock.now() + this.#settings.timeout
+    if (this.#isUnderWay && endsAt < this.#endsAt) this.#shorten(endsAt)
+    return this.begin()
+  }
+
+  /** What an upgrade gets from now on. */
+  get refusal(): LifecycleError {
+    return withRetryAfter(draining(), this.#current.retryAfter)
+  }
+
+  get #remaining(): number {
+    return this.#endsAt - this.#shared.clock.now()
+  }
+
+  get #isUnderWay(): boolean {
+    return this.#deadline !== undefined
+  }
+
+  async #run(settings: DrainSettings): Promise<DrainReport> {
+    const { clock, registry } = this.#shared
+    const startedAt = clock.now()
+    this.#current = settings
+    registry.draining = true
+    this.#endAt(startedAt + settings.timeout)
+    const ends = this.#awaitEnds()
+    const count = this.#connections.length
+    forEachAlone(this.#upgrades, (upgrade) => upgrade.refuseNow('draining', this.refusal))
+    void this.#sendAway(count)
+    await Promise.all(ends)
+    this.#stop()
+    const report = Object.freeze({
+      closed: count - this.#terminated,
+      terminated: this.#terminated,
+      abandoned: Object.freeze([...registry.abandoned]),
+      duration: clock.now() - startedAt,
+    })
+    const line = { ...report, abandoned: report.abandoned.length }
+    logSafely(this.#log, 'info', line, 'all WebSocket connections have ended')
+    return report
+  }
+
+  /** Takes note of all that are there. @returns what to await */
+  #awaitEnds(): Array<Promise<void>> {
+    const { registry } = this.#shared
+    const connections = [...registry.connections]
+    this.#connections = [...connections]
+    this.#upgrades = new Set(registry.upgrades)
+    return [
+      ...connections.map((connection, index) => this.#awaitEnd(connection, index)),
+      ...[...registry.upgrades].map((upgrade) => this.#awaitRelease(upgrade)),
+    ]
+  }
+
+  async #awaitEnd(connection: LiveConnection, index: number): Promise<void> {
+    const { clean } = await connection.closed
+    if (connection.wasForced && !clean) this.#terminated++
+    this.#connections[index] = undefined
+  }
+
+  async #awaitRelease(upgrade: PendingUpgrade): Promise<void> {
+    await upgrade.released
+    this.#upgrades.delete(upgrade)
+  }
+
+  /** First all goodbyes, for what one connection still does may be for others; only then close frames. */
+  async #sendAway(count: number): Promise<void> {
+    let effort = 0
+    for (let index = 0; index < count && this.#isUnderWay; index++) {
+      effort += this.#sayGoodbye(index) ? 1 : 1 / LOOKS_PER_DEPARTURE
+      if (effort < DEPARTURES_PER_TURN) continue
+      effort = 0
+      await nextTurn()
+    }
+    if (this.#goodbyes > 0) await (this.#allSaid = new Deferred()).promise
+    await this.#closeAll(count)
+  }
+
+  /** @returns whether there is one to wait for */
+  #sayGoodbye(index: number): boolean {
+    const goodbye = this.#connections[index]?.sayGoodbye(this.#remaining)
+    if (goodbye === undefined) return false
+    this.#goodbyes++
+    void goodbye.then(() => {
+      this.#goodbyes--
+      if (this.#goodbyes === 0) this.#allSaid?.resolve()
+    })
+    return true
+  }
+
+  /** Closes one connection after the other, at the time that the plan gives it. */
+  async #closeAll(count: number): Promise<void> {
+    const { clock } = this.#shared
+    const startedAt = clock.now()
+    const spread = spreadWithin(this.#current.spread, this.#closeTimeout, this.#remaining)
+    this.#current = { ...this.#current, spread }
+    for (let index = 0; index < count && this.#isUnderWay; index++) {
+      const delay = departureDelay(index, count, this.#current.spread, Math.random())
+      const wait = startedAt + delay - clock.now()
+      if (wait > 0) await this.#wait(wait)
+      else if (index % DEPARTURES_PER_TURN === DEPARTURES_PER_TURN - 1) await nextTurn()
+      this.#sendOff(index)
+    }
+  }
+
+  #sendOff(index: number): void {
+    const connection = this.#connections[index]
+    const last = connection?.catchUp(this.#remaining)
+    // Whoever began the drain, a handler perhaps, may still send something.
+    if (last === undefined) queueMicrotask(() => this.#close(connection))
+    else void last.then(() => this.#close(connection))
+  }
+
+  #close(connection: LiveConnection | undefined): void {
+    connection?.end('shutdown', this.#current.code, this.#current.reason)
+  }
+
+  #wait(delay: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+      this.#pause = this.#shared.clock.setTimeout(resolve, delay)
+    })
+  }
+
+  /** There is less time than was planned with: nobody waits, and goodbyes end in time for the closes. */
+  #shorten(endsAt: number): void {
+    const { clock } = this.#shared
+    this.#endAt(endsAt)
+    this.#current = { ...this.#current, spread: 0 }
+    this.#wake?.()
+    const remaining = goodbyeBudget(Infinity, this.#closeTimeout, this.#remaining)
+    this.#lastCall = clock.setTimeout(() => {
+      forEachAlone(this.#connections, (connection) => this.#close(connection))
+    }, remaining)
+  }
+
+  /** Arms the deadline. Its timer is the only one that keeps the process up while it drains. */
+  #endAt(endsAt: number): void {
+    const { clock } = this.#shared
+    if (this.#deadline !== undefined) clock.clearTimeout(this.#deadline)
+    this.#endsAt = endsAt
+    // What came while our loop stood still is heard first.
+    const cut = (): void => afterNextPoll(() => this.#cut())
+    this.#deadline = clock.setTimeout(cut, endsAt - clock.now())
+  }
+
+  /** Time is up: every socket ends now, and the steps that still run share what grace is left. */
+  #cut(): void {
+    if (!this.#isUnderWay) return
+    const { clock, steps } = this.#shared
+    this.#deadline = clock.setTimeout(() => steps.hurry(), DRAIN_GRACE)
+    forEachAlone(this.#connections, (connection) => connection?.destroyNow())
+    forEachAlone(this.#upgrades, (upgrade) => upgrade.destroyNow())
+  }
+
+  /** Nobody is left: nothing waits any more. */
+  #stop(): void {
+    const { clock, steps } = this.#shared
+    steps.rest()
+    for (const timer of [this.#deadline, this.#pause, this.#lastCall]) {
+      if (timer !== undefined) clock.clearTimeout(timer)
+    }
+    this.#deadline = undefined
+    this.#wake = undefined
+    this.#connections = []
+  }
+}
