@@ -1,6 +1,6 @@
 /**
  * What ws, node and @fastify/cookie keep private, and nothing public tells. Each is read here and nowhere else, and
- * pinned by test/internals.test.ts: if one of them moves, that test fails, and the code below
+ * pinned by test/platform/internals.test.ts: if one of them moves, that test fails, and the code below
  * answers as if nothing were known.
  */
 import type { ServerResponse } from 'node:http'

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Page } from 'playwright-core'
 import { build } from '../../examples/protocol-token.js'
-import { portOf } from '../support/app.js'
+import { portOf } from '../support/servers/app.js'
 import { browser, closeBrowser } from './support/browser.js'
 
 /** What a page sees of a connection: the first message and its protocol, or how it ended. */

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { describe, test, type TestContext } from 'node:test'
 import { WebSocket } from 'ws'
-import { within } from '../support/bound.js'
-import { portOf, serve } from '../support/server.js'
+import { within } from '../support/time/bound.js'
+import { portOf, serve } from '../support/servers/server.js'
 import { addSessions } from './support/session.js'
 
 declare module 'fastify' {

@@ -7,12 +7,12 @@ import { describe, test, type TestContext } from 'node:test'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance } from 'fastify'
 import { WebSocketServer } from 'ws'
-import { within } from '../support/bound.js'
-import { Client, refusal } from '../support/client.js'
-import { RawPeer } from '../support/raw-peer.js'
-import { portOf, serve } from '../support/server.js'
-import { until } from '../support/timed.js'
-import { surviveUncaught } from '../support/uncaught.js'
+import { within } from '../support/time/bound.js'
+import { Client, refusal } from '../support/peers/client.js'
+import { RawPeer } from '../support/peers/raw-peer.js'
+import { portOf, serve } from '../support/servers/server.js'
+import { until } from '../support/time/timed.js'
+import { surviveUncaught } from '../support/time/uncaught.js'
 
 const ORDERS = ['before', 'after'] as const
 const PREFIXES = ['/up', '/'] as const

@@ -16,10 +16,10 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { WebSocket } from 'ws'
 import type { LifecycleSocket } from '../../lib/index.js'
 import { createPlugin } from '../../lib/plugin/plugin.js'
-import { within } from '../support/bound.js'
-import { Client, refusal } from '../support/client.js'
-import { logLines } from '../support/log-lines.js'
-import { endWith, portOf } from '../support/server.js'
+import { within } from '../support/time/bound.js'
+import { Client, refusal } from '../support/peers/client.js'
+import { logLines } from '../support/servers/log-lines.js'
+import { endWith, portOf } from '../support/servers/server.js'
 
 const ORDERS = ['before', 'after'] as const
 type Order = (typeof ORDERS)[number]

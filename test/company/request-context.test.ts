@@ -9,9 +9,9 @@ import requestContext, {
 } from '@fastify/request-context'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { LifecycleSocket, RouteLifecycleOptions } from '../../lib/index.js'
-import { within } from '../support/bound.js'
-import { Client } from '../support/client.js'
-import { portOf, serve } from '../support/server.js'
+import { within } from '../support/time/bound.js'
+import { Client } from '../support/peers/client.js'
+import { portOf, serve } from '../support/servers/server.js'
 
 declare module '@fastify/request-context' {
   interface RequestContextData {

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { within } from '../support/bound.js'
-import { Client, refusal } from '../support/client.js'
-import { portOf, serve } from '../support/server.js'
+import { within } from '../support/time/bound.js'
+import { Client, refusal } from '../support/peers/client.js'
+import { portOf, serve } from '../support/servers/server.js'
 import { addSessions } from './support/session.js'
 
 declare module 'fastify' {

@@ -11,8 +11,8 @@ import { Turns } from '../../lib/time/turns.js'
 import { Frames } from '../../lib/outbox/frames.js'
 import { Steps } from '../../lib/callbacks/steps.js'
 import { Sweep } from '../../lib/time/sweep.js'
-import { FakeClock, turns } from '../support/fake-clock.js'
-import { ODD_VALUES } from '../support/odd-values.js'
+import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { ODD_VALUES } from '../support/models/odd-values.js'
 
 const reason = new Error('over')
 const nothing = (): void => {}

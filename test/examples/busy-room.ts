@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import websocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Deferred } from '../../lib/platform/deferred.js'
-import { gate } from '../support/gate.js'
+import { gate } from '../support/time/gate.js'
 
 export interface BusyRoom {
   readonly app: FastifyInstance

@@ -1,8 +1,8 @@
 // The example whose processes are let go by node:cluster, or by their parent.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Client } from '../support/client.js'
-import { addressIn, type Program, start } from '../support/program.js'
+import { Client } from '../support/peers/client.js'
+import { addressIn, type Program, start } from '../support/servers/program.js'
 import { run } from './run.js'
 
 const RESTART = { code: 1012, reason: 'service restart' }

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
 import { openDemo, Visitor } from './demo.js'
-import { addressIn, start } from '../support/program.js'
+import { addressIn, start } from '../support/servers/program.js'
 
 const SCRIPT = 'examples/demo/server.ts'
 

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test'
 import { CLOSE_CAUSES } from '../../lib/core/close/info.js'
 import type { Source } from '../../examples/demo/source.js'
 import { openDemo } from './demo.js'
-import { root } from '../support/tarball.js'
+import { root } from '../support/servers/tarball.js'
 
 /** Those that the room can have: the others need options that it does not set. */
 const CAUSES = CLOSE_CAUSES.filter(

@@ -8,9 +8,9 @@ import { dial } from '../../examples/demo/dial.js'
 import type { Load } from '../../examples/demo/events.js'
 import { Deferred } from '../../lib/platform/deferred.js'
 import { ENDINGS } from './demo.js'
-import { plainRoom } from '../support/plain.js'
-import { addressIn, start } from '../support/program.js'
-import { endWith, portOf } from '../support/app.js'
+import { plainRoom } from '../support/servers/plain.js'
+import { addressIn, start } from '../support/servers/program.js'
+import { endWith, portOf } from '../support/servers/app.js'
 import { busyRoom } from './busy-room.js'
 
 function isLoad(act: Act): act is Load {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { Demo, type DemoOptions } from '../../examples/demo/demo.js'
 import type { Ending, RoomEvent } from '../../examples/demo/events.js'
-import { Client } from '../support/client.js'
+import { Client } from '../support/peers/client.js'
 
 export type EventOf<Type extends RoomEvent['type']> = Extract<RoomEvent, { type: Type }>
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { Client } from '../support/client.js'
-import { root } from '../support/tarball.js'
+import { Client } from '../support/peers/client.js'
+import { root } from '../support/servers/tarball.js'
 import { logged, run } from './run.js'
 
 describe('the examples', () => {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { WebSocket } from 'ws'
-import { Client } from '../support/client.js'
+import { Client } from '../support/peers/client.js'
 import { logged, run } from './run.js'
 
 describe('examples/ordered-work.ts', () => {

@@ -1,9 +1,9 @@
 // The example whose token comes as a subprotocol. How a browser does that: test/browser/protocol-token.test.ts.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { within } from '../support/bound.js'
-import { Client, type Closed } from '../support/client.js'
-import { RawPeer } from '../support/raw-peer.js'
+import { within } from '../support/time/bound.js'
+import { Client, type Closed } from '../support/peers/client.js'
+import { RawPeer } from '../support/peers/raw-peer.js'
 import { run } from './run.js'
 import { ada, bad, inSeconds, JWT_SECRET, sign } from './tokens.js'
 

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import { addressIn, type Program, start } from '../support/program.js'
+import { addressIn, type Program, start } from '../support/servers/program.js'
 
 export interface Running {
   readonly program: Program

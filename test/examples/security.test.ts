@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { ClientOptions } from 'ws'
-import { within } from '../support/bound.js'
-import { Client, type Closed, refusal } from '../support/client.js'
-import { OPCODE, RawPeer } from '../support/raw-peer.js'
+import { within } from '../support/time/bound.js'
+import { Client, type Closed, refusal } from '../support/peers/client.js'
+import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { logged, run } from './run.js'
 import { ada, bad, bob, inSeconds, JWT_SECRET, sign } from './tokens.js'
 

@@ -7,9 +7,9 @@ import { describe, test, type TestContext } from 'node:test'
 import Fastify, { type FastifyServerOptions } from 'fastify'
 import type { LifecycleSocket } from '../../lib/index.js'
 import { createPlugin } from '../../lib/plugin/plugin.js'
-import { Client, refusal } from '../support/client.js'
-import { refused } from '../support/refused.js'
-import { endWith } from '../support/server.js'
+import { Client, refusal } from '../support/peers/client.js'
+import { refused } from '../support/servers/refused.js'
+import { endWith } from '../support/servers/server.js'
 import {
   type Behind,
   FORWARDED,

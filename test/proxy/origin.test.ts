@@ -1,7 +1,7 @@
 // Which pages may connect behind a real nginx that ends TLS: by what it forwards, and whom the app trusts.
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
-import { refused } from '../support/refused.js'
+import { refused } from '../support/servers/refused.js'
 import { type Behind, FORWARDED, HOST, serveBehind, TRUSTING } from './support/behind.js'
 
 /** Pages, by their origin; `host` is where the page's own server is found, with its port. */

@@ -1,9 +1,9 @@
 // What nginx does with those who wait for long: before the 101, and on a connection that is idle.
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
-import { within } from '../support/bound.js'
-import { gate, type Gate } from '../support/gate.js'
-import { RawPeer } from '../support/raw-peer.js'
+import { within } from '../support/time/bound.js'
+import { gate, type Gate } from '../support/time/gate.js'
+import { RawPeer } from '../support/peers/raw-peer.js'
 import { type Behind, HOST, type RawVisitor, serveBehind } from './support/behind.js'
 
 const SLOW = { 'x-slow': 'yes' }

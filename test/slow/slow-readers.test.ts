@@ -6,8 +6,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setInterval as every } from 'node:timers/promises'
 import type { LifecycleSocket } from '../../lib/index.js'
-import type { RawPeer } from '../support/raw-peer.js'
-import { connectOne } from '../support/server.js'
+import type { RawPeer } from '../support/peers/raw-peer.js'
+import { connectOne } from '../support/servers/server.js'
 
 const CHUNK = Buffer.alloc(16 * 1024)
 /** Fifteen times `outbox.maxAge`, what a `closeTimeout` grants to a peer that does not answer, and some for the sweep. */

@@ -1,5 +1,5 @@
 /** Peers in a process of their own, on the port that it is given: each answers a close frame at once. */
-import { OPCODE, RawPeer } from '../support/raw-peer.js'
+import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 
 const [port, count] = process.argv.slice(2).map(Number) as [number, number]
 const peers = await Promise.all(

@@ -6,9 +6,9 @@ import fastifyWebsocket from '@fastify/websocket'
 import Fastify from 'fastify'
 import type { LifecycleSocket } from '../../lib/index.js'
 import { fastifyWebsocketLifecycle } from '../../lib/index.js'
-import { ERROR_PLACES, FAULTS, LATE_PLACES, type Place, PLACES } from '../support/faults.js'
-import { OPCODE, RawPeer } from '../support/raw-peer.js'
-import { portOf } from '../support/server.js'
+import { ERROR_PLACES, FAULTS, LATE_PLACES, type Place, PLACES } from '../support/models/faults.js'
+import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
+import { portOf } from '../support/servers/server.js'
 
 const [mode, only] = process.argv.slice(2)
 const badFrame = RawPeer.bytes(0x83, 'x')

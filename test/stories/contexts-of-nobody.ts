@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import websocketLifecycle from '../../lib/index.js'
-import { DEFLATE, OPCODE, RawPeer } from '../support/raw-peer.js'
+import { DEFLATE, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 
 const store = new AsyncLocalStorage<string>()
 const seen = new Set<string>()

@@ -1,5 +1,5 @@
 // A tool that has patched ws before anything else loads it, as those do that hook into `require` and `import`.
-import { counted, exchange, lookOn, type Register } from '../support/looking-on.js'
+import { counted, exchange, lookOn, type Register } from '../support/servers/looking-on.js'
 import { tell } from './telling.js'
 
 const { seen } = lookOn()

@@ -1,5 +1,5 @@
-import { portOf } from '../support/server.js'
-import { plainRoom } from '../support/plain.js'
+import { portOf } from '../support/servers/server.js'
+import { plainRoom } from '../support/servers/plain.js'
 
 const app = await plainRoom(() => {})
 console.log(`http://127.0.0.1:${portOf(app)}`)

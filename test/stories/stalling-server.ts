@@ -4,7 +4,7 @@
  */
 import Fastify from 'fastify'
 import { fastifyWebsocketLifecycle } from '../../lib/index.js'
-import { portOf } from '../support/server.js'
+import { portOf } from '../support/servers/server.js'
 
 const STALLS = 4
 const app = Fastify()

@@ -2,7 +2,7 @@
 import type { TestContext } from 'node:test'
 import { type Client, createClient } from 'graphql-ws'
 import { WebSocket } from 'ws'
-import { within } from '../../support/bound.js'
+import { within } from '../../support/time/bound.js'
 import { closeOf, type Subscriber } from './subscriptions.js'
 
 export const SCHEMA = `

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import { Server as SocketIo, type ServerOptions } from 'socket.io'
 import { io, type ManagerOptions } from 'socket.io-client'
 import { WebSocket, WebSocketServer } from 'ws'
-import { within } from '../../support/bound.js'
+import { within } from '../../support/time/bound.js'
 
 export interface Neighbour {
   readonly attach: (server: HttpServer) => void

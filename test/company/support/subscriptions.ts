@@ -5,8 +5,8 @@ import { describe, test, type TestContext } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { CloseCause, CloseInfo } from '../../../lib/index.js'
-import { within } from '../../support/bound.js'
-import { portOf, serve } from '../../support/server.js'
+import { within } from '../../support/time/bound.js'
+import { portOf, serve } from '../../support/servers/server.js'
 import { Source } from './source.js'
 
 /** What `Subscriber.add` asks for. */

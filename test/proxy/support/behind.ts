@@ -3,9 +3,9 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import type { ClientOptions } from 'ws'
-import { type Answer, Client, refusal } from '../../support/client.js'
-import { type Observed, type OneRoute, serveOne } from '../../support/server.js'
-import { cert } from '../../support/tls.js'
+import { type Answer, Client, refusal } from '../../support/peers/client.js'
+import { type Observed, type OneRoute, serveOne } from '../../support/servers/server.js'
+import { cert } from '../../support/servers/tls.js'
 import { type Nginx, startNginx } from './nginx.js'
 
 /** What makes nginx hand on upgrades at all. */

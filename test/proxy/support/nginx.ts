@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
-import { cert, key } from '../../support/tls.js'
+import { cert, key } from '../../support/servers/tls.js'
 
 /** Where Debian puts it, which is no folder of everybody's PATH. */
 const EXECUTABLE = process.env['NGINX'] ?? '/usr/sbin/nginx'

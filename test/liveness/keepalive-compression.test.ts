@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { WebSocket } from 'ws'
+import { FakeClock } from '../support/time/fake-clock.js'
+import { serveOne } from '../support/servers/server.js'
+
+test('while ws keeps a ping behind a message that it compresses, nobody is judged', async (t) => {
+  const clock = new FakeClock()
+  const { port, nextSocket } = await serveOne(t, {
+    clock,
+    options: {
+      keepalive: { interval: 1_000, timeout: 500 },
+      websocket: { perMessageDeflate: true },
+    },
+  })
+  const client = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: true })
+  t.after(() => client.terminate())
+  const socket = await nextSocket()
+  const pinged = once(client, 'ping')
+  socket.send(randomBytes(16 * 1024 * 1024))
+  // Far more than the timeout passes before zlib has done its work, on a thread of its own.
+  await clock.advance(5_000)
+  assert.equal(socket.readyState, WebSocket.OPEN)
+  await pinged
+  await once(socket, 'pong')
+  await clock.advance(400)
+  assert.equal(socket.readyState, WebSocket.OPEN)
+})

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { missed } from '../../bench/harness/report.js'
+import { fromJson, type Results, toJson } from '../../bench/harness/results.js'
+import { inTurn, type Result } from '../../bench/harness/rounds.js'
+import { spread } from '../../bench/harness/spread.js'
+import { fill } from '../../bench/pictures/cells.js'
+import { PICTURES, TABLES } from '../../bench/pictures/declared.js'
+import { quoted, quotesOf } from '../../bench/pictures/documents.js'
+import { DOCUMENTS, FOLDER, made } from '../../bench/pictures/files.js'
+import { called } from '../../bench/pictures/picture.js'
+import { scale } from '../../bench/pictures/scale.js'
+import { quantity, times } from '../../bench/pictures/words.js'
+import { SCENARIOS } from '../../bench/scenarios/all.js'
+
+const FEWEST_ROUNDS = 7
+
+const at = (path: string): URL => new URL(`../../${path}`, import.meta.url)
+const read = (path: string): string => readFileSync(at(path), 'utf8')
+const published = (): Results => fromJson(read('bench/results.json'))
+
+test('the pictures, and what documents quote, are what the script makes of the results', () => {
+  const files = made()
+  for (const [path, content] of files) {
+    assert.equal(read(path), content, `${path} is out of date: npm run bench:draw`)
+  }
+  const pictures = [...files.keys()].filter((path) => path.startsWith(`${FOLDER}/`))
+  assert.deepEqual(
+    readdirSync(at(FOLDER)).map((name) => `${FOLDER}/${name}`),
+    pictures.toSorted(),
+  )
+})
+
+test('every picture has a number wherever it draws', () => {
+  for (const [path, content] of made()) {
+    if (path.endsWith('.svg')) assert.doesNotMatch(content, /NaN|Infinity|undefined/, path)
+  }
+})
+
+test('every picture and every table is in a document', () => {
+  const shown = new Set(DOCUMENTS.flatMap((path) => quotesOf(read(path))))
+  assert.deepEqual(shown, new Set([...PICTURES, ...TABLES].map(({ name }) => name)))
+})
+
+test('every target has a result, and none of them misses the bound of the gate', () => {
+  const { results } = published()
+  for (const { name, targets } of SCENARIOS) {
+    const own = results.filter(({ scenario }) => scenario === name)
+    for (const target of targets) {
+      const { of, bound } = target
+      const result = own.find(
+        (each) => each.contestant === target.contestant && each.figure === target.figure,
+      )
+      assert.ok(Number.isFinite(result?.[of]?.median), `${target.contestant}, ${target.figure}`)
+      if (bound !== undefined) assert.equal(missed(target, own, bound), undefined)
+    }
+  }
+})
+
+test('every ratio is the median of seven rounds at least', () => {
+  for (const { ratio, rounds, contestant, figure } of published().results) {
+    if (ratio) assert.ok(rounds >= FEWEST_ROUNDS, `${contestant}, ${figure}: ${rounds}`)
+  }
+})
+
+test('every contestant is compared with one that takes part, and has a name for people', () => {
+  for (const { entrants, name: scenario } of SCENARIOS) {
+    const names = new Set(entrants.map(({ name }) => name))
+    for (const { name, against = name } of entrants) {
+      assert.ok(names.has(against), `${scenario}: ${name} against ${against}`)
+      called(name)
+    }
+  }
+})
+
+test('every target speaks of an entrant and of a figure, and its bound forgives more than its goal', () => {
+  for (const { entrants, figures, targets } of SCENARIOS) {
+    for (const { contestant, figure, of, goal, bound = goal } of targets) {
+      const entrant = entrants.find(({ name }) => name === contestant)
+      assert.ok(entrant, contestant)
+      assert.ok(of === 'value' || entrant.against !== undefined, `${contestant}: ${figure}`)
+      const measured = figures.find(({ name }) => name === figure)
+      assert.ok(measured, figure)
+      assert.ok(measured.better === 'more' ? bound <= goal : bound >= goal, figure)
+    }
+  }
+})
+
+test('a spread is the median with the least and the most', () => {
+  assert.deepEqual(spread([3, 1, 2]), { median: 2, least: 1, most: 3 })
+  assert.deepEqual(spread([10, 9, 1, 2]), { median: 5.5, least: 1, most: 10 })
+  assert.deepEqual(spread([7]), { median: 7, least: 7, most: 7 })
+})
+
+test('a spread tells nothing where a round has no value', () => {
+  assert.deepEqual(spread([1, NaN, 3]), { median: NaN, least: NaN, most: NaN })
+})
+
+test('each contestant is measured as often before each other one as after it', () => {
+  for (const names of [
+    ['a', 'b'],
+    ['a', 'b', 'c'],
+    ['a', 'b', 'c', 'd', 'e'],
+  ]) {
+    const before = new Map<string, number>()
+    const rounds = 2 * names.length
+    for (let round = 0; round < rounds; round++) {
+      const turn = inTurn(names, round)
+      assert.deepEqual(turn.toSorted(), names)
+      for (const [index, first] of turn.entries()) {
+        for (const second of turn.slice(index + 1)) {
+          before.set(first + second, (before.get(first + second) ?? 0) + 1)
+        }
+      }
+    }
+    for (const count of before.values()) assert.equal(count, rounds / 2)
+  }
+})
+
+const RESULT: Result = {
+  scenario: 'tea',
+  figure: 'cups',
+  unit: 'ms',
+  better: 'more',
+  contestant: 'ours',
+  rounds: 7,
+  value: { median: 5, least: 4, most: 6 },
+  against: 'bare',
+  ratio: { median: 2, least: 1, most: 3 },
+}
+const MACHINE = { cpu: 'x', cores: 2, memory: '1 GiB', system: 'y', versions: { node: '20' } }
+const NONE = { median: NaN, least: NaN, most: NaN }
+const TARGET = { contestant: 'ours', figure: 'cups', of: 'ratio', goal: 2 } as const
+
+test('a target is missed by a median on the wrong side, and by one that is not known', () => {
+  assert.equal(missed(TARGET, [RESULT], 2), undefined)
+  assert.match(missed(TARGET, [RESULT], 2.1) ?? '', /^ours, cups: .* expected at least 2\.1$/)
+  assert.equal(missed(TARGET, [{ ...RESULT, better: 'less' }], 2), undefined)
+  assert.match(missed(TARGET, [{ ...RESULT, better: 'less' }], 1.9) ?? '', /at most 1\.9$/)
+  assert.match(missed(TARGET, [{ ...RESULT, ratio: NONE }], 2) ?? '', /NaN/)
+})
+
+test('results are written a line each, and read as they were, with what is not known', () => {
+  const results = [RESULT, { ...RESULT, value: NONE }]
+  const all = { date: '2025-01-31', machine: MACHINE, leftOut: ['gorilla'], results }
+  const text = toJson(all)
+  assert.deepEqual(fromJson(text), all)
+  assert.equal(text.split('\n').filter((line) => line.includes('"cups"')).length, results.length)
+})
+
+test('a picture of what was not measured is an error that names it', () => {
+  const cups = { name: 'cups', unit: 'ms', better: 'more' } as const
+  const tea = { ...SCENARIOS[0]!, name: 'tea', figures: [cups], targets: [] }
+  const column = {
+    scenario: 'tea',
+    figure: 'cups',
+    heading: 'c',
+    of: 'ratio',
+    scale: 'log',
+  } as const
+  const about = { name: 'tea', title: 'Tea', subtitle: 'Cups' }
+  const picture = { ...about, contestants: ['ours', 'bare'], columns: [column] }
+  const draw = (results: Result[], leftOut: string[] = []): unknown =>
+    fill(picture, { date: '', machine: MACHINE, leftOut, results }, [tea])
+
+  assert.throws(() => draw([]), { message: 'No result of ours in tea: cups' })
+  assert.throws(() => draw([RESULT]), { message: 'No result of bare in tea: cups' })
+  assert.doesNotThrow(() => draw([RESULT], ['bare']))
+})
+
+test('a document that quotes what there is not is refused', () => {
+  const document = 'a\n<!-- bench:begin cups -->\nold\n<!-- bench:end -->\nb\n'
+  assert.equal(
+    quoted(document, new Map([['cups', 'new']])),
+    'a\n<!-- bench:begin cups -->\n\nnew\n\n<!-- bench:end -->\nb\n',
+  )
+  assert.throws(() => quoted(document, new Map()), /got cups$/)
+})
+
+test('an axis has a place for every value, in their order, and names some', () => {
+  for (const [kind, values] of [
+    ['log', [0.25, 1, 5]],
+    ['log', [0.93, 1, 1.02]],
+    ['log', [1, 30_000]],
+    ['linear', [0, 3]],
+    ['linear', [12, 900]],
+  ] as const) {
+    const { at, landmarks } = scale(kind, values)
+    const places = values.map(at)
+    assert.deepEqual(
+      places,
+      places.toSorted((a, b) => a - b),
+    )
+    for (const place of [...places, ...landmarks.map(at)]) assert.ok(place >= 0 && place <= 1)
+    assert.ok(landmarks.length >= 2, `${kind} ${values.join()}: ${landmarks.join()}`)
+  }
+})
+
+test('numbers are written with what three digits say, in the unit that suits them', () => {
+  assert.equal(quantity(30_012, 'ms'), '30 s')
+  assert.equal(quantity(5_312, 'B'), '5.31 kB')
+  assert.equal(quantity(999.7, 'µs'), '1 ms')
+  assert.equal(quantity(45_123, '/s'), '45,100/s')
+  assert.equal(quantity(0, ''), '0')
+  assert.equal(quantity(NaN, 'B'), '–')
+  assert.equal(times(0.984), '0.98×')
+  assert.equal(times(12.34), '12.3×')
+})

@@ -1,0 +1,230 @@
+// A drain has two phases for the whole server: what one connection still does may be for all others.
+import assert from 'node:assert/strict'
+import { setImmediate as turn } from 'node:timers/promises'
+import { test, type TestContext } from 'node:test'
+import type {
+  DrainOptions,
+  LifecycleSocket,
+  RouteLifecycleOptions,
+  WebsocketLifecycleOptions,
+} from '../../lib/index.js'
+import { within } from '../support/time/bound.js'
+import { Client } from '../support/peers/client.js'
+import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { gate, never } from '../support/time/gate.js'
+import { portOf, serve } from '../support/servers/server.js'
+
+/** A room: what one says in it, all hear. */
+interface Room {
+  readonly clock: FakeClock
+  readonly members: LifecycleSocket[]
+  readonly say: (text: string) => void
+  readonly enter: () => Promise<Client>
+  readonly drain: (options?: DrainOptions) => Promise<unknown>
+  readonly close: () => Promise<unknown>
+  readonly dropped: () => number
+}
+
+async function openRoom(
+  t: TestContext,
+  route: (say: Room['say']) => RouteLifecycleOptions,
+  options: WebsocketLifecycleOptions = {},
+): Promise<Room> {
+  const clock = new FakeClock()
+  const members: LifecycleSocket[] = []
+  const say = (text: string): void => {
+    for (const member of members) member.send(text)
+  }
+  const app = await serve(t, {
+    clock,
+    options: { keepalive: false, ...options },
+    routes: (app) => {
+      app.get('/', { websocket: true, ...route(say) }, (socket) => void members.push(socket))
+    },
+  })
+  const { websocketLifecycle } = app
+  return {
+    clock,
+    members,
+    say,
+    enter: async () => Client.open(`ws://127.0.0.1:${portOf(app)}/`),
+    drain: async (options) => within(websocketLifecycle.drain(options), 'the end of the drain'),
+    close: async () => within(app.close(), 'app.close()'),
+    dropped: () => websocketLifecycle.stats().dropped,
+  }
+}
+
+const GOODBYE = 'close 1012 service restart'
+
+test('who is idle still hears what the message of another leads to, however long that takes', async (t) => {
+  const work = gate()
+  const room = await openRoom(t, (say) => ({
+    onMessage: async () => {
+      await work.opened
+      say('the result')
+    },
+  }))
+  const [idle, busy] = [await room.enter(), await room.enter()]
+  busy.ws.send('work')
+  await busy.roundTrip()
+  const closing = room.close()
+  await room.clock.advance(1_700)
+  assert.deepEqual([idle.events, busy.events], [[], []])
+  work.open()
+  await closing
+  assert.deepEqual(idle.events, ['the result', GOODBYE])
+  assert.deepEqual(busy.events, ['the result', GOODBYE])
+})
+
+test('who is idle hears the goodbyes of all others', async (t) => {
+  const doors = [gate(), gate()]
+  const room = await openRoom(t, (say) => ({
+    onShutdown: async (socket) => {
+      const place = room.members.indexOf(socket)
+      await doors[place]?.opened
+      say(`${place} leaves`)
+    },
+  }))
+  const clients = [await room.enter(), await room.enter(), await room.enter()]
+  const drained = room.drain()
+  await turns()
+  doors[1]?.open()
+  await turns()
+  doors[0]?.open()
+  await drained
+  for (const { events } of clients) {
+    assert.deepEqual(events, ['2 leaves', '1 leaves', '0 leaves', GOODBYE])
+  }
+})
+
+test('who is idle hears what the last message of one that has left leads to', async (t) => {
+  const work = gate()
+  const room = await openRoom(t, (say) => ({
+    onMessage: async () => {
+      await work.opened
+      say('the result')
+    },
+  }))
+  const [idle, leaving] = [await room.enter(), await room.enter()]
+  leaving.ws.send('work')
+  leaving.ws.close()
+  await leaving.closed
+  const drained = room.drain()
+  await turns()
+  work.open()
+  await drained
+  assert.deepEqual(idle.events, ['the result', GOODBYE])
+})
+
+test('all wait no longer than the budget for one that hangs', async (t) => {
+  const room = await openRoom(t, () => ({ onMessage: async () => never }), {
+    closeTimeout: 1_000,
+    drain: { timeout: 4_000 },
+  })
+  const [idle, hanging] = [await room.enter(), await room.enter()]
+  hanging.ws.send('for ever')
+  await hanging.roundTrip()
+  const drained = room.drain()
+  await room.clock.advance(2_499)
+  assert.deepEqual([idle.events, hanging.events], [[], []])
+  await room.clock.advance(1)
+  await Promise.all([idle.closed, hanging.closed])
+  assert.deepEqual([idle.events, hanging.events], [[GOODBYE], [GOODBYE]])
+  await room.clock.advance(2_000)
+  await drained
+})
+
+test('a message that has had its time is not waited for again when its turn comes', async (t) => {
+  const room = await openRoom(t, () => ({ onMessage: async () => never }), {
+    cleanupTimeout: 1_000,
+  })
+  const hanging = await room.enter()
+  hanging.ws.send('for ever')
+  await hanging.roundTrip()
+  const drained = room.drain({ timeout: 60_000 })
+  await room.clock.advance(1_000)
+  assert.equal((await hanging.closed).code, 1012)
+  await room.clock.advance(1_000)
+  await drained
+  assert.equal(room.clock.pending, 0)
+})
+
+test('what is being handled when its turn comes is finished, also when that comes late in the spread', async (t) => {
+  const work = gate()
+  const room = await openRoom(t, () => ({
+    onMessage: async (socket, _request, message) => {
+      await work.opened
+      socket.send(message)
+    },
+  }))
+  const [first, second] = [await room.enter(), await room.enter()]
+  const drained = room.drain({ spread: 1_000, timeout: 20_000 })
+  await room.clock.advance(500)
+  assert.equal((await first.closed).code, 1012)
+  second.ws.send('one more')
+  await second.roundTrip()
+  await room.clock.advance(600)
+  assert.deepEqual(second.events, [])
+  work.open()
+  await drained
+  assert.deepEqual(second.events, ['one more', GOODBYE])
+  assert.equal(room.dropped(), 0)
+})
+
+test('a talker that always has something in work keeps no other from its close', async (t) => {
+  const room = await openRoom(t, () => ({
+    onMessage: async (socket, _request, message) => {
+      await turns(2)
+      socket.send(message)
+    },
+  }))
+  const [idle, talker] = [await room.enter(), await room.enter()]
+  for (let i = 0; i < 3; i++) talker.ws.send('and another thing')
+  talker.ws.on('message', (data: Buffer) => talker.ws.send(data.toString()))
+  await talker.next()
+  await room.drain()
+  assert.deepEqual(idle.events, [GOODBYE])
+  assert.equal(talker.events.at(-1), GOODBYE)
+  assert.equal(room.clock.pending, 0)
+})
+
+test('all are closed in time where app.close() leaves less of it than a goodbye takes', async (t) => {
+  const room = await openRoom(
+    t,
+    () => ({
+      onShutdown: (socket) => (room.members[0] === socket ? never : undefined),
+    }),
+    { closeTimeout: 500, cleanupTimeout: 30_000, drain: { timeout: 2_000 } },
+  )
+  const clients = [await room.enter(), await room.enter()]
+  const drained = room.drain({ timeout: 60_000, spread: 30_000 })
+  await room.clock.advance(200)
+  const closing = room.close()
+  await room.clock.advance(999)
+  for (const { events } of clients) assert.deepEqual(events, [])
+  await room.clock.advance(1)
+  for (const { closed } of clients) assert.equal((await closed).code, 1012)
+  await Promise.all([drained, closing])
+  assert.equal(room.clock.pending, 0)
+})
+
+test('no turn of the loop begins more than 64 goodbyes, or closes', async (t) => {
+  let goodbyes = 0
+  const room = await openRoom(t, () => ({ onShutdown: async () => void goodbyes++ }))
+  const clients = await Promise.all(Array.from({ length: 150 }, async () => room.enter()))
+  const closes = (): number =>
+    room.members.filter(({ readyState, OPEN }) => readyState !== OPEN).length
+  const most = { goodbyes: 0, closes: 0 }
+  const seen = { goodbyes: 0, closes: 0 }
+  const drained = room.drain()
+  while (seen.closes < clients.length) {
+    const now = { goodbyes, closes: closes() }
+    most.goodbyes = Math.max(most.goodbyes, now.goodbyes - seen.goodbyes)
+    most.closes = Math.max(most.closes, now.closes - seen.closes)
+    if (now.closes > 0) assert.equal(now.goodbyes, clients.length)
+    Object.assign(seen, now)
+    await turn()
+  }
+  await drained
+  assert.ok(most.goodbyes <= 64 && most.closes <= 64, JSON.stringify(most))
+})

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import type { LifecycleSocket } from '../../../lib/index.js'
+import { type FakeClock, turns } from './fake-clock.js'
+
+/**
+ * Moves the clock until the socket has left OPEN.
+ * @returns how long that took
+ */
+export async function lasted(
+  clock: FakeClock,
+  socket: LifecycleSocket,
+  atMost = 60_000,
+): Promise<number> {
+  const from = clock.now()
+  while (socket.readyState === socket.OPEN && clock.now() - from < atMost) await clock.advance(10)
+  return clock.now() - from
+}
+
+export function assertBetween(value: number, from: number, to: number): void {
+  assert.ok(value >= from && value <= to, `Expected ${value} to be from ${from} to ${to}`)
+}
+
+/** Fails a test that would wait for ever; nothing else depends on how long it is. */
+const LONG = 60_000
+
+/** Lets the loop poll until something holds. */
+export async function until(holds: () => boolean): Promise<void> {
+  const startedAt = performance.now()
+  while (!holds() && performance.now() - startedAt < LONG) await turns(1)
+  assert.ok(holds(), `Expected ${String(holds)}`)
+}
