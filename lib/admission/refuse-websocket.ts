@@ -4,6 +4,7 @@ import type { HookReturn, Refused } from '../api/augmentation.js'
 import { kindOf } from '../options/check.js'
 import { CloseCode, toReason, toSendableCode } from '../core/close/codes.js'
 import { logSafely } from '../facts/log.js'
+import { refusalCodeReplaced } from '../facts/log-lines.js'
 import { tooLateToRefuse } from '../errors.js'
 import { routeNameOf } from '../routes/route.js'
 import { isUpgrade, upgradeOf } from './upgrade.js'
@@ -47,8 +48,7 @@ function sendableCode(reply: FastifyReply, code: unknown): number | undefined {
   if (code === undefined) return CloseCode.Unauthorized
   const sent = toSendableCode(code, CloseCode.Unauthorized)
   if (sent === undefined || sent === code) return sent
-  const text = `refuseWebsocket() got a code that may not be sent; ${sent} was`
-  logSafely(reply.log, 'warn', { code: kindOf(code) }, text)
+  logSafely(reply.log, refusalCodeReplaced(sent), { code: kindOf(code) })
   return sent
 }
 

@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { WebsocketLifecycleOptions } from '../api/api.js'
 import { kindOf } from '../options/check.js'
 import { logSafely } from '../facts/log.js'
+import { LOG_LINES } from '../facts/log-lines.js'
 import type { RouteTable } from '../routes/route-table.js'
 import type { Verdict } from './server-upgrades.js'
 import { toError } from '../platform/thrown.js'
@@ -40,7 +41,7 @@ export class UpgradeJudge {
       )
     } catch (error) {
       // The paths decide then, as they would without it.
-      logSafely(this.#log, 'error', { err: toError(error) }, '`ignoreUpgrade` failed')
+      logSafely(this.#log, LOG_LINES.ignoreUpgradeFailed, { err: toError(error) })
       return false
     }
   }

@@ -15,7 +15,6 @@ import type { Claimant, Succession } from '../core/admission/succession.js'
 import { makeController } from '../platform/abort-controller.js'
 import { Deferred } from '../platform/deferred.js'
 import { type StepOwner, runRelease, runReleases } from '../callbacks/run-step.js'
-import { logSafely } from '../facts/log.js'
 import {
   ConnectionClosedError,
   credentialsExpired,
@@ -120,7 +119,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, StepOwner, Claima
     log: FastifyBaseLogger,
   ) {
     this.shared = shared
-    this.order = ++shared.registry.arrivals
+    this.order = shared.facts.upgradeArrived(this)
     this.#message = message
     this.#raw = raw
     this.#head = head
@@ -135,7 +134,6 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, StepOwner, Claima
     if (isSocket) void raw.remoteAddress
     this.#message[kScoped] = this
     watchRaw(raw, this)
-    shared.registry.upgrades.add(this)
     shared.transitions.add(this)
     this.#endBy(this.#handshakeBy)
   }
@@ -294,7 +292,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, StepOwner, Claima
     this.#forget()
     this.shared.sweep.add(connection)
     ConnectionSocket.attach(socket, connection)
-    this.shared.registry.open(connection)
+    this.shared.facts.connectionOpened(connection)
     this.#slots?.handTo(connection)
     if (this.#hasGivenWay) connection.giveWay()
   }
@@ -304,9 +302,8 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, StepOwner, Claima
     this.#isRefused = true
     this.#giveBack()
     this.#endSoon()
-    this.shared.registry.refused(reason)
     const about = { route: this.routeUrl, why }
-    this.shared.refusals.tell(this.#log, reason, this.#knownUrl, about)
+    this.shared.facts.upgradeRefused(this.#log, reason, this.#knownUrl, about)
   }
 
   /**
@@ -427,9 +424,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, StepOwner, Claima
   }
 
   fail(error: unknown, step: string): void {
-    const { id, routeUrl: route } = this
-    const fields = { err: toError(error), id, route, step }
-    logSafely(this.#log, 'error', fields, 'a callback of a WebSocket upgrade failed')
+    this.shared.facts.upgradeCallbackFailed(this, step, toError(error))
   }
 
   /** @throws FST_ERR_WSL_TOO_MANY_CONNECTIONS_PER_KEY */
@@ -513,7 +508,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, StepOwner, Claima
 
   #forget(): void {
     this.shared.transitions.delete(this)
-    this.shared.registry.upgrades.delete(this)
+    this.shared.facts.upgradeEnded(this)
   }
 }
 

@@ -4,15 +4,16 @@ import { bindCallback } from '../platform/context.js'
 import type { CloseInfo } from '../core/close/info.js'
 import type { ReleaseScope } from '../core/scope.js'
 import { type StepOwner, runStep } from './run-step.js'
-import { logSafely } from '../facts/log.js'
 import type { Hook } from '../options/settings.js'
 import type { Handler, Route } from '../routes/route.js'
 import { follow, isThenable } from '../platform/thenable.js'
 import type { Budget } from './steps.js'
+import type { Clock } from '../time/clock.js'
 import { toError } from '../platform/thrown.js'
 
-/** Whose callbacks they are. */
+/** What `Callbacks` needs of its connection. */
 export interface CallbacksOwner extends StepOwner {
+  readonly shared: StepOwner['shared'] & { readonly clock: Clock }
   readonly socket: LifecycleSocket
   readonly request: FastifyRequest
   readonly scope: ReleaseScope
@@ -85,8 +86,7 @@ export class Callbacks {
     const owner = this.#owner
     if (owner.scope.isAnswer(thrown)) return
     const err = toError(thrown)
-    const { id, log, routeUrl: route } = owner
-    logSafely(log, 'error', { err, id, route, step }, 'a callback of a WebSocket connection failed')
+    owner.shared.facts.callbackFailed(owner, step, err)
     if (owner.isReleased || step === ERROR_HOOK) return
     owner.noteHandlerError(err)
     this.#tellError(err)

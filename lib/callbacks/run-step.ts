@@ -1,17 +1,12 @@
-import type { FastifyBaseLogger } from 'fastify'
 import type { RequestContext } from '../platform/context.js'
 import type { Release, ReleaseScope } from '../core/scope.js'
-import { logSafely } from '../facts/log.js'
-import type { Shared } from '../connection/shared.js'
-import type { Budget, StepOutcome } from './steps.js'
+import type { Facts, Subject } from '../facts/facts.js'
+import type { Budget, StepOutcome, Steps } from './steps.js'
 import { peek, toError } from '../platform/thrown.js'
 
-/** Whose end it is. */
-export interface StepOwner {
-  readonly id: string
-  readonly shared: Shared
-  readonly log: FastifyBaseLogger
-  readonly routeUrl: string
+/** What `runStep` needs of the connection, or upgrade, whose end it is. */
+export interface StepOwner extends Subject {
+  readonly shared: { readonly steps: Steps; readonly facts: Facts }
   /** What its steps are run in. */
   readonly context: RequestContext
   /** How long each step may take, in ms. */
@@ -59,26 +54,11 @@ function noteStep(owner: StepOwner, step: string, outcome: StepOutcome): void {
   if (outcome.status === 'failed') owner.fail(outcome.error, step)
   if (outcome.status === 'needless') void outcome.late.then((late) => noteStep(owner, step, late))
   if (outcome.status !== 'overran') return
-  const abandoned = { id: owner.id, route: owner.routeUrl, step }
-  owner.shared.registry.abandon(abandoned)
-  logSafely(
-    owner.log,
-    'warn',
-    abandoned,
-    'a step of the end of a WebSocket connection overran and was left behind',
-  )
+  owner.shared.facts.stepOverran(owner, step)
   // What it does from now on touches nothing: a failure is told to the log alone.
   void outcome.late.then((late) => {
-    if (late.status === 'failed') tellLateFailure(owner, step, late.error)
+    if (late.status === 'failed') {
+      owner.shared.facts.leftStepFailed(owner, step, toError(late.error))
+    }
   })
-}
-
-/** What was left behind has failed: only the log is told. */
-export function tellLateFailure(
-  { id, log, routeUrl: route }: Pick<StepOwner, 'id' | 'log' | 'routeUrl'>,
-  step: string,
-  thrown: unknown,
-): void {
-  const err = toError(thrown)
-  logSafely(log, 'error', { id, route, step, err }, 'a step that was left behind has failed')
 }

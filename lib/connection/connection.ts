@@ -8,7 +8,7 @@ import { kindOf } from '../options/check.js'
 import { RequestContext } from '../platform/context.js'
 import { CloseCode, REPLACED, toReason, toSendableCode } from '../core/close/codes.js'
 import { CloseDeadline } from '../core/close/deadline.js'
-import { type CloseCause, type CloseInfo, closeLogLevel } from '../core/close/info.js'
+import type { CloseCause, CloseInfo } from '../core/close/info.js'
 import { CloseRecord } from '../core/close/record.js'
 import { goodbyeBudget } from '../core/drain-plan.js'
 import { restsUntil, type Talk } from '../core/liveness/heartbeat.js'
@@ -20,7 +20,6 @@ import { TIME_CODES, type TimeFacts, TimeLimits } from '../core/liveness/time-li
 import { Deferred } from '../platform/deferred.js'
 import { makeController } from '../platform/abort-controller.js'
 import { runRelease, runReleases, runStep } from '../callbacks/run-step.js'
-import { logSafely } from '../facts/log.js'
 import { ConnectionClosedError } from '../errors.js'
 import {
   abandonReceiver,
@@ -380,7 +379,7 @@ export class Connection
     if (!isParsing(socket)) return
     const saysItsLast = raw.readableEnded && !raw.errored && !this.#isCutOff
     if (saysItsLast) return
-    this.shared.registry.dropped(1)
+    this.shared.facts.messagesDropped(1)
     abandonReceiver(socket)
   }
 
@@ -595,7 +594,7 @@ export class Connection
     const isWithinRate = this.#rate === undefined || this.#isWithin(this.#rate)
     if (!isWithinRate) this.end('rate-limited', 1008)
     if (!isWithinRate || this.#dropsMessages) {
-      this.shared.registry.dropped(1)
+      this.shared.facts.messagesDropped(1)
       return false
     }
     return this.#reader === undefined || this.#reader.accept(data, isBinary)
@@ -643,9 +642,7 @@ export class Connection
   #sendableCode(code: unknown): number | undefined {
     const sent = toSendableCode(code, CloseCode.NormalClosure)
     if (sent === undefined || sent === code) return sent
-    const { id, routeUrl: route } = this
-    const fields = { id, route, code: kindOf(code) }
-    logSafely(this.log, 'warn', fields, `close() got a code that may not be sent; ${sent} was sent`)
+    this.shared.facts.closeCodeReplaced(this, kindOf(code), sent)
     return sent
   }
 
@@ -740,15 +737,7 @@ export class Connection
     this.#phase = { name: 'closed', close }
     this.#writer?.transportGone()
     this.#slots?.giveBack()
-    this.shared.registry.closed(close.cause)
-    const { cause, initiator, clean, expected, duration } = close
-    const { id, routeUrl: route } = this
-    logSafely(
-      this.log,
-      closeLogLevel(close),
-      { id, route, cause, code: close.code, initiator, clean, expected, duration },
-      'WebSocket connection ended',
-    )
+    this.shared.facts.connectionClosed(this, close)
     queueMicrotask(() => void this.#release(close))
   }
 
@@ -762,7 +751,7 @@ export class Connection
     await this.callbacks.settleErrors()
     this.#goodbye?.end('needless')
     this.#phase = { name: 'released', close }
-    this.shared.registry.forget(this)
+    this.shared.facts.connectionReleased(this)
     this.#closed.resolve(close)
   }
 

@@ -4,8 +4,7 @@ import type { WebSocket } from 'ws'
 import type { Turns } from '../time/turns.js'
 import type { Clock } from '../time/clock.js'
 import type { Frames } from '../outbox/frames.js'
-import type { RefusalLog } from '../facts/refusal-log.js'
-import type { Registry } from '../facts/registry.js'
+import type { Facts } from '../facts/facts.js'
 import type { Steps } from '../callbacks/steps.js'
 import type { Sweep } from '../time/sweep.js'
 
@@ -17,10 +16,9 @@ export interface Shared {
   /** Looks after those that are opening or closing: it ticks faster, and only as long as there are some. */
   readonly transitions: Sweep
   readonly steps: Steps
-  readonly registry: Registry
+  readonly facts: Facts
   readonly turns: Turns
   readonly frames: Frames
-  readonly refusals: RefusalLog
   /** Completes a handshake without a handler. */
   readonly accept: (
     message: IncomingMessage,

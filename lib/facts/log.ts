@@ -1,13 +1,9 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { toLine } from './log-line.js'
+import type { LogLine } from './log-lines.js'
+import { toLine } from './bounded-line.js'
 
 /** Logs, in bounds. Where the app's own logger throws, nothing must end differently because of it. */
-export function logSafely(
-  log: FastifyBaseLogger,
-  level: 'debug' | 'info' | 'warn' | 'error',
-  fields: object,
-  text: string,
-): void {
+export function logSafely(log: FastifyBaseLogger, { level, text }: LogLine, fields: object): void {
   try {
     log[level](toLine(fields, text), text)
   } catch {

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { RefusalReason } from '../api/api.js'
 import type { Clock } from '../time/clock.js'
 import { logSafely } from './log.js'
+import { LOG_LINES } from './log-lines.js'
 
 /** So many lines for one reason and route in so many ms. */
 const LINES = 10
@@ -38,7 +39,7 @@ export class RefusalLog {
     const { unlogged } = window
     window.unlogged = 0
     const fields = { reason, ...about, ...(unlogged > 0 && { unlogged }) }
-    logSafely(log, 'info', fields, 'WebSocket upgrade refused')
+    logSafely(log, LOG_LINES.upgradeRefused, fields)
   }
 
   #windowOf(key: string): Window {

@@ -1,8 +1,6 @@
-import type { DrainReport, LifecycleSocket, LifecycleStats, RefusalReason } from '../api/api.js'
-import { CLOSE_CAUSES, type CloseCause, type CloseInfo } from '../core/close/info.js'
+import type { LifecycleSocket, RefusalReason } from '../api/api.js'
+import type { CloseCause, CloseInfo } from '../core/close/info.js'
 import type { LifecycleError } from '../errors.js'
-
-export type AbandonedStep = DrainReport['abandoned'][number]
 
 /** An upgrade request that is not decided, or whose releases still run. */
 export interface PendingUpgrade {
@@ -34,68 +32,20 @@ export interface LiveConnection {
   destroyNow(): void
 }
 
-/** What lives now, and the counts of what has lived. */
+/** Who lives now: upgrades that are not decided, and connections until their last release. */
 export class Registry {
   readonly upgrades: Set<PendingUpgrade> = new Set()
-  readonly sockets: Set<LifecycleSocket> = new Set()
   readonly connections: Set<LiveConnection> = new Set()
-  readonly abandoned: AbandonedStep[] = []
-  draining = false
-  /** Upgrade requests that came. */
-  arrivals = 0
-  #opened = 0
-  #dropped = 0
-  #abandonedCount = 0
-  readonly #refused: Record<RefusalReason, number> = {
-    draining: 0,
-    route: 0,
-    origin: 0,
-    limit: 0,
-    key: 0,
-    handshake: 0,
-    hook: 0,
-  }
-  readonly #closed = Object.fromEntries(CLOSE_CAUSES.map((cause) => [cause, 0])) as Record<
-    CloseCause,
-    number
-  >
+  /** The same connections, as the app sees them. */
+  readonly sockets: Set<LifecycleSocket> = new Set()
 
-  open(connection: LiveConnection): void {
-    this.#opened++
+  add(connection: LiveConnection): void {
     this.connections.add(connection)
     this.sockets.add(connection.socket)
   }
 
-  dropped(messages: number): void {
-    this.#dropped += messages
-  }
-
-  closed(cause: CloseCause): void {
-    this.#closed[cause]++
-  }
-
-  forget(connection: LiveConnection): void {
+  delete(connection: LiveConnection): void {
     this.connections.delete(connection)
     this.sockets.delete(connection.socket)
-  }
-
-  refused(reason: RefusalReason): void {
-    this.#refused[reason]++
-  }
-
-  abandon(step: AbandonedStep): void {
-    this.#abandonedCount++
-    if (this.draining) this.abandoned.push(step)
-  }
-
-  stats(): LifecycleStats {
-    return {
-      open: this.connections.size,
-      opened: this.#opened,
-      refused: { ...this.#refused },
-      closed: { ...this.#closed },
-      abandoned: this.#abandonedCount,
-      dropped: this.#dropped,
-    }
   }
 }

@@ -4,13 +4,13 @@ import { WebSocket } from 'ws'
 import type { CloseCause } from '../core/close/info.js'
 import { Heartbeat, type HeartbeatPolicy, type Pulse } from '../core/liveness/heartbeat.js'
 import { bytesHeld, bytesTaken, isQueued } from '../platform/internals.js'
-import type { Shared } from '../connection/shared.js'
-import { afterNextPoll } from '../time/sweep.js'
+import type { Clock } from '../time/clock.js'
+import { afterNextPoll, type Sweep } from '../time/sweep.js'
 import { isPingOwn } from '../platform/ws-own.js'
 
 /** What `Keepalive` needs of its connection. */
 export interface KeepaliveOwner {
-  readonly shared: Shared
+  readonly shared: { readonly clock: Clock; readonly sweep: Sweep }
   readonly socket: WebSocket
   readonly raw: Duplex
   readonly isOpen: boolean

@@ -1,26 +1,23 @@
-import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
 import type { LifecycleSocket, Message } from '../api/api.js'
 import type { Callbacks } from '../callbacks/callbacks.js'
 import type { RequestContext } from '../platform/context.js'
 import type { CloseCause } from '../core/close/info.js'
-import { tellLateFailure } from '../callbacks/run-step.js'
 import type { Route } from '../routes/route.js'
-import type { Shared } from '../connection/shared.js'
+import type { Facts, Subject } from '../facts/facts.js'
+import { toError } from '../platform/thrown.js'
 import { follow, isThenable } from '../platform/thenable.js'
 import type { Verdict } from '../routes/message-schema.js'
 import { isEmitOwn } from '../platform/ws-own.js'
 
 /** What `MessageCalls` needs of its connection. */
-export interface MessageCallsOwner {
-  readonly id: string
-  readonly routeUrl: string
-  readonly shared: Shared
+export interface MessageCallsOwner extends Subject {
+  readonly shared: { readonly facts: Facts }
   readonly socket: LifecycleSocket
   readonly request: FastifyRequest
   readonly context: RequestContext
   readonly callbacks: Callbacks
-  readonly log: FastifyBaseLogger
   end(cause: CloseCause, code: number, reason?: string): void
 }
 
@@ -105,7 +102,7 @@ export class MessageCalls {
   }
 
   #drop(): void {
-    this.#owner.shared.registry.dropped(1)
+    this.#owner.shared.facts.messagesDropped(1)
   }
 
   /** @returns what to await, if there is something */
@@ -115,7 +112,8 @@ export class MessageCalls {
   }
 
   #fail(error: unknown, step: string): undefined {
-    if (this.isLeftBehind) tellLateFailure(this.#owner, step, error)
+    if (this.isLeftBehind)
+      this.#owner.shared.facts.leftStepFailed(this.#owner, step, toError(error))
     else this.#owner.callbacks.fail(error, step)
     return undefined
   }

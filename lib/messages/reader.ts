@@ -1,15 +1,25 @@
 import { WebSocket } from 'ws'
 import { Inbox } from '../core/messages/inbox.js'
+import type { Facts } from '../facts/facts.js'
+import { handlerKeepsMessages, LOG_LINES } from '../facts/log-lines.js'
 import { Deferred } from '../platform/deferred.js'
 import { twoReaders } from '../errors.js'
 import { type MessageCallsOwner, MessageCalls, toMessage } from './message-calls.js'
 import { MessageLoop, type Taken } from './message-loop.js'
 import { sizeOfReceived, toKept } from '../platform/payload.js'
 import { queueMicrotask } from '../platform/real-time.js'
+import type { Clock } from '../time/clock.js'
+import type { Turns } from '../time/turns.js'
 import type { Route } from '../routes/route.js'
 
 /** What `Reader` needs of its connection. */
 export interface ReaderOwner extends MessageCallsOwner {
+  readonly shared: {
+    readonly facts: Facts
+    readonly clock: Clock
+    readonly turns: Turns
+    readonly maxPayload: number
+  }
   readonly isOpen: boolean
   /** Whether the route's handler has returned, and what it returned has settled. */
   readonly isHandlerSettled: boolean
@@ -178,7 +188,7 @@ export class Reader {
   /** Drops what waits; from now on nothing is handed to anybody. */
   drop(): void {
     this.#calls.isDropping = true
-    this.#owner.shared.registry.dropped(this.#inbox.clear())
+    this.#owner.shared.facts.messagesDropped(this.#inbox.clear())
     this.#ease()
   }
 
@@ -188,10 +198,7 @@ export class Reader {
     const remaining = this.#waitingSince + cleanupTimeout - now
     if (remaining > 0) return remaining
     this.#waitingSince = Infinity
-    this.#route.warnOnce(
-      this.#owner.log,
-      `messages have waited for ${cleanupTimeout} ms, because the handler of a WebSocket route has not settled`,
-    )
+    this.#route.logOnce(this.#owner.log, handlerKeepsMessages(cleanupTimeout))
     return Infinity
   }
 
@@ -209,7 +216,7 @@ export class Reader {
     const inbox = this.#inbox
     const { shared } = this.#owner
     if (this.#isUnwelcome) {
-      shared.registry.dropped(1)
+      shared.facts.messagesDropped(1)
       return
     }
     inbox.push({ data: toKept(data), isBinary, bytes: sizeOfReceived(data), era: inbox.era })
@@ -271,7 +278,7 @@ export class Reader {
     const { data, isBinary, bytes, era } = received
     this.#calls.tellListeners(data, isBinary)
     if (!this.#mayTake()) {
-      this.#owner.shared.registry.dropped(1)
+      this.#owner.shared.facts.messagesDropped(1)
       this.#handled(bytes, era)
       return undefined
     }
@@ -293,7 +300,7 @@ export class Reader {
   /** Plain listeners hear it, and nobody else. */
   #skip(data: unknown, isBinary: boolean): false {
     this.#calls.tellListeners(data, isBinary)
-    this.#owner.shared.registry.dropped(1)
+    this.#owner.shared.facts.messagesDropped(1)
     return false
   }
 
@@ -328,12 +335,9 @@ export class Reader {
   #discard(count: number): void {
     if (count === 0) return
     const { shared, isOpen, log } = this.#owner
-    shared.registry.dropped(count)
+    shared.facts.messagesDropped(count)
     if (!isOpen) return
-    this.#route.warnOnce(
-      log,
-      'a message was discarded: the WebSocket route has no onMessage, and its handler has settled without a listener for messages',
-    )
+    this.#route.logOnce(log, LOG_LINES.messageDiscarded)
   }
 
   /** Something was handled or dropped: reading may go on, and whoever waits for it too. */

@@ -1,12 +1,12 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
-import type { Holder } from '../time/turns.js'
+import type { Holder, Turns } from '../time/turns.js'
 import type { Callbacks } from '../callbacks/callbacks.js'
 import type { CloseCause } from '../core/close/info.js'
 import { LONGEST_LOOK, OutboxAge, type OutboxPolicy } from '../core/messages/outbox-age.js'
 import { outboxFull } from '../errors.js'
-import { frameOf, MOST_COPIED, MOST_HELD } from './frames.js'
+import { type Frames, frameOf, MOST_COPIED, MOST_HELD } from './frames.js'
 import {
   bytesHeld,
   bytesTaken,
@@ -19,8 +19,9 @@ import {
 } from '../platform/internals.js'
 import { type Payload, sizeAtMost, sizeOf, toPayload } from '../platform/payload.js'
 import { nextTick, queueMicrotask, setImmediate } from '../platform/real-time.js'
-import type { Shared } from '../connection/shared.js'
-import { afterNextPoll } from '../time/sweep.js'
+import type { Facts } from '../facts/facts.js'
+import type { Clock } from '../time/clock.js'
+import { afterNextPoll, type Sweep } from '../time/sweep.js'
 import { throwLater } from '../platform/throw-later.js'
 import { callWs, isSendOwn } from '../platform/ws-own.js'
 
@@ -38,7 +39,13 @@ export const NO_OPTIONS: SendOptions = Object.freeze({})
 
 /** What the outbox needs of its connection. */
 export interface OutboxOwner {
-  readonly shared: Shared
+  readonly shared: {
+    readonly clock: Clock
+    readonly facts: Facts
+    readonly frames: Frames
+    readonly sweep: Sweep
+    readonly turns: Turns
+  }
   readonly socket: WebSocket
   readonly raw: Duplex
   readonly callbacks: Callbacks
@@ -233,7 +240,7 @@ export class Writer implements Holder {
   dropUnprepared(): void {
     if (!isPreparing(this.#owner.socket)) return
     const owner = this.#owner
-    owner.shared.registry.dropped(dropUnprepared(owner.socket, owner.abortReason()))
+    owner.shared.facts.messagesDropped(dropUnprepared(owner.socket, owner.abortReason()))
   }
 
   /** The transport is gone: whoever waits for something to be written is told. */
@@ -503,7 +510,7 @@ export class Writer implements Holder {
   #overflow(done: Callback | undefined, isDroppable = true): false {
     const owner = this.#owner
     if (this.#policy.overflow === 'drop' && isDroppable) {
-      owner.shared.registry.dropped(1)
+      owner.shared.facts.messagesDropped(1)
       if (done) nextTick(done, outboxFull('the message was dropped'))
       return false
     }

@@ -31,9 +31,8 @@ import {
   resolveRouteOptions,
 } from '../options/resolve.js'
 import type { PluginSettings, RouteSettings } from '../options/settings.js'
-import { RefusalLog } from '../facts/refusal-log.js'
 import { refuseWebsocket } from '../admission/refuse-websocket.js'
-import { Registry } from '../facts/registry.js'
+import { Facts } from '../facts/facts.js'
 import { decorateSignal } from '../admission/request-signal.js'
 import { type Handler, markRoute, Route } from '../routes/route.js'
 import { RouteTable } from '../routes/route-table.js'
@@ -78,10 +77,9 @@ export function createPlugin(
       sweep: new Sweep(clock),
       transitions: new Sweep(clock),
       steps: new Steps(clock),
-      registry: new Registry(),
+      facts: new Facts(clock),
       turns: new Turns(),
       frames: new Frames(),
-      refusals: new RefusalLog(clock),
       accept: (message, raw, head, accepted) => acceptUpgrade(app, [message, raw, head], accepted),
       answersPings: settings.websocket.autoPong !== false,
       maxPayload: settings.websocket.maxPayload || Infinity,
@@ -114,7 +112,7 @@ export function createPlugin(
     const openOurs: UpgradeListener = (message, raw, head) => {
       nameWebsocketOnly(message)
       const upgrade = new Upgrade(shared, message, raw, head, settings.route, app.log)
-      if (shared.registry.draining) {
+      if (shared.facts.isDraining) {
         upgrade.refuseNow('draining', drain.refusal)
         return
       }
@@ -255,16 +253,16 @@ function serve({ sweep, transitions }: Shared, settings: RouteSettings): void {
 }
 
 function publicFace(shared: Shared, drain: Drain): WebsocketLifecycle {
-  const { registry } = shared
+  const { facts } = shared
   return Object.freeze({
     get connections() {
-      return registry.sockets
+      return facts.registry.sockets
     },
     get draining() {
-      return registry.draining
+      return facts.isDraining
     },
     drain: async (options) => drain.begin(options),
-    stats: () => registry.stats(),
+    stats: () => facts.stats(),
   } satisfies WebsocketLifecycle)
 }
 

@@ -8,6 +8,7 @@ import type {
 import type { LifecycleSocket } from '../api/api.js'
 import type { RouteLimits } from './limits.js'
 import { logSafely } from '../facts/log.js'
+import type { LogLine } from '../facts/log-lines.js'
 import type { RouteSettings } from '../options/settings.js'
 import { compileMessageSchema, type Validate } from './message-schema.js'
 
@@ -32,7 +33,7 @@ export class Route {
   readonly instance: FastifyInstance
   readonly limits: RouteLimits
   readonly #messageSchema: unknown
-  readonly #warned = new Set<string>()
+  readonly #logged = new Set<string>()
   #validate: Validate | undefined
 
   constructor(
@@ -61,10 +62,10 @@ export class Route {
   }
 
   /** Tells the log once, for all connections, of what is wrong with the route. */
-  warnOnce(log: FastifyBaseLogger, text: string): void {
-    if (this.#warned.has(text)) return
-    this.#warned.add(text)
-    logSafely(log, 'warn', { route: this.url }, text)
+  logOnce(log: FastifyBaseLogger, line: LogLine): void {
+    if (this.#logged.has(line.text)) return
+    this.#logged.add(line.text)
+    logSafely(log, line, { route: this.url })
   }
 }
 

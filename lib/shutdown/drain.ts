@@ -1,15 +1,14 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { DrainOptions, DrainReport } from '../api/api.js'
-import type { Timer } from '../time/clock.js'
+import type { Clock, Timer } from '../time/clock.js'
 import { departureDelay, DRAIN_GRACE, goodbyeBudget, spreadWithin } from '../core/drain-plan.js'
 import { Deferred } from '../platform/deferred.js'
-import { logSafely } from '../facts/log.js'
 import { draining, type LifecycleError, withRetryAfter } from '../errors.js'
 import { resolveDrainOptions } from '../options/resolve.js'
 import type { DrainSettings } from '../options/settings.js'
 import { nextTurn, queueMicrotask } from '../platform/real-time.js'
 import type { LiveConnection, PendingUpgrade } from '../facts/registry.js'
-import type { Shared } from '../connection/shared.js'
+import type { Facts } from '../facts/facts.js'
 import { afterNextPoll } from '../time/sweep.js'
 import { forEachAlone } from '../platform/throw-later.js'
 
@@ -18,9 +17,17 @@ const DEPARTURES_PER_TURN = 64
 /** To see that a connection has none takes so much less. */
 const LOOKS_PER_DEPARTURE = 16
 
+/** What `Drain` needs of what all connections share. */
+interface DrainShared {
+  readonly clock: Clock
+  readonly facts: Facts
+  /** Steps of ends: those that still run at the deadline are left behind. */
+  readonly steps: { hurry(): void; rest(): void }
+}
+
 /** The end of all connections at shutdown; there is one for each server, and it happens once. */
 export class Drain {
-  readonly #shared: Shared
+  readonly #shared: DrainShared
   /** The plugin's. */
   readonly #settings: DrainSettings
   /** Those of the drain that is under way. */
@@ -42,7 +49,7 @@ export class Drain {
   #lastCall: Timer | undefined
 
   constructor(
-    shared: Shared,
+    shared: DrainShared,
     settings: DrainSettings,
     closeTimeout: number,
     log: FastifyBaseLogger,
@@ -81,10 +88,10 @@ export class Drain {
   }
 
   async #run(settings: DrainSettings): Promise<DrainReport> {
-    const { clock, registry } = this.#shared
+    const { clock, facts } = this.#shared
     const startedAt = clock.now()
     this.#current = settings
-    registry.draining = true
+    facts.drainBegan()
     this.#endAt(startedAt + settings.timeout)
     const ends = this.#awaitEnds()
     const count = this.#connections.length
@@ -95,17 +102,16 @@ export class Drain {
     const report = Object.freeze({
       closed: count - this.#terminated,
       terminated: this.#terminated,
-      abandoned: Object.freeze([...registry.abandoned]),
+      abandoned: Object.freeze([...facts.abandoned]),
       duration: clock.now() - startedAt,
     })
-    const line = { ...report, abandoned: report.abandoned.length }
-    logSafely(this.#log, 'info', line, 'all WebSocket connections have ended')
+    facts.drainEnded(this.#log, report)
     return report
   }
 
   /** Takes note of all that are there. @returns what to await */
   #awaitEnds(): Array<Promise<void>> {
-    const { registry } = this.#shared
+    const { registry } = this.#shared.facts
     const connections = [...registry.connections]
     this.#connections = [...connections]
     this.#upgrades = new Set(registry.upgrades)

@@ -5,12 +5,8 @@ import * as fc from 'fast-check'
 import { RequestContext } from '../../lib/platform/context.js'
 import { ReleaseScope, type Release, type ScopeOwner } from '../../lib/core/scope.js'
 import { type StepOwner, runRelease, runReleases } from '../../lib/callbacks/run-step.js'
-import { RefusalLog } from '../../lib/facts/refusal-log.js'
-import { Registry } from '../../lib/facts/registry.js'
-import { Turns } from '../../lib/time/turns.js'
-import { Frames } from '../../lib/outbox/frames.js'
+import { Facts } from '../../lib/facts/facts.js'
 import { Steps } from '../../lib/callbacks/steps.js'
-import { Sweep } from '../../lib/time/sweep.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { ODD_VALUES } from '../support/models/odd-values.js'
 
@@ -225,19 +221,7 @@ class World implements StepOwner, ScopeOwner {
   readonly routeUrl = '/'
   readonly cleanupTimeout = LIMIT
   readonly clock = new FakeClock()
-  readonly shared = {
-    clock: this.clock,
-    sweep: new Sweep(this.clock),
-    transitions: new Sweep(this.clock),
-    steps: new Steps(this.clock),
-    registry: new Registry(),
-    answersPings: true,
-    turns: new Turns(),
-    frames: new Frames(),
-    refusals: new RefusalLog(this.clock),
-    accept: () => assert.fail('no upgrade here'),
-    maxPayload: Infinity,
-  }
+  readonly shared = { steps: new Steps(this.clock), facts: new Facts(this.clock) }
   readonly log = { warn: () => {}, error: () => {} } as unknown as FastifyBaseLogger
   readonly scope = new ReleaseScope(this)
   readonly ran: string[] = []
@@ -322,7 +306,7 @@ test('each release runs exactly once, last in first out, whatever the others do'
         assert.equal(world.ran.length, all.length + counted('defers another'))
         assert.equal(new Set(world.ran).size, world.ran.length)
         assert.equal(world.failed.length, counted('throws', 'rejects'))
-        assert.equal(world.shared.registry.stats().abandoned, counted('hangs'))
+        assert.equal(world.shared.facts.stats().abandoned, counted('hangs'))
       },
     ),
     { numRuns: 60 },

@@ -6,7 +6,7 @@ import * as fc from 'fast-check'
 import Fastify from 'fastify'
 import { cut, sizeInJson } from '../../lib/facts/cut.js'
 import { pictureOf } from '../../lib/facts/error-picture.js'
-import { toLine } from '../../lib/facts/log-line.js'
+import { toLine } from '../../lib/facts/bounded-line.js'
 import { hostileError, hostileText } from '../support/peers/hostile.js'
 import { ODD_VALUES } from '../support/models/odd-values.js'
 

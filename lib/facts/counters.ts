@@ -1,0 +1,33 @@
+import type { LifecycleStats, RefusalReason } from '../api/api.js'
+import { CLOSE_CAUSES, type CloseCause } from '../core/close/info.js'
+
+/** Counts what has happened since the server started. */
+export class Counters {
+  opened = 0
+  dropped = 0
+  abandoned = 0
+  readonly refused: Record<RefusalReason, number> = {
+    draining: 0,
+    route: 0,
+    origin: 0,
+    limit: 0,
+    key: 0,
+    handshake: 0,
+    hook: 0,
+  }
+  readonly closed: Record<CloseCause, number> = Object.fromEntries(
+    CLOSE_CAUSES.map((cause) => [cause, 0]),
+  ) as Record<CloseCause, number>
+
+  /** A copy; only the number of connections that are open is not counted here. */
+  stats(open: number): LifecycleStats {
+    return {
+      open,
+      opened: this.opened,
+      refused: { ...this.refused },
+      closed: { ...this.closed },
+      abandoned: this.abandoned,
+      dropped: this.dropped,
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+/** The rooms of lib/ by floor, from the ground up. A room imports from floors below its own, and from itself. */
+const FLOORS: ReadonlyArray<readonly string[]> = [
+  ['core'],
+  ['platform'],
+  ['time'],
+  ['api', 'errors.ts', 'liveness'],
+  ['facts', 'options'],
+  ['routes', 'shutdown'],
+  ['callbacks'],
+  ['messages', 'outbox'],
+  ['connection'],
+  ['admission'],
+  ['plugin'],
+  ['index.ts'],
+]
+
+const lib = fileURLToPath(new URL('../../lib/', import.meta.url))
+const IMPORT = /(?:from |import\()'(\.[^']+)'/g
+
+const roomOf = (file: string): string => file.split('/', 1).join()
+const floorOf = (file: string): number => FLOORS.findIndex((rooms) => rooms.includes(roomOf(file)))
+
+test('no room of lib/ imports from its own floor or from above', () => {
+  const wrong: string[] = []
+  for (const file of readdirSync(lib, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue
+    assert.notEqual(floorOf(file), -1, `lib/${file} is in no room`)
+    for (const [, specifier = ''] of readFileSync(join(lib, file), 'utf8').matchAll(IMPORT)) {
+      const target = relative(lib, join(lib, dirname(file), specifier)).replace(/\.js$/, '.ts')
+      const isWithin = roomOf(target) === roomOf(file)
+      if (!isWithin && floorOf(target) >= floorOf(file)) wrong.push(`${file} -> ${target}`)
+    }
+  }
+  assert.deepEqual(wrong, [])
+})
