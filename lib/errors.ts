@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import createError from '@fastify/error'
-import type { CloseCause } from './core/close/info.js'
+import type { CloseCause } from './core/close/policy.js'
 
 /** The `code` of every error that this package makes. */
 export type LifecycleErrorCode =

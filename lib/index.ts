@@ -29,7 +29,8 @@ export type {
   WebsocketLifecycleOptions,
 } from './api/api.js'
 export type { WebsocketHandler } from './api/augmentation.js'
-export type { CloseCause, CloseFrame, CloseInfo, CloseInitiator } from './core/close/info.js'
+export type { CloseFrame, CloseInfo } from './core/close/info.js'
+export type { CloseCause, CloseInitiator } from './core/close/policy.js'
 export type { LifecycleErrorCode } from './errors.js'
 export {
   CloseCode,

@@ -10,11 +10,11 @@ import { Connection } from '../connection/connection.js'
 import { RequestContext } from '../platform/context.js'
 import { REPLACED } from '../core/close/codes.js'
 import { type Limit, Slots } from '../core/admission/limits.js'
-import { type Release, ReleaseScope, type ScopeOwner } from '../core/scope.js'
+import { ReleaseScope } from '../core/scope.js'
 import type { Claimant, Succession } from '../core/admission/succession.js'
-import { makeController } from '../platform/abort-controller.js'
+import { ScopeKeeper, type ScopeKeeperOwner } from '../callbacks/scope-keeper.js'
 import { Deferred } from '../platform/deferred.js'
-import { type StepOwner, runRelease, runReleases } from '../callbacks/run-step.js'
+import { runReleases } from '../callbacks/run-step.js'
 import {
   ConnectionClosedError,
   credentialsExpired,
@@ -75,7 +75,7 @@ export function failHandshake(message: IncomingMessage, error: unknown): void {
 }
 
 /** One upgrade request, from node's `'upgrade'` event to its 101, its refusal or its loss. */
-export class Upgrade implements Swept, ScopeOwner, RawWatcher, StepOwner, Claimant, PendingUpgrade {
+export class Upgrade implements Swept, ScopeKeeperOwner, RawWatcher, Claimant, PendingUpgrade {
   dueAt = 0
   place: number = OFF
   readonly shared: Shared
@@ -159,7 +159,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, StepOwner, Claima
 
   get scope(): ReleaseScope {
     if (this.#scope === undefined) {
-      this.#scope = new ReleaseScope(this)
+      this.#scope = new ReleaseScope(new ScopeKeeper(this))
       this.#context = new RequestContext()
       if (this.#isOver) {
         this.#scope.abort()
@@ -286,7 +286,7 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, StepOwner, Claima
       expiresAt: this.#expiresAt,
       slots: this.#slots,
     })
-    this.#scope?.handTo(connection)
+    this.#scope?.handTo(new ScopeKeeper(connection))
     this.#message[kScoped] = connection
     rewatchRaw(this.#raw, connection)
     this.#forget()
@@ -407,20 +407,8 @@ export class Upgrade implements Swept, ScopeOwner, RawWatcher, StepOwner, Claima
     this.#end()
   }
 
-  makeController(): AbortController {
-    return makeController()
-  }
-
-  abortSignal(controller: AbortController, reason: Error): void {
-    this.context.enter(() => controller.abort(reason), undefined)
-  }
-
   abortReason(): Error {
     return new ConnectionClosedError(undefined)
-  }
-
-  releaseLate(release: Release): void {
-    void runRelease(this, release)
   }
 
   fail(error: unknown, step: string): void {

@@ -6,7 +6,8 @@ import type {
   FastifyTypeProviderDefault,
 } from 'fastify'
 import type { ServerOptions, WebSocket } from 'ws'
-import type { CloseCause, CloseInfo } from '../core/close/info.js'
+import type { CloseInfo } from '../core/close/info.js'
+import type { CloseCause } from '../core/close/policy.js'
 import type { ConnectionScope } from '../core/scope.js'
 
 export type { ConnectionScope }

@@ -4,7 +4,8 @@ import { WebSocket } from 'ws'
 import type { ConnectionScope, LifecycleSocket, Message } from '../api/api.js'
 import type { Callbacks } from '../callbacks/callbacks.js'
 import type { RequestContext } from '../platform/context.js'
-import type { CloseCause, CloseInfo } from '../core/close/info.js'
+import type { CloseInfo } from '../core/close/info.js'
+import type { CloseCause } from '../core/close/policy.js'
 import {
   defineHandlerAttributes,
   defineListenerMethods,

@@ -1,5 +1,5 @@
 import type { LifecycleStats, RefusalReason } from '../api/api.js'
-import { CLOSE_CAUSES, type CloseCause } from '../core/close/info.js'
+import { CLOSE_CAUSES, type CloseCause } from '../core/close/policy.js'
 
 /** Counts what has happened since the server started. */
 export class Counters {

@@ -1,5 +1,6 @@
 import type { LifecycleSocket, RefusalReason } from '../api/api.js'
-import type { CloseCause, CloseInfo } from '../core/close/info.js'
+import type { CloseInfo } from '../core/close/info.js'
+import type { CloseCause } from '../core/close/policy.js'
 import type { LifecycleError } from '../errors.js'
 
 /** An upgrade request that is not decided, or whose releases still run. */

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
-import type { CloseCause } from '../core/close/info.js'
+import type { CloseCause } from '../core/close/policy.js'
 import { Heartbeat, type HeartbeatPolicy, type Pulse } from '../core/liveness/heartbeat.js'
 import { bytesHeld, bytesTaken, isQueued } from '../platform/internals.js'
 import type { Clock } from '../time/clock.js'

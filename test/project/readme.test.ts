@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { isRetryable } from '../../lib/core/close/codes.js'
-import { CLOSE_CAUSES } from '../../lib/core/close/info.js'
+import { CLOSE_CAUSES } from '../../lib/core/close/policy.js'
 import { DEFAULTS } from '../../lib/options/defaults.js'
 
 const read = (path: string): string =>

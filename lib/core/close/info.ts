@@ -1,26 +1,5 @@
 import { CloseCode, isRetryable } from './codes.js'
-
-/** Who ended the connection. */
-export type CloseInitiator = 'client' | 'server' | 'network'
-
-/** Why the connection ended. It is the reason of the close frame, too, where the plugin has decided to send one. */
-export type CloseCause =
-  | 'client-close'
-  | 'server-close'
-  | 'server-terminate'
-  | 'shutdown'
-  | 'heartbeat-timeout'
-  | 'idle-timeout'
-  | 'lifetime-expired'
-  | 'auth-expired'
-  | 'slow-consumer'
-  | 'rate-limited'
-  | 'handler-error'
-  | 'protocol-error'
-  | 'message-too-big'
-  | 'connection-lost'
-  | 'connection-reset'
-  | 'replaced'
+import { type CloseCause, type CloseInitiator, POLICY } from './policy.js'
 
 /**
  * A close frame (RFC 6455 §5.5.1). The plugin's own have a reason that a program can read, and nothing of an error: the
@@ -96,33 +75,6 @@ export interface CloseEvidence {
   readonly sent: CloseFrame | undefined
 }
 
-type Expected = 'always' | 'never' | 'if the code is listed'
-
-/** Who is said to have ended a connection for each cause, and whether that was to be expected. */
-const POLICY: Readonly<
-  Record<CloseCause, { readonly initiator: CloseInitiator; readonly expected: Expected }>
-> = {
-  'client-close': { initiator: 'client', expected: 'if the code is listed' },
-  'server-close': { initiator: 'server', expected: 'always' },
-  'server-terminate': { initiator: 'server', expected: 'always' },
-  shutdown: { initiator: 'server', expected: 'always' },
-  'idle-timeout': { initiator: 'server', expected: 'always' },
-  'lifetime-expired': { initiator: 'server', expected: 'always' },
-  'auth-expired': { initiator: 'server', expected: 'always' },
-  replaced: { initiator: 'server', expected: 'always' },
-  'handler-error': { initiator: 'server', expected: 'never' },
-  'slow-consumer': { initiator: 'server', expected: 'never' },
-  'rate-limited': { initiator: 'server', expected: 'never' },
-  'heartbeat-timeout': { initiator: 'network', expected: 'if the code is listed' },
-  'connection-lost': { initiator: 'network', expected: 'if the code is listed' },
-  'connection-reset': { initiator: 'network', expected: 'if the code is listed' },
-  'protocol-error': { initiator: 'client', expected: 'never' },
-  'message-too-big': { initiator: 'client', expected: 'never' },
-}
-
-/** Every cause, in the order of the table. */
-export const CLOSE_CAUSES: readonly CloseCause[] = Object.keys(POLICY) as CloseCause[]
-
 /** The one place where evidence becomes a verdict. */
 export function deriveCloseInfo(
   evidence: CloseEvidence,
@@ -130,7 +82,7 @@ export function deriveCloseInfo(
   expectedCloseCodes: readonly number[],
 ): CloseInfo {
   const cause = deriveCause(evidence, facts)
-  const { initiator, expected } = POLICY[cause]
+  const { initiator, expected, codeIsOurs } = POLICY[cause]
   const { sent } = evidence
   const { received } = facts
   // RFC 6455 §7.1.5: the connection's close code is what the peer's frame said.
@@ -142,7 +94,7 @@ export function deriveCloseInfo(
     initiator,
     clean: sent !== undefined && received !== undefined,
     expected: expected === 'always' || (expected !== 'never' && expectedCloseCodes.includes(code)),
-    retryable: isRetryable(wasDecidedByUs(cause) ? (sent?.code ?? code) : code),
+    retryable: isRetryable(codeIsOurs ? (sent?.code ?? code) : code),
     sent,
     received,
     error: cause === 'connection-reset' ? facts.transportError : evidence.error,
@@ -169,16 +121,4 @@ function deriveCause(evidence: CloseEvidence, facts: TransportFacts): CloseCause
   return facts.transportError !== undefined && !evidence.finished
     ? 'connection-reset'
     : 'connection-lost'
-}
-
-/**
- * Whether the code that we sent says what a client should do next: where we ended the connection
- * or the client was at fault. It must not depend on whether the peer had the manners to echo it.
- */
-function wasDecidedByUs(cause: CloseCause): boolean {
-  return (
-    POLICY[cause].initiator === 'server' ||
-    cause === 'protocol-error' ||
-    cause === 'message-too-big'
-  )
 }

@@ -1,10 +1,5 @@
-import {
-  type CloseCause,
-  type CloseFrame,
-  type CloseInfo,
-  deriveCloseInfo,
-  type TransportFacts,
-} from './info.js'
+import { type CloseFrame, type CloseInfo, deriveCloseInfo, type TransportFacts } from './info.js'
+import type { CloseCause } from './policy.js'
 
 /**
  * Collects, while a connection ends, what is known of why. The first cause wins; two exceptions

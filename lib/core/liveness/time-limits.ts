@@ -1,4 +1,4 @@
-import type { CloseCause } from '../close/info.js'
+import type { CloseCause } from '../close/policy.js'
 
 /** The resolved options that bound the time of a connection. */
 export interface TimePolicy {

@@ -2,16 +2,18 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import {
-  CLOSE_CAUSES,
-  type CloseCause,
   type CloseEvidence,
   type CloseFrame,
   type CloseInfo,
-  type CloseInitiator,
   closeLogLevel,
   deriveCloseInfo,
   type TransportFacts,
 } from '../../../lib/core/close/info.js'
+import {
+  CLOSE_CAUSES,
+  type CloseCause,
+  type CloseInitiator,
+} from '../../../lib/core/close/policy.js'
 
 const EXPECTED_CODES = [1000, 1001, 1005]
 

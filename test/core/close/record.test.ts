@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { CLOSE_CAUSES, type CloseCause, type TransportFacts } from '../../../lib/core/close/info.js'
+import type { TransportFacts } from '../../../lib/core/close/info.js'
+import { CLOSE_CAUSES, type CloseCause } from '../../../lib/core/close/policy.js'
 import { CloseRecord } from '../../../lib/core/close/record.js'
 
 const FACTS: TransportFacts = {

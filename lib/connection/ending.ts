@@ -1,0 +1,303 @@
+import type { Duplex } from 'node:stream'
+import { WebSocket } from 'ws'
+import type { Callbacks } from '../callbacks/callbacks.js'
+import { runReleases, runStep, type StepOwner } from '../callbacks/run-step.js'
+import type { Slots } from '../core/admission/limits.js'
+import type { CloseInfo, TransportFacts } from '../core/close/info.js'
+import { type Effect, Life } from '../core/close/life.js'
+import { type CloseCause, POLICY } from '../core/close/policy.js'
+import type { ReleaseScope } from '../core/scope.js'
+import type { LiveConnection } from '../facts/registry.js'
+import type { Reader } from '../messages/reader.js'
+import { kindOf } from '../options/check.js'
+import type { RouteSettings } from '../options/settings.js'
+import type { Writer } from '../outbox/writer.js'
+import {
+  hasParserFailed,
+  isCloseFrameReceived,
+  isParsing,
+  queuedFrames,
+} from '../platform/internals.js'
+import { queueMicrotask } from '../platform/real-time.js'
+import { peek, toError } from '../platform/thrown.js'
+import type { Sweep, Swept } from '../time/sweep.js'
+import { ClosingWatch, type ClosingWatchOwner } from './closing-watch.js'
+import type { Shared } from './shared.js'
+import { Transport, type TransportOwner } from './transport.js'
+
+/** What is counted of a connection; the rest of its {@link TransportFacts} shows at its end. */
+export type Totals = Omit<
+  TransportFacts,
+  'transportError' | 'received' | 'isSentHandedOver' | 'bytesSent'
+>
+
+/** ws names what the peer did wrong with codes of its own, zlib with these. */
+const PEERS_FAULT = /^(?:WS_ERR_|Z_)/
+const TOO_BIG = /^WS_ERR_UNSUPPORTED_(?:MESSAGE|DATA_PAYLOAD)_LENGTH$/
+
+/** How far an end has come; each phase has what it alone needs. */
+type State =
+  | { readonly phase: 'open' }
+  | { readonly phase: 'closing'; readonly watch: ClosingWatch }
+  | { readonly phase: 'closed'; readonly close: CloseInfo }
+  | { readonly phase: 'released' }
+
+/** What `Ending` needs of its connection. */
+export interface EndingOwner extends StepOwner, Swept, LiveConnection, TransportOwner {
+  readonly shared: Shared
+  readonly socket: LiveConnection['socket'] & WebSocket
+  readonly raw: Duplex
+  readonly settings: RouteSettings
+  readonly scope: ReleaseScope
+  /** The scope, if anybody has asked for it. */
+  readonly usedScope: ReleaseScope | undefined
+  readonly callbacks: Callbacks
+  readonly usedReader: Reader | undefined
+  readonly usedWriter: Writer | undefined
+  readonly slots: Slots | undefined
+  totals(): Totals
+  /** The last release has run. */
+  over(close: CloseInfo): void
+}
+
+/**
+ * The end of one connection, made at the first sign of it: carries out what {@link Life} decides. It sends the close
+ * frame, bounds the closing handshake, and runs what follows the transport's end in its order. It decides nothing.
+ */
+export class Ending implements ClosingWatchOwner {
+  /** Whether we destroyed a transport that the peer had left open. */
+  wasForced = false
+  readonly #owner: EndingOwner
+  readonly #life = new Life()
+  readonly #transport: Transport
+  /** As far as what was decided has been carried out. */
+  #state: State = { phase: 'open' }
+
+  constructor(owner: EndingOwner) {
+    this.#owner = owner
+    this.#transport = new Transport(owner)
+  }
+
+  get dropsNewMessages(): boolean {
+    const { messages } = this.#life
+    return messages === 'all dropped' || messages === 'new ones dropped'
+  }
+
+  get life(): Pick<Life, 'cause' | 'hasAppEnded' | 'hasSentClose' | 'messages'> {
+    return this.#life
+  }
+
+  /** Whether the connection is open still: something has gone wrong, and what follows is not decided. */
+  get isOpen(): boolean {
+    return this.#state.phase === 'open'
+  }
+
+  get raw(): Duplex {
+    return this.#owner.raw
+  }
+
+  get closeTimeout(): number {
+    return this.#owner.settings.closeTimeout
+  }
+
+  get sweep(): Sweep {
+    return this.#owner.shared.transitions
+  }
+
+  get isClosing(): boolean {
+    return this.#state.phase === 'closing'
+  }
+
+  /** Whether the last release has run. */
+  get isReleased(): boolean {
+    return this.#state.phase === 'released'
+  }
+
+  /** Whether the transport is gone. */
+  get isClosed(): boolean {
+    return this.#state.phase === 'closed' || this.isReleased
+  }
+
+  // What the app and ws ask for.
+
+  close(code: number | undefined, reason: string | Buffer | undefined): void {
+    const { socket } = this.#owner
+    const effects = this.#life.closeCalled({
+      code,
+      reason,
+      isOpen: socket.readyState === WebSocket.OPEN,
+      isCloseFrameReceived: isCloseFrameReceived(socket),
+      hasParserFailed: hasParserFailed(socket),
+    })
+    this.#carryOut(effects, () => WebSocket.prototype.close.call(socket, code, reason))
+  }
+
+  terminate(cause: CloseCause): void {
+    const { socket } = this.#owner
+    const effects = this.#life.terminated(cause, socket.readyState === WebSocket.CLOSED)
+    this.#carryOut(effects, () => WebSocket.prototype.terminate.call(socket))
+  }
+
+  // What the plugin decides.
+
+  /** Starts the closing handshake of an open connection. */
+  begin(
+    cause: CloseCause,
+    code: number | undefined = POLICY[cause].code,
+    reason: string = cause,
+  ): void {
+    this.#carryOut(this.#life.ended(cause, code, reason))
+  }
+
+  callbackFailed(error: Error): void {
+    this.#carryOut(this.#life.callbackFailed(error))
+  }
+
+  /** See {@link ClosingWatch.hurry}. */
+  hurry(): void {
+    if (this.#state.phase === 'closing') this.#state.watch.hurry()
+  }
+
+  /** Ends a closing handshake that takes too long. */
+  overdue(): void {
+    if (!this.isClosing) return
+    this.wasForced = true
+    this.#transport.destroy()
+  }
+
+  // What ws and the raw stream tell.
+
+  /** An `'error'` of the socket: it tells what the peer did wrong, or it is none of the peer's. */
+  errorSeen(error: Error): void {
+    const code = peek(error, 'code')
+    if (typeof code === 'string' && PEERS_FAULT.test(code)) {
+      const cause = TOO_BIG.test(code) ? 'message-too-big' : 'protocol-error'
+      this.#carryOut(this.#life.peerFailed(cause, error))
+    } else {
+      this.callbackFailed(error)
+      this.#owner.fail(error, 'error')
+      this.#carryOut(this.#life.socketFailed())
+    }
+  }
+
+  finReceived(): void {
+    this.#carryOut(this.#life.finReceived())
+  }
+
+  /** The socket is about to be destroyed: after that node does not tell what the kernel took. */
+  streamDestroying(bytesSent: number): void {
+    this.#transport.bytesSent = bytesSent
+  }
+
+  streamClosed(): void {
+    this.#transport.streamClosed()
+  }
+
+  /** ws has emitted `'close'`: no byte comes or goes any more. */
+  transportGone(code: number, reason: Buffer): void {
+    const { socket, raw, settings } = this.#owner
+    if (socket.readyState !== WebSocket.CLOSED || this.isClosed) return
+    const received = code === 1006 ? undefined : Object.freeze({ code, reason: reason.toString() })
+    const facts: TransportFacts = {
+      ...this.#owner.totals(),
+      transportError: raw.errored ? toError(raw.errored) : undefined,
+      received,
+      isSentHandedOver: queuedFrames(socket) === 0,
+      bytesSent: this.#transport.bytesSent,
+    }
+    const close = this.#life.transportGone(facts, settings.expectedCloseCodes)
+    this.#enter({ phase: 'closed', close })
+    queueMicrotask(() => void this.#release(close))
+  }
+
+  /** Aborts the signal, once the cause is certain and our close frame is with the stream. */
+  settle(): void {
+    const { socket } = this.#owner
+    const effects = this.#life.settled({
+      isCloseFrameReceived: isCloseFrameReceived(socket),
+      isParsing: isParsing(socket),
+      isSendQueued: queuedFrames(socket) > 0,
+    })
+    this.#carryOut(effects)
+  }
+
+  /** Carries out what was decided. Where the app's stream throws, because somebody has patched it, the end goes on. */
+  #carryOut(effects: readonly Effect[], callWs?: () => void): void {
+    try {
+      for (const effect of effects) this.#do(effect, callWs)
+    } finally {
+      if (this.#life.phase === 'closing' && this.isOpen) this.#beginClosing()
+    }
+  }
+
+  #do(effect: Effect, callWs: (() => void) | undefined): void {
+    const owner = this.#owner
+    switch (effect.type) {
+      case 'send close frame':
+        return this.#transport.sendClose(effect.code, effect.reason)
+      case 'leave it to ws':
+        return callWs?.()
+      case 'warn of code':
+        return owner.shared.facts.closeCodeReplaced(owner, kindOf(effect.given), effect.sent)
+      case 'terminate':
+        return this.#transport.terminate()
+      case 'drop what is not compressed':
+        return owner.usedWriter?.dropUnprepared()
+      case 'drop messages':
+        return owner.usedReader?.drop()
+      case 'dismiss readers':
+        return owner.usedReader?.dismiss()
+      case 'abort signal':
+        return owner.usedScope?.abort()
+    }
+  }
+
+  #beginClosing(): void {
+    this.#enter({ phase: 'closing', watch: new ClosingWatch(this) })
+    queueMicrotask(() => this.settle())
+  }
+
+  /** The one door through which a connection goes from one phase to the next: here the facts are told. */
+  #enter(next: State): void {
+    const owner = this.#owner
+    const { facts, sweep } = owner.shared
+    const before = this.#state
+    this.#state = next
+    switch (next.phase) {
+      case 'closing':
+        sweep.delete(owner)
+        owner.usedWriter?.end()
+        break
+      case 'closed':
+        if (before.phase === 'closing') before.watch.stop()
+        else sweep.delete(owner)
+        owner.usedWriter?.transportGone()
+        owner.slots?.giveBack()
+        facts.connectionClosed(owner, next.close)
+        break
+      case 'released':
+        facts.connectionReleased(owner)
+    }
+  }
+
+  /** The rest of the end, in its order: hooks while the resources live, then the releases. */
+  async #release(close: CloseInfo): Promise<void> {
+    const owner = this.#owner
+    const { callbacks, scope } = owner
+    scope.abort()
+    if (owner.usedReader !== undefined) await this.#finishMessages(owner.usedReader)
+    await callbacks.settleErrors()
+    await callbacks.tellClose(close)
+    await runReleases(owner, scope)
+    await callbacks.settleErrors()
+    this.#life.released()
+    this.#enter({ phase: 'released' })
+    owner.over(close)
+  }
+
+  /** What was received before the end is handled, as a step of it; what is left then is dropped. */
+  async #finishMessages(reader: Reader): Promise<void> {
+    await runStep(this.#owner, 'messages', () => reader.finish())
+    reader.abandon()
+  }
+}

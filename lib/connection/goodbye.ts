@@ -1,0 +1,63 @@
+import type { WebSocket } from 'ws'
+import type { Callbacks } from '../callbacks/callbacks.js'
+import { Budget, type Left, type Steps } from '../callbacks/steps.js'
+import { goodbyeBudget } from '../core/drain-plan.js'
+import type { Reader } from '../messages/reader.js'
+import type { RouteSettings } from '../options/settings.js'
+import { isParsing, whenParsed } from '../platform/internals.js'
+import type { Clock } from '../time/clock.js'
+
+/** What `Goodbye` needs of its connection. */
+export interface GoodbyeOwner {
+  readonly shared: { readonly clock: Clock; readonly steps: Steps }
+  readonly socket: WebSocket
+  readonly settings: RouteSettings
+  readonly callbacks: Callbacks
+  readonly usedReader: Reader | undefined
+}
+
+/** What a drain waits for before it closes one connection: `onShutdown`, and the messages that came before. */
+export class Goodbye {
+  readonly #owner: GoodbyeOwner
+  #budget: Budget | undefined
+
+  constructor(owner: GoodbyeOwner) {
+    this.#owner = owner
+  }
+
+  /** @param remaining ms until the drain ends. @returns what to await, if there is something */
+  say(remaining: number): Promise<void> | undefined {
+    const { callbacks, settings } = this.#owner
+    if (settings.onShutdown.length === 0) return this.catchUp(remaining)
+    const budget = this.#begin(remaining)
+    return callbacks.sayGoodbye(budget).then(() => this.#catchUp(budget))
+  }
+
+  /** As {@link say}, for what has come since. */
+  catchUp(remaining: number): Promise<void> | undefined {
+    const { socket, usedReader } = this.#owner
+    // What is being handled right now may turn out to take its time. What took too long before is not waited for again.
+    const isBusy = isParsing(socket) || usedReader?.idle() !== undefined
+    if (!isBusy || usedReader?.isBehind === true) return undefined
+    return this.#catchUp(this.#begin(remaining))
+  }
+
+  /** Nobody waits for it any more. */
+  end(why: Left): void {
+    this.#budget?.end(why)
+  }
+
+  #begin(remaining: number): Budget {
+    const { settings, shared } = this.#owner
+    const { cleanupTimeout, closeTimeout } = settings
+    const time = goodbyeBudget(cleanupTimeout, closeTimeout, remaining)
+    return (this.#budget = new Budget(shared.clock.now() + time))
+  }
+
+  async #catchUp(budget: Budget): Promise<void> {
+    const { shared, socket } = this.#owner
+    // What takes longer has its own time at the end.
+    await shared.steps.runWithin(() => whenParsed(socket), budget)
+    await shared.steps.runWithin(() => this.#owner.usedReader?.caughtUp(), budget)
+  }
+}

@@ -1,0 +1,19 @@
+import type { Duplex } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
+import type { Slots } from '../core/admission/limits.js'
+import type { ReleaseScope } from '../core/scope.js'
+import type { Route } from '../routes/route.js'
+
+/** What a connection takes over from its upgrade request. */
+export interface Handover {
+  readonly raw: Duplex
+  readonly request: FastifyRequest
+  readonly route: Route
+  readonly scope: ReleaseScope | undefined
+  /** `raw.bytesRead` when the handshake was read, and nothing after it. */
+  readonly bytesRead: number
+  /** When the credentials end, epoch ms. */
+  readonly expiresAt: number
+  /** Its places in the limits; they are given back when the transport is gone. */
+  readonly slots: Slots | undefined
+}

@@ -1,0 +1,87 @@
+import { CloseCode, REPLACED } from './codes.js'
+
+/** Who ended the connection. */
+export type CloseInitiator = 'client' | 'server' | 'network'
+
+/** Why the connection ended. It is the reason of the close frame, too, where the plugin has decided to send one. */
+export type CloseCause =
+  | 'client-close'
+  | 'server-close'
+  | 'server-terminate'
+  | 'shutdown'
+  | 'heartbeat-timeout'
+  | 'idle-timeout'
+  | 'lifetime-expired'
+  | 'auth-expired'
+  | 'slow-consumer'
+  | 'rate-limited'
+  | 'handler-error'
+  | 'protocol-error'
+  | 'message-too-big'
+  | 'connection-lost'
+  | 'connection-reset'
+  | 'replaced'
+
+/**
+ * What becomes of messages once a cause is known: they are handled all the same; those that come from now on are
+ * dropped; those that wait are dropped too; or nobody but plain listeners hears of them, as with bare ws.
+ */
+export type MessagesAfter = 'handled' | 'new ones dropped' | 'all dropped' | 'for listeners only'
+
+/** All that follows from a cause. */
+export interface CausePolicy {
+  readonly initiator: CloseInitiator
+  readonly expected: 'always' | 'never' | 'if the code is listed'
+  /**
+   * The code of our close frame, where the plugin decides to send one. `undefined` where there is none, or where
+   * whoever ends the connection gives it: the app, the peer, the drain.
+   */
+  readonly code: number | undefined
+  readonly messages: MessagesAfter
+  /**
+   * Whether a client learns from the code that we sent, not from that of its own frame, what to do next. It must not
+   * depend on whether the peer had the manners to echo ours.
+   */
+  readonly codeIsOurs: boolean
+}
+
+/** By whom an end was decided: the app or the plugin, the client, or nobody. */
+const OURS = { initiator: 'server', expected: 'always', codeIsOurs: true } as const
+const FAULT = { ...OURS, expected: 'never', messages: 'all dropped' } as const
+const PEERS_FAULT = {
+  initiator: 'client',
+  expected: 'never',
+  messages: 'handled',
+  codeIsOurs: true,
+} as const
+const LOSS = {
+  initiator: 'network',
+  expected: 'if the code is listed',
+  code: undefined,
+  messages: 'handled',
+  codeIsOurs: false,
+} as const
+
+/** One row for each cause: a new cause is a row here, and whoever ends a connection for it calls `end(cause)`. */
+export const POLICY: Readonly<Record<CloseCause, CausePolicy>> = {
+  'client-close': { ...LOSS, initiator: 'client' },
+  'server-close': { ...OURS, code: undefined, messages: 'for listeners only' },
+  'server-terminate': { ...OURS, code: undefined, messages: 'for listeners only' },
+  shutdown: { ...OURS, code: undefined, messages: 'new ones dropped' },
+  'idle-timeout': { ...OURS, code: CloseCode.Timeout, messages: 'handled' },
+  'lifetime-expired': { ...OURS, code: CloseCode.GoingAway, messages: 'handled' },
+  'auth-expired': { ...OURS, code: CloseCode.Unauthorized, messages: 'handled' },
+  replaced: { ...OURS, code: REPLACED, messages: 'handled' },
+  'handler-error': { ...FAULT, code: CloseCode.InternalError },
+  'slow-consumer': { ...FAULT, code: CloseCode.TryAgainLater },
+  'rate-limited': { ...FAULT, code: CloseCode.PolicyViolation },
+  'heartbeat-timeout': LOSS,
+  'connection-lost': LOSS,
+  'connection-reset': LOSS,
+  // Of a message that does not match its schema; ws has codes of its own for what is no valid frame.
+  'protocol-error': { ...PEERS_FAULT, code: CloseCode.InvalidFramePayloadData },
+  'message-too-big': { ...PEERS_FAULT, code: CloseCode.MessageTooBig },
+}
+
+/** Every cause, in the order of the table. */
+export const CLOSE_CAUSES: readonly CloseCause[] = Object.keys(POLICY) as CloseCause[]

@@ -1,0 +1,82 @@
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import type { CloseCause } from '../core/close/policy.js'
+import { type TimeFacts, TimeLimits, type TimePolicy } from '../core/liveness/time-limits.js'
+import {
+  bytesArriving,
+  bytesHeld,
+  bytesTaken,
+  isParsing,
+  isPreparing,
+  queuedFrames,
+} from '../platform/internals.js'
+import type { Clock } from '../time/clock.js'
+import { afterNextPoll, type Sweep } from '../time/sweep.js'
+import { bufferedByWs } from '../outbox/writer.js'
+
+/** What `TimeWatch` needs of its connection. */
+export interface TimeWatchOwner {
+  readonly shared: { readonly clock: Clock; readonly sweep: Sweep }
+  readonly raw: Duplex
+  readonly socket: WebSocket
+  /** Counts messages of both directions, fragments that were sent, and pauses of reading. */
+  readonly activity: number
+  /** Whether a message waits or is being handled, or reading is paused. */
+  readonly isHandling: boolean
+  end(cause: CloseCause): void
+}
+
+/** Ends a connection at a time that was set: idle, too old, or its credentials over. Made only where there is one. */
+export class TimeWatch {
+  readonly #owner: TimeWatchOwner
+  readonly #limits: TimeLimits
+
+  /** @param expiresAt when the credentials end, epoch ms */
+  constructor(owner: TimeWatchOwner, policy: TimePolicy, expiresAt: number) {
+    const { clock, sweep } = owner.shared
+    const [now, { forgivingNow }] = [clock.now(), sweep]
+    this.#owner = owner
+    this.#limits = new TimeLimits(policy, expiresAt, now, forgivingNow, Math.random())
+    // From what is there now on something moves; the kernel has taken the 101 already, for instance.
+    this.#limits.look(this.#facts(now, forgivingNow))
+  }
+
+  set expiresAt(expiresAt: number) {
+    this.#limits.expiresAt = expiresAt
+  }
+
+  /** A ping or pong is being sent: no activity. */
+  noteControl(): void {
+    this.#limits.controlFrames++
+  }
+
+  /** @returns how long until the next look, in ms */
+  look(now: number, forgivingNow: number): number {
+    const facts = this.#facts(now, forgivingNow)
+    // What came while our loop stood still is heard first.
+    if (this.#limits.look(facts) !== undefined) afterNextPoll(() => this.#judge())
+    return this.#limits.remaining(facts)
+  }
+
+  #judge(): void {
+    const { clock, sweep } = this.#owner.shared
+    const cause = this.#limits.look(this.#facts(clock.now(), sweep.forgivingNow))
+    if (cause !== undefined) this.#owner.end(cause)
+  }
+
+  #facts(now: number, forgivingNow: number): TimeFacts {
+    const { raw, socket, shared, activity, isHandling } = this.#owner
+    const held = bytesHeld(raw)
+    return {
+      now,
+      forgivingNow,
+      wall: shared.clock.wall(),
+      activity,
+      arriving: bytesArriving(socket),
+      taken: bytesTaken(raw, held) ?? 0,
+      backlogged: held > 0 || bufferedByWs(socket) > 0 || queuedFrames(socket) > 0,
+      // What waits for our own compression moves as little as what waits for our own handler.
+      busy: isHandling || isParsing(socket) || isPreparing(socket),
+    }
+  }
+}

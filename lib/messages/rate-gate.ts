@@ -1,0 +1,36 @@
+import { MessageRate, type RatePolicy } from '../core/messages/message-rate.js'
+import type { Clock } from '../time/clock.js'
+import type { Sweep } from '../time/sweep.js'
+
+/** Tells whether a message is within the rate. Made only where a route has one. */
+export class RateGate {
+  readonly #rate: MessageRate
+  readonly #clock: Clock
+  readonly #sweep: Sweep
+  /** `sweep.forgiven` when a message last came. */
+  #forgiven: number
+
+  constructor(
+    policy: RatePolicy,
+    { clock, sweep }: { readonly clock: Clock; readonly sweep: Sweep },
+  ) {
+    this.#rate = new MessageRate(policy)
+    this.#clock = clock
+    this.#sweep = sweep
+    this.#forgiven = sweep.forgiven
+  }
+
+  /** We did not read for so many ms: what came in that time comes at once. */
+  excuse(duration: number): void {
+    this.#rate.excuse(duration)
+  }
+
+  /** @returns whether a message that comes now is within the rate */
+  admits(): boolean {
+    const { forgiven } = this.#sweep
+    // While our loop stood still, nothing was read.
+    this.#rate.excuse(forgiven - this.#forgiven)
+    this.#forgiven = forgiven
+    return this.#rate.admits(this.#clock.now())
+  }
+}
