@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { bodyOf, JSON_TYPE, type LifecycleError } from '../errors.js'
 import { handshakeHeaders } from './handshake-headers.js'
-import { isResponding, responseOf } from '../platform/internals.js'
+import { isResponding, responseOf } from '../platform/node-internals.js'
 import { isError } from '../platform/thrown.js'
 
 /**

@@ -1,6 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { FastifyReply } from 'fastify'
-import { cookiesOf } from '../platform/internals.js'
+import { cookiesOf } from '../platform/cookie-internals.js'
 
 /** What the handshake itself says (RFC 6455 §4.2.2), and what tells of a body, which a 101 has not (RFC 9110 §15.2). */
 const NOT_THEIRS = /^(?:content-.*|transfer-encoding|connection|upgrade|sec-websocket-.*)$/i

@@ -1,7 +1,7 @@
 import * as http from 'node:http'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { responseOf } from '../platform/internals.js'
+import { responseOf } from '../platform/node-internals.js'
 
 /** How node begins to read requests from a stream; its types leave it out. */
 const { _connectionListener: readRequests } = http as unknown as {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { CloseDeadline } from '../core/close/deadline.js'
-import { bytesTaken } from '../platform/internals.js'
+import { bytesTaken } from '../platform/node-internals.js'
 import { afterNextPoll, type Sweep, type Swept } from '../time/sweep.js'
 import { OFF } from '../time/wheel.js'
 

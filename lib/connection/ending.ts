@@ -12,12 +12,9 @@ import type { Reader } from '../messages/reader.js'
 import { kindOf } from '../options/check.js'
 import type { RouteSettings } from '../options/settings.js'
 import type { Writer } from '../outbox/writer.js'
-import {
-  hasParserFailed,
-  isCloseFrameReceived,
-  isParsing,
-  queuedFrames,
-} from '../platform/internals.js'
+import { hasParserFailed, isParsing } from '../platform/ws-receiver.js'
+import { queuedFrames } from '../platform/ws-sender.js'
+import { isCloseFrameReceived } from '../platform/ws-socket.js'
 import { queueMicrotask } from '../platform/real-time.js'
 import { peek, toError } from '../platform/thrown.js'
 import type { Sweep, Swept } from '../time/sweep.js'

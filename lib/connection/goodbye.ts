@@ -4,7 +4,7 @@ import { Budget, type Left, type Steps } from '../callbacks/steps.js'
 import { goodbyeBudget } from '../core/drain-plan.js'
 import type { Reader } from '../messages/reader.js'
 import type { RouteSettings } from '../options/settings.js'
-import { isParsing, whenParsed } from '../platform/internals.js'
+import { isParsing, whenParsed } from '../platform/ws-receiver.js'
 import type { Clock } from '../time/clock.js'
 
 /** What `Goodbye` needs of its connection. */

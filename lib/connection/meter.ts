@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TransportFacts } from '../core/close/info.js'
-import { bytesTaken } from '../platform/internals.js'
+import { bytesTaken } from '../platform/node-internals.js'
 import type { Clock } from '../time/clock.js'
 
 /** Counts the time and the bytes of one connection: what the stream counts, less what there was before the 101. */

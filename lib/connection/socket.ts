@@ -1,7 +1,8 @@
 import { captureRejectionSymbol, EventEmitter } from 'node:events'
 import type { FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
-import type { ConnectionScope, LifecycleSocket, Message } from '../api/api.js'
+import type { LifecycleSocket, Message } from '../api/api.js'
+import type { ConnectionScope } from '../core/scope.js'
 import type { Callbacks } from '../callbacks/callbacks.js'
 import type { RequestContext } from '../platform/context.js'
 import type { CloseInfo } from '../core/close/info.js'
@@ -14,15 +15,16 @@ import {
   wrapHandler,
 } from './event-target.js'
 import {
-  closeWithin,
   guardReceiver,
   type Parser,
   type Receiver,
   type Write,
   type Written,
-} from '../platform/internals.js'
+} from '../platform/ws-receiver.js'
+import { bufferedByWs } from '../platform/ws-sender.js'
+import { closeWithin } from '../platform/ws-socket.js'
 import type { Reader } from '../messages/reader.js'
-import { bufferedByWs, NO_OPTIONS, type SendOptions, type Writer } from '../outbox/writer.js'
+import { NO_OPTIONS, type SendOptions, type Writer } from '../outbox/writer.js'
 
 type Callback = (error?: Error) => void
 /** @types/ws says that these always get an error; ws calls them without one where all went well. */

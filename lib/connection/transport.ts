@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { Facts } from '../facts/facts.js'
 import type { Writer } from '../outbox/writer.js'
-import { abandonReceiver, isParsing } from '../platform/internals.js'
+import { abandonReceiver, isParsing } from '../platform/ws-receiver.js'
 
 /** What `Transport` needs of its connection. */
 export interface TransportOwner {

@@ -1,7 +1,8 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
-import { bytesHeld, queuedFrames } from '../platform/internals.js'
+import { bytesHeld } from '../platform/node-internals.js'
+import { queuedFrames } from '../platform/ws-sender.js'
 
 /** What `Pongs` needs of its connection. */
 export interface PongsOwner {

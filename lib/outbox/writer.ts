@@ -7,16 +7,15 @@ import type { CloseCause } from '../core/close/policy.js'
 import { LONGEST_LOOK, OutboxAge, type OutboxPolicy } from '../core/messages/outbox-age.js'
 import { outboxFull } from '../errors.js'
 import { type Frames, frameOf, MOST_COPIED, MOST_HELD } from './frames.js'
+import { bytesHeld, bytesTaken } from '../platform/node-internals.js'
+import { hasMoreRead, isReading } from '../platform/ws-receiver.js'
 import {
-  bytesHeld,
-  bytesTaken,
+  bufferedByWs,
   dropUnprepared,
-  hasMoreRead,
   isBetweenMessages,
   isPreparing,
-  isReading,
   queuedFrames,
-} from '../platform/internals.js'
+} from '../platform/ws-sender.js'
 import { type Payload, sizeAtMost, sizeOf, toPayload } from '../platform/payload.js'
 import { nextTick, queueMicrotask, setImmediate } from '../platform/real-time.js'
 import type { Facts } from '../facts/facts.js'
@@ -570,16 +569,6 @@ export class Writer implements Holder {
     if (done !== undefined) nextTick(done, this.#owner.abortReason())
     return false
   }
-}
-
-const { get: wsBufferedAmount } = Object.getOwnPropertyDescriptor(
-  WebSocket.prototype,
-  'bufferedAmount',
-) as { get: (this: WebSocket) => number }
-
-/** `bufferedAmount` as ws has it: what is with the raw stream, or with ws, which has to compress it. */
-export function bufferedByWs(socket: WebSocket): number {
-  return wsBufferedAmount.call(socket)
 }
 
 function handToWs(

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
-import { hasStore, type Receiver, type Write, type Written } from './internals.js'
+import { hasStore } from './node-internals.js'
+import type { Receiver, Write, Written } from './ws-receiver.js'
 
 /** As tools that list async resources show it. */
 const NAME = 'fastify-websocket-lifecycle'

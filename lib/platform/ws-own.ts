@@ -5,7 +5,7 @@
  */
 import { EventEmitter } from 'node:events'
 import { WebSocket } from 'ws'
-import { senderOf } from './internals.js'
+import { senderOf } from './ws-sender.js'
 
 /** One function of ws. */
 class Own {

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { WebSocket, type WebSocketServer } from 'ws'
 import { wsTooOld } from '../errors.js'
-import { ignoresPieces } from '../platform/internals.js'
+import { ignoresPieces } from '../platform/ws-socket.js'
 
 /** The oldest ws that will do: that of our dependencies, to which a test holds it. */
 export const NEEDED = '8.23.0'

@@ -13,28 +13,32 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  abandonReceiver,
-  bytesArriving,
   bytesHeld,
   bytesTaken,
-  dropUnprepared,
+  isResponding,
+  responseOf,
+} from '../../lib/platform/node-internals.js'
+import {
+  abandonReceiver,
+  bytesArriving,
   guardReceiver,
   hasMoreRead,
   hasParserFailed,
-  ignoresPieces,
-  isBetweenMessages,
-  isCloseFrameReceived,
   isParsing,
-  isPreparing,
-  isQueued,
   isReading,
-  isResponding,
   keepParts,
   type Parser,
-  queuedFrames,
-  responseOf,
   whenParsed,
-} from '../../lib/platform/internals.js'
+} from '../../lib/platform/ws-receiver.js'
+import {
+  bufferedByWs,
+  dropUnprepared,
+  isBetweenMessages,
+  isPreparing,
+  isQueued,
+  queuedFrames,
+} from '../../lib/platform/ws-sender.js'
+import { ignoresPieces, isCloseFrameReceived } from '../../lib/platform/ws-socket.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { threadPool } from '../support/time/thread-pool.js'
 import { cert, key } from '../support/servers/tls.js'
@@ -275,6 +279,15 @@ test('without compression nothing is queued', async (t) => {
   server.ping(payload)
   assert.equal(queuedFrames(server), 0)
   assert.equal(isQueued(server, payload), false)
+})
+
+test('what ws has not sent yet is counted as ws counts it, whatever a socket makes of that', async (t) => {
+  const { server } = await openPair(t, true)
+  assert.equal(bufferedByWs(server), 0)
+  server.send('x'.repeat(1_000_000))
+  assert.equal(bufferedByWs(server), server.bufferedAmount)
+  Object.defineProperty(server, 'bufferedAmount', { value: -1 })
+  assert.ok(bufferedByWs(server) > 0)
 })
 
 for (const [kind, isDeflated] of [
