@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { CloseCause } from '../core/close/policy.js'
+import { FIN, OPCODE, SHORT_HEADER } from '../core/frame.js'
 import { Heartbeat, type HeartbeatPolicy, type Pulse } from '../core/liveness/heartbeat.js'
 import { bytesHeld, bytesTaken } from '../platform/node-internals.js'
 import { isQueued } from '../platform/ws-sender.js'
@@ -26,11 +27,10 @@ export interface KeepaliveOwner {
   noteControl(): void
 }
 
-const HEADER_BYTES = 2
 const PAYLOAD_BYTES = 4
 
-/** A ping, up to its number (RFC 6455 §5.2). */
-const PING = Buffer.from([0x89, PAYLOAD_BYTES, 0, 0, 0, 0])
+/** The whole frame of a ping; its number comes in the last four bytes. */
+const PING = Buffer.from([FIN | OPCODE.ping, PAYLOAD_BYTES, 0, 0, 0, 0])
 
 /** One for all connections, as the kernel copies it; where it does not at once, the next ping gets a new one. */
 let frame: Buffer = Buffer.from(PING)
@@ -66,7 +66,7 @@ export class Keepalive {
       // Without byte counts there is no evidence that a verdict could rest on.
       owner.raw instanceof Socket ? policy : { interval: policy.interval, timeout: false },
       this.#takePulse(owner.shared.sweep.forgivingNow),
-      Math.random(),
+      owner.shared.clock.random(),
     )
   }
 
@@ -128,7 +128,7 @@ export class Keepalive {
     this.#owner.noteControl()
     if (raw instanceof Socket && socket.bufferedAmount === 0 && isPingOwn(socket)) this.#write(raw)
     else this.#queue()
-    this.#heartbeat.pinged(forgivingNow, Math.random())
+    this.#heartbeat.pinged(forgivingNow, shared.clock.random())
   }
 
   /**
@@ -136,7 +136,7 @@ export class Keepalive {
    * TLS for a moment or because the kernel has just become full, the line's model excuses what is ahead of it.
    */
   #write(raw: Socket): void {
-    frame.writeUInt32BE(this.#number, HEADER_BYTES)
+    frame.writeUInt32BE(this.#number, SHORT_HEADER)
     raw.write(frame)
     if (raw.writableLength > 0) frame = Buffer.from(PING)
   }

@@ -31,7 +31,7 @@ export class TimeWatch {
     const { clock, sweep } = owner.shared
     const [now, { forgivingNow }] = [clock.now(), sweep]
     this.#owner = owner
-    this.#limits = new TimeLimits(policy, expiresAt, now, forgivingNow, Math.random())
+    this.#limits = new TimeLimits(policy, expiresAt, now, forgivingNow, clock.random())
     // From what is there now on something moves; the kernel has taken the 101 already, for instance.
     this.#limits.look(this.#facts(now, forgivingNow))
   }

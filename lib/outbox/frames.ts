@@ -1,21 +1,11 @@
 import type { Socket } from 'node:net'
+import { ROOM_TO_HOLD } from '../core/budgets.js'
+import { FIN, LENGTH_FOLLOWS, LONG_HEADER, OPCODE, SHORT_HEADER } from '../core/frame.js'
 import { throwLater } from '../platform/throw-later.js'
 
-/** RFC 6455 §5.2: the only frame of a message, and what says that the length is in the next two bytes. */
-const WHOLE_TEXT = 0x81
-const WHOLE_BINARY = 0x82
-const LENGTH_FOLLOWS = 126
-const SHORT_HEADER = 2
-const LONG_HEADER = 4
-
-/** More than this is never held back for the end of the turn. */
-export const MOST_HELD: number = 16 * 1024
-
-/** A message that is held back is copied up to this size; in bytes, or units of UTF-16. */
-export const MOST_COPIED: number = 8 * 1024
-
-/** What a turn holds back at most, and the message that is too much, with its header. */
-const ROOM = MOST_HELD + 3 * MOST_COPIED + LONG_HEADER
+/** The first byte of the only frame of a message. */
+const WHOLE_TEXT = FIN | OPCODE.text
+const WHOLE_BINARY = FIN | OPCODE.binary
 
 /**
  * Small messages of a connection, framed one behind the other: together they are one write to its stream,
@@ -23,7 +13,7 @@ const ROOM = MOST_HELD + 3 * MOST_COPIED + LONG_HEADER
  * itself: what is there of another is handed to that one's stream.
  */
 export class Frames {
-  readonly #bytes = Buffer.allocUnsafeSlow(ROOM)
+  readonly #bytes = Buffer.allocUnsafeSlow(ROOM_TO_HOLD)
   #length = 0
   /** Whose frames are there. */
   #socket: Socket | undefined
@@ -37,7 +27,7 @@ export class Frames {
   add(socket: Socket, data: string | Uint8Array, isBinary: boolean | undefined): number {
     const length = bytesOf(data)
     const start = this.bytesOf(socket)
-    if (start + headerOf(length) + length > ROOM) return 0
+    if (start + headerOf(length) + length > ROOM_TO_HOLD) return 0
     if (this.#socket !== socket) this.#begin(socket)
     const added = writeFrame(this.#bytes, start, data, length, isBinary)
     this.#length = start + added

@@ -4,9 +4,17 @@ import { WebSocket } from 'ws'
 import type { Holder, Turns } from '../time/turns.js'
 import type { Callbacks } from '../callbacks/callbacks.js'
 import type { CloseCause } from '../core/close/policy.js'
-import { LONGEST_LOOK, OutboxAge, type OutboxPolicy } from '../core/messages/outbox-age.js'
+import {
+  KERNEL_ROOM,
+  LONGEST_LOOK,
+  MOST_COPIED,
+  MOST_HELD,
+  MOST_PER_TURN,
+} from '../core/budgets.js'
+import { MOST_CONTROL, MOST_HEADER } from '../core/frame.js'
+import { OutboxAge, type OutboxPolicy } from '../core/messages/outbox-age.js'
 import { outboxFull } from '../errors.js'
-import { type Frames, frameOf, MOST_COPIED, MOST_HELD } from './frames.js'
+import { type Frames, frameOf } from './frames.js'
 import { bytesHeld, bytesTaken } from '../platform/node-internals.js'
 import { hasMoreRead, isReading } from '../platform/ws-receiver.js'
 import {
@@ -71,12 +79,6 @@ export interface OutboxOwner {
 /** A message that leaves alone is cheaper to hand over than to copy beyond this; in bytes, or units of UTF-16. */
 const MOST_COPIED_ALONE = 512
 
-/** After so many times whoever asks for room waits for another turn of the loop. */
-const ANSWERS_PER_TURN = 64
-
-/** What a kernel would take: as long as it takes more, what waits for our own encryption may be as much on top. */
-const KERNEL_ROOM = 4 * 1024 * 1024
-
 /** What node keeps of a message that waits, in bytes, beside the message: its two writes, and who is told. */
 const KEPT_FOR_A_WRITE = 448
 /** The same of one that waits to be compressed. */
@@ -85,12 +87,6 @@ const KEPT_FOR_COMPRESSION = 1_152
 const LEAST_OF_A_MESSAGE = 256
 /** So many messages are not worth to be weighed. */
 const FEW = 256
-
-/** RFC 6455 §5.5. */
-const MOST_CONTROL = 125
-
-/** RFC 6455 §5.2. */
-const MOST_HEADER = 14
 
 /** What a frame has beside its message: a header (RFC 6455 §5.2), and what does not compress grows by. */
 const OVERHEAD = 128
@@ -227,7 +223,7 @@ export class Writer implements Holder {
   drained(): Promise<boolean> {
     if (!this.#isAlive) return falseInNextTurn()
     if (!this.#isBelowMark()) return this.#waitForRoom()
-    if (++this.#answers < ANSWERS_PER_TURN) return Promise.resolve(true)
+    if (++this.#answers < MOST_PER_TURN) return Promise.resolve(true)
     // Where the peer keeps up, or nothing is sent, a loop would have the process for itself.
     this.#answers = 0
     return new Promise((resolve) => {

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { DrainOptions, DrainReport } from '../api/api.js'
 import type { Clock, Timer } from '../time/clock.js'
+import { MOST_PER_TURN } from '../core/budgets.js'
 import { departureDelay, DRAIN_GRACE, goodbyeBudget, spreadWithin } from '../core/drain-plan.js'
 import { Deferred } from '../platform/deferred.js'
 import { draining, type LifecycleError, withRetryAfter } from '../errors.js'
@@ -12,9 +13,7 @@ import type { Facts } from '../facts/facts.js'
 import { afterNextPoll } from '../time/sweep.js'
 import { forEachAlone } from '../platform/throw-later.js'
 
-/** So many goodbyes, or closes, begin in one turn of the loop. */
-const DEPARTURES_PER_TURN = 64
-/** To see that a connection has none takes so much less. */
+/** To see that a connection has no goodbye to say takes so much less than to begin one. */
 const LOOKS_PER_DEPARTURE = 16
 
 /** What `Drain` needs of what all connections share. */
@@ -137,7 +136,7 @@ export class Drain {
     let effort = 0
     for (let index = 0; index < count && this.#isUnderWay; index++) {
       effort += this.#sayGoodbye(index) ? 1 : 1 / LOOKS_PER_DEPARTURE
-      if (effort < DEPARTURES_PER_TURN) continue
+      if (effort < MOST_PER_TURN) continue
       effort = 0
       await nextTurn()
     }
@@ -164,10 +163,10 @@ export class Drain {
     const spread = spreadWithin(this.#current.spread, this.#closeTimeout, this.#remaining)
     this.#current = { ...this.#current, spread }
     for (let index = 0; index < count && this.#isUnderWay; index++) {
-      const delay = departureDelay(index, count, this.#current.spread, Math.random())
+      const delay = departureDelay(index, count, this.#current.spread, clock.random())
       const wait = startedAt + delay - clock.now()
       if (wait > 0) await this.#wait(wait)
-      else if (index % DEPARTURES_PER_TURN === DEPARTURES_PER_TURN - 1) await nextTurn()
+      else if (index % MOST_PER_TURN === MOST_PER_TURN - 1) await nextTurn()
       this.#sendOff(index)
     }
   }

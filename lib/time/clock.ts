@@ -13,7 +13,7 @@ export interface Timer {
   unref(): unknown
 }
 
-/** Where time comes from; tests move one of their own. */
+/** Where time comes from, and chance; tests move one of their own. */
 export interface Clock {
   /** Monotonic ms: every duration is measured with it. */
   now(): number
@@ -23,6 +23,8 @@ export interface Clock {
   clearTimeout(timer: Timer): void
   setInterval(callback: () => void, delay: number): Timer
   clearInterval(timer: Timer): void
+  /** From 0 up to, and without, 1: spreads over time what would else come at once. */
+  random(): number
 }
 
 export const systemClock: Clock = {
@@ -36,4 +38,5 @@ export const systemClock: Clock = {
   clearInterval: (timer) => {
     clearInterval(timer as NodeJS.Timeout)
   },
+  random: Math.random,
 }

@@ -1,3 +1,4 @@
+import { LONGEST_LOOK, MOST_PER_TURN } from '../core/budgets.js'
 import type { Clock, Timer } from './clock.js'
 import { startForAll } from '../platform/context.js'
 import { setImmediate } from '../platform/real-time.js'
@@ -13,18 +14,15 @@ export interface Swept extends Due {
   onSweep(now: number, forgivingNow: number): void
 }
 
-const SHORTEST_TICK = 10
 /** ms. */
-const LONGEST_TICK = 1_000
-/** So many members are looked at in one turn of the loop: with a ping to each about a millisecond of work. */
-const LOOKS_PER_TURN = 64
+const SHORTEST_TICK = 10
 
 /** One recurring timer for many, which runs as long as there are some. Who is not due costs nothing. */
 export class Sweep {
   readonly #clock: Clock
   /** Made for the first member: by then the tick is known. */
   #wheel: Wheel<Swept> | undefined
-  #tick = LONGEST_TICK
+  #tick = LONGEST_LOOK
   #timer: Timer | undefined
   #tickedAt = 0
   #forgivingNow = 0
@@ -110,7 +108,7 @@ export class Sweep {
 
   /** Looks at some of who is due, and at the others in the next turns of the loop, so that no tick stalls it. */
   #lookAtSome(wheel: Wheel<Swept>): void {
-    const some = this.#due.splice(0, LOOKS_PER_TURN)
+    const some = this.#due.splice(0, MOST_PER_TURN)
     if (this.#due.length > 0) setImmediate(() => this.#lookAtSome(wheel))
     const now = this.#clock.now()
     const forgivingNow = this.forgivingAt(now)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { Socket } from 'node:net'
 import { test } from 'node:test'
-import { frameOf, Frames, MOST_COPIED, MOST_HELD } from '../../lib/outbox/frames.js'
+import { MOST_COPIED, MOST_HELD } from '../../lib/core/budgets.js'
+import { frameOf, Frames } from '../../lib/outbox/frames.js'
 
 test('what finds no room is not taken, and leaves what is there as it is', () => {
   for (const message of [

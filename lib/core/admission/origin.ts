@@ -13,17 +13,6 @@ const SERIALIZED = /^[a-z][a-z0-9+.-]*:\/\/[^\s\p{Cc}/?#@\\]*$/iu
  * @returns `undefined` for what is no origin
  */
 export function normalizeOrigin(text: string): string | undefined {
-  if (text !== last.text) last = { text, origin: parseOrigin(text) }
-  return last.origin
-}
-
-/** Most pages come from where the one before came from, which is also the host that they ask. */
-let last: { readonly text: string; readonly origin: string | undefined } = {
-  text: OPAQUE,
-  origin: OPAQUE,
-}
-
-function parseOrigin(text: string): string | undefined {
   if (text === OPAQUE) return OPAQUE
   if (!SERIALIZED.test(text) || !URL.canParse(text)) return undefined
   const { protocol, host } = new URL(text)
@@ -31,15 +20,37 @@ function parseOrigin(text: string): string | undefined {
 }
 
 /**
+ * {@link normalizeOrigin}, and its last answer: most pages come from where the one before came from, which is also the host
+ * that they ask.
+ */
+export class LastOrigin {
+  #text = OPAQUE
+  #origin: string | undefined = OPAQUE
+
+  normalize(text: string): string | undefined {
+    if (text !== this.#text) {
+      this.#text = text
+      this.#origin = normalizeOrigin(text)
+    }
+    return this.#origin
+  }
+}
+
+/**
  * Whether a page of that origin was served by the host that it now asks, as `Host` names it. What
  * stands in front may have ended TLS: `https` on a plain connection passes, `http` on an encrypted
  * one does not.
  */
-export function isSameOrigin(origin: string, host: string, isEncrypted: boolean): boolean {
+export function isSameOrigin(
+  origin: string,
+  host: string,
+  isEncrypted: boolean,
+  last: LastOrigin,
+): boolean {
   const scheme = origin.slice(0, origin.indexOf('//'))
   if (scheme !== 'https:' && (scheme !== 'http:' || isEncrypted)) return false
   // A host without a port has that of the scheme which the page was loaded with.
-  return origin === normalizeOrigin(`${scheme}//${host}`)
+  return origin === last.normalize(`${scheme}//${host}`)
 }
 
 export function isListed(origin: string, list: OriginList): boolean {

@@ -1,3 +1,5 @@
+import { CODE_BYTES, MOST_CONTROL } from '../frame.js'
+
 /**
  * Close codes of RFC 6455 §7.4 and of the IANA registry, with the three of 3000-3999 that this
  * field has agreed on (3000 and 3003 mirror HTTP 401 and 403, 3008 mirrors 408).
@@ -45,8 +47,8 @@ export const CloseCode: Readonly<{
 /** Of whom a newer connection of the same key has replaced: private use (RFC 6455 §7.4.2), it mirrors HTTP 409. */
 export const REPLACED = 4409
 
-/** A control frame's payload is at most 125 bytes (RFC 6455 §5.5); two of them hold the code. */
-const MAX_REASON_BYTES = 123
+/** What a close frame has room for, beside its code: 123 bytes. */
+const MAX_REASON_BYTES = MOST_CONTROL - CODE_BYTES
 
 const RETRYABLE: ReadonlySet<number> = new Set([
   CloseCode.GoingAway,

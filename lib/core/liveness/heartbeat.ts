@@ -1,3 +1,5 @@
+import { KERNEL_HOLDS, LONGEST_LOOK, SLOWEST_LINE } from '../budgets.js'
+
 /** A resolved `keepalive` option. */
 export interface HeartbeatPolicy {
   readonly interval: number
@@ -43,23 +45,14 @@ export function restsUntil(talk: Talk): number {
 /** `suspect`: overdue, so far as this look tells; a verdict needs another look after a poll. */
 export type HeartbeatAdvice = 'rest' | 'ping' | 'suspect'
 
-/** The slowest line on which a peer that answers must not be declared dead, in bytes per ms. */
-const SLOWEST_LINE = 65_536 / 1000
-
-/** No kernel holds more of ours than this: it bounds what a slow line can excuse. */
-const KERNEL_HOLDS = 8 * 1024 * 1024
-
 /**
  * Pings leave so many times an interval, those of all connections together: a process that wakes up for a
  * few pongs pays for each time. Ticks are no further apart.
  */
 export const DEPARTURES = 25
 
-/** What may have been sent since the last look where none is needed, in bytes: a second of the slowest line. */
-const MOST_UNSEEN = 1_000 * SLOWEST_LINE
-
-/** How often to look at a peer that has to answer, and at what leaves for one that is silent, in ms. */
-const CLOSE_LOOK = 1_000
+/** What may have been sent since the last look where none is needed, in bytes: what the slowest line carries between two. */
+const MOST_UNSEEN = LONGEST_LOOK * SLOWEST_LINE
 
 /** Pings while idle, and the verdict that a peer is dead: numbers in, advice out. */
 export class Heartbeat {
@@ -176,9 +169,10 @@ export class Heartbeat {
     return this.#policy.timeout !== false && this.#unanswered === 'left'
   }
 
+  /** How often to look at a peer that has to answer, and at what leaves for one that is silent, in ms. */
   #closeLook(): number {
     const { interval, timeout } = this.#policy
-    return Math.ceil(Math.min(CLOSE_LOOK, interval / 10, (timeout || Infinity) / 10))
+    return Math.ceil(Math.min(LONGEST_LOOK, interval / 10, (timeout || Infinity) / 10))
   }
 
   #longestPause(): number {

@@ -1,4 +1,6 @@
 import type { CloseCause } from '../close/policy.js'
+import { LONGEST_LOOK } from '../budgets.js'
+import { MOST_CONTROL, SHORT_HEADER } from '../frame.js'
 
 /** The resolved options that bound the time of a connection. */
 export interface TimePolicy {
@@ -38,14 +40,14 @@ export const TIME_CODES: Readonly<Record<TimeCause, number>> = {
 /** So much of a lifetime is cut off at random at most: a fleet that came together goes one by one. */
 const SHORTENED_BY = 0.1
 
-/** The wall clock can be set: what is left until a date is worked out so often at least, in ms. */
-const LOOKS_AT_LEAST_EVERY = 1_000
+/** What TLS adds to a record, at most, in bytes. */
+const TLS_RECORD = 64
 
 /**
- * No ping or pong takes more of what the kernel took: a header, 125 bytes (RFC 6455 §5.5), and what TLS adds to a record. What
- * is subtracted too much is forgotten as soon as nothing waits.
+ * No ping or pong takes more of what the kernel took, in bytes. What is subtracted too much is forgotten as soon as nothing
+ * waits.
  */
-const MOST_OF_A_CONTROL_FRAME = 2 + 125 + 64
+const MOST_OF_A_CONTROL_FRAME = SHORT_HEADER + MOST_CONTROL + TLS_RECORD
 
 /** Silence is noticed to a tenth of its limit: it counts from a look at which nothing had come. */
 const LOOKS_FOR_IDLENESS = 10
@@ -116,7 +118,8 @@ export class TimeLimits {
       untilIdle,
       this.#idleTimeout / LOOKS_FOR_IDLENESS,
       this.#endsAt - now,
-      untilExpiry === Infinity ? Infinity : Math.min(untilExpiry, LOOKS_AT_LEAST_EVERY),
+      // The wall clock can be set: what is left until a date is worked out again and again.
+      untilExpiry === Infinity ? Infinity : Math.min(untilExpiry, LONGEST_LOOK),
     )
   }
 }

@@ -1,3 +1,5 @@
+import { LONGEST_LOOK, SLOWEST_READER } from '../budgets.js'
+
 /** A resolved `outbox` option. */
 export interface OutboxPolicy {
   readonly highWaterMark: number
@@ -6,14 +8,8 @@ export interface OutboxPolicy {
   readonly overflow: 'close' | 'drop'
 }
 
-/**
- * A reader that takes 16 KiB a second is never stuck, in bytes per ms. The kernel's steps are not all
- * alike: the next one may be half as large again as the last.
- */
-const SLOWEST_READER = 16_384 / 1000 / 1.5
-
-/** As long as something waits, looks are no further apart, in ms. */
-export const LONGEST_LOOK = 1_000
+/** The kernel's steps are not all alike: the next one may be half as large again as the last. So a reader may seem slower. */
+const SLOWEST_SEEN = SLOWEST_READER / 1.5
 
 /** What the kernel holds of ours excuses a reader for so many `maxAge`s at most, its own included. */
 const AGES_AT_MOST = 15
@@ -47,7 +43,7 @@ export class OutboxAge {
     if (taken !== this.#taken || !isWaiting || !this.#wasWaiting) {
       // Where nothing waited nobody has looked, and it may all have been taken just now.
       const takenAt = Math.max(this.#readAt, this.#seenAt, now - LONGEST_LOOK)
-      const readAt = takenAt + (taken - this.#taken) / SLOWEST_READER
+      const readAt = takenAt + (taken - this.#taken) / SLOWEST_SEEN
       this.#readAt = Math.min(Math.max(readAt, now), now + (AGES_AT_MOST - 1) * this.#maxAge)
       this.#taken = taken
     }

@@ -6,6 +6,7 @@ import {
   isAnchored,
   isListed,
   isSameOrigin,
+  LastOrigin,
   normalizeOrigin,
 } from '../../../lib/core/admission/origin.js'
 
@@ -18,10 +19,13 @@ const ANY = 'plain and TLS'
 const PLAIN = 'plain alone'
 const NONE = 'none'
 
+/** One for all: what it remembers must never show. */
+const last = new LastOrigin()
+
 /** By the header as it came, as the default of `allowedOrigins` decides. */
 function mayTalk(header: string, host: string, isEncrypted: boolean): boolean {
-  const origin = normalizeOrigin(header)
-  return origin !== undefined && isSameOrigin(origin, host, isEncrypted)
+  const origin = last.normalize(header)
+  return origin !== undefined && isSameOrigin(origin, host, isEncrypted, last)
 }
 
 const APP = 'app.example'

@@ -39,6 +39,9 @@ class StepClock implements Clock {
   onTick = (): void => {}
   now = (): number => this.time
   wall = (): number => this.time
+  random = (): never => {
+    throw new Error('The sweep leaves nothing to chance')
+  }
   setTimeout = (): never => {
     throw new Error('The sweep has one timer')
   }

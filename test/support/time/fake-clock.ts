@@ -9,6 +9,8 @@ interface Entry extends Timer {
 
 /** A clock that stands still until a test moves it. */
 export class FakeClock implements Clock {
+  /** A test may set one that it knows. */
+  random: () => number = Math.random
   #now = 1_000
   readonly #entries = new Set<Entry>()
 
