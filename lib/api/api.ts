@@ -9,6 +9,7 @@ import type { ServerOptions, WebSocket } from 'ws'
 import type { CloseInfo } from '../core/close/info.js'
 import type { CloseCause } from '../core/close/policy.js'
 import type { ConnectionScope } from '../core/scope.js'
+import type { OursToSet } from '../platform/ws-options.js'
 
 export type { ConnectionScope }
 
@@ -401,10 +402,7 @@ export interface WebsocketLifecycleOptions extends LifecycleOptions {
    * bytes of `maxPayload` by default, at least 1,024 and at most ws's own 16,384 and 262,144: an unfinished message of tiny pieces
    * holds some 200 bytes for each. More end the connection, 1008, cause `protocol-error`; 0: no limit.
    */
-  websocket?: Omit<
-    ServerOptions,
-    'noServer' | 'path' | 'WebSocket' | 'closeTimeout' | 'server' | 'host' | 'port' | 'backlog'
-  >
+  websocket?: Omit<ServerOptions, OursToSet>
   /**
    * Tells which upgrades are somebody else's, though a WebSocket route of this app would match them; asked
    * for each upgrade of this server, before anything else is done with it. `true`: it is left to the other listeners

@@ -1,7 +1,8 @@
 import { didYouMean, isNearMiss, refuse, refuseName } from './check.js'
 import { PLUGIN_CHECKS, ROUTE_CHECKS } from './tables.js'
 import { meantBy, plain } from './other-names.js'
-import { KNOWN_TO_WS, OURS_TO_SET } from './websocket.js'
+import { OURS_TO_SET } from '../platform/ws-options.js'
+import { KNOWN_TO_WS } from './websocket.js'
 
 /** What an option of the plugin is that is none; `undefined` where nothing is known of it. */
 export function hintForPlugin(name: string): string | undefined {

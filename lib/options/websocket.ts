@@ -2,6 +2,7 @@ import type { PerMessageDeflateOptions } from 'ws'
 import type { WebsocketLifecycleOptions } from '../api/api.js'
 import { GROUP, read, show } from './check.js'
 import { invalidOption } from '../errors.js'
+import { OURS_TO_SET } from '../platform/ws-options.js'
 import type { WebsocketSettings } from './settings.js'
 import { WEBSOCKET_CHECKS } from './tables.js'
 
@@ -20,18 +21,6 @@ export const KNOWN_TO_WS = [
   'perMessageDeflate',
   'skipUTF8Validation',
   'verifyClient',
-] as const
-
-/** ws options that are ours to set. */
-export const OURS_TO_SET = [
-  'noServer',
-  'path',
-  'WebSocket',
-  'closeTimeout',
-  'server',
-  'host',
-  'port',
-  'backlog',
 ] as const
 
 /** What ws's compression knows. */

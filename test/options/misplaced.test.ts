@@ -10,7 +10,8 @@ import {
   ROUTE_CHECKS,
 } from '../../lib/options/tables.js'
 import { FOREIGN_NAMES, plain } from '../../lib/options/other-names.js'
-import { KNOWN_TO_WS, OURS_TO_SET } from '../../lib/options/websocket.js'
+import { KNOWN_TO_WS } from '../../lib/options/websocket.js'
+import { OURS_TO_SET } from '../../lib/platform/ws-options.js'
 import { serve } from '../support/servers/server.js'
 import { invalid, plugin, PLUGIN, route, ROUTE } from '../support/servers/resolve.js'
 

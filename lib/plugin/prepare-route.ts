@@ -1,0 +1,94 @@
+import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
+import type { RouteLifecycleOptions } from '../api/api.js'
+import { ConnectionSocket } from '../connection/socket.js'
+import { DEPARTURES } from '../core/liveness/heartbeat.js'
+import { checkFlag } from '../options/misplaced.js'
+import { resolveRouteOptions } from '../options/resolve.js'
+import type { RouteSettings } from '../options/settings.js'
+import type { Limits } from '../routes/limits.js'
+import { type Handler, markRoute, Route } from '../routes/route.js'
+import type { Sweep } from '../time/sweep.js'
+
+/** The sweeps of all connections of a server, as far as a route's options say how fine their ticks are. */
+type Sweeps = Readonly<Record<'sweep' | 'transitions', Pick<Sweep, 'serve' | 'tickEvery'>>>
+
+/** What is common to all routes of a server. */
+interface Server {
+  readonly sweeps: Sweeps
+  readonly limits: Limits
+  /** What the plugin was given for all routes. */
+  readonly defaults: RouteSettings
+}
+
+/**
+ * Resolves a route's options and puts its connection between ws and its handler.
+ * @returns whether it takes upgrades
+ * @throws FST_ERR_WSL_INVALID_OPTION
+ */
+export function prepareRoute(
+  instance: FastifyInstance,
+  { sweeps, limits, defaults }: Server,
+  options: RouteOptions & RouteLifecycleOptions,
+): boolean {
+  checkFlag(options.websocket, options.url)
+  const isWebsocket = options.websocket === true || options.wsHandler !== undefined
+  // @fastify/websocket hides such a route from documentation, on the user's own schema object.
+  if (options.websocket === true) options.schema = hidden(options.schema ?? {})
+  // Fastify announces its automatic HEAD twin too, which no upgrade can reach.
+  if (!isWebsocket || [options.method].flat().every((method) => method === 'HEAD')) {
+    markRoute(options, null)
+    return false
+  }
+  const settings = resolveRouteOptions(options, defaults, `GET ${options.url}`)
+  serve(sweeps, settings)
+  const route = new Route(
+    options.url,
+    settings,
+    limits.of(settings, options.url),
+    instance,
+    options.schema?.message,
+  )
+  markRoute(options, route)
+  bridgeHandler(options)
+  return true
+}
+
+/** Makes the ticks fine enough for these options. */
+export function serve({ sweep, transitions }: Sweeps, settings: RouteSettings): void {
+  const { keepalive, closeTimeout, handshakeTimeout, idleTimeout, maxLifetime } = settings
+  const { outbox, messageRate } = settings
+  transitions.serve(closeTimeout)
+  if (handshakeTimeout !== false) transitions.serve(handshakeTimeout)
+  const limits = [outbox.maxAge, idleTimeout, maxLifetime]
+  if (keepalive !== false) {
+    sweep.tickEvery(keepalive.interval / DEPARTURES)
+    limits.push(keepalive.timeout)
+  }
+  // A tick is the shortest time for which our loop stands still and the peer is excused.
+  if (messageRate !== false) limits.push(messageRate.window)
+  for (const limit of limits) if (limit !== false) sweep.serve(limit)
+}
+
+/** A copy that inherits what the schema does: Fastify reads inherited parts too. */
+function hidden(schema: FastifySchema): FastifySchema {
+  const copy = { __proto__: Object.getPrototypeOf(schema) as unknown, ...schema, hide: true }
+  return copy
+}
+
+function bridgeHandler(options: RouteOptions): void {
+  if (options.websocket === true) {
+    options.handler = bridge(options.handler as unknown as Handler) as never
+  } else if (typeof options.wsHandler === 'function') {
+    options.wsHandler = bridge(options.wsHandler) as never
+  }
+}
+
+/** What @fastify/websocket calls in the place of the handler: the handler is called by its connection. */
+function bridge(handler: Handler): (socket: ConnectionSocket) => void {
+  return (socket) => {
+    // @fastify/websocket has just added one, for an errorHandler that we do not need; it would keep the
+    // reply for as long as the connection. (Another one is of the app, which listens to 'connection'.)
+    if (socket.listenerCount('error') === 1) socket.removeAllListeners('error')
+    ConnectionSocket.ownerOf(socket)?.callbacks.run(handler)
+  }
+}
