@@ -111,11 +111,11 @@ export class Connection
 
   // What the plugin and the parts do.
 
-  end(cause: CloseCause, code?: number, reason?: string): void {
+  end(cause: CloseCause, reason?: string, code?: number): void {
     if (!this.isOpen) return
     // The drain waits for it no longer.
     if (cause === 'shutdown') this.usedGoodbye?.end('overran')
-    this.ending.begin(cause, code, reason)
+    this.ending.begin(cause, reason, code)
   }
 
   sayGoodbye(remaining: number): Promise<void> | undefined {

@@ -140,8 +140,8 @@ export class Ending implements ClosingWatchOwner {
   /** Starts the closing handshake of an open connection. */
   begin(
     cause: CloseCause,
-    code: number | undefined = POLICY[cause].code,
     reason: string = cause,
+    code: number | undefined = POLICY[cause].code,
   ): void {
     this.#carryOut(this.#life.ended(cause, code, reason))
   }

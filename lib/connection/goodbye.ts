@@ -37,8 +37,8 @@ export class Goodbye {
   catchUp(remaining: number): Promise<void> | undefined {
     const { socket, usedReader } = this.#owner
     // What is being handled right now may turn out to take its time. What took too long before is not waited for again.
-    const isBusy = isParsing(socket) || usedReader?.idle() !== undefined
-    if (!isBusy || usedReader?.isBehind === true) return undefined
+    const isBusy = isParsing(socket) || usedReader?.inbox.untilIdle() !== undefined
+    if (!isBusy || usedReader?.inbox.isBehind === true) return undefined
     return this.#catchUp(this.#begin(remaining))
   }
 
@@ -58,6 +58,6 @@ export class Goodbye {
     const { shared, socket } = this.#owner
     // What takes longer has its own time at the end.
     await shared.steps.runWithin(() => whenParsed(socket), budget)
-    await shared.steps.runWithin(() => this.#owner.usedReader?.caughtUp(), budget)
+    await shared.steps.runWithin(() => this.#owner.usedReader?.inbox.untilCaughtUp(), budget)
   }
 }

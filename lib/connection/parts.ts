@@ -96,7 +96,7 @@ export abstract class ConnectionParts
     this.dueAt = this.keepalive || isTimed ? 0 : Infinity
   }
 
-  abstract end(cause: CloseCause, code?: number, reason?: string): void
+  abstract end(cause: CloseCause, reason?: string, code?: number): void
   abstract terminate(cause: CloseCause): void
   abstract destroyNow(): void
   abstract fail(error: unknown, step: string): void
@@ -178,7 +178,10 @@ export abstract class ConnectionParts
   }
 
   get activity(): number {
-    const [pauses, fragments] = [this.usedReader?.pauses ?? 0, this.usedWriter?.fragments ?? 0]
+    const [pauses, fragments] = [
+      this.usedReader?.inbox.pausesByApp ?? 0,
+      this.usedWriter?.fragments ?? 0,
+    ]
     return this.messagesReceived + this.sent + fragments + pauses
   }
 
@@ -207,7 +210,7 @@ export abstract class ConnectionParts
   protected override lookAtQueues(now: number, forgivingNow: number): number {
     return Math.min(
       this.usedWriter?.look(forgivingNow) ?? Infinity,
-      this.usedReader?.look(now) ?? Infinity,
+      this.usedReader?.inbox.warnOfHandler(now) ?? Infinity,
     )
   }
 

@@ -211,12 +211,12 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
   }
 
   override pause(): void {
-    if (this.#attached) this.#attached.reader.setPaused(true)
+    if (this.#attached) this.#attached.reader.inbox.setPausedByApp(true)
     else super.pause()
   }
 
   override resume(): void {
-    if (this.#attached) this.#attached.reader.setPaused(false)
+    if (this.#attached) this.#attached.reader.inbox.setPausedByApp(false)
     else super.resume()
   }
 

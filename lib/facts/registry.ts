@@ -28,7 +28,7 @@ export interface LiveConnection {
   /** Finishes the messages that were received since. @returns as {@link LiveConnection.sayGoodbye} */
   catchUp(remaining: number): Promise<void> | undefined
   /** Starts the closing handshake, if the connection is open. */
-  end(cause: CloseCause, code: number, reason: string): void
+  end(cause: CloseCause, reason?: string, code?: number): void
   /** Ends the transport, whatever state the connection is in. */
   destroyNow(): void
 }

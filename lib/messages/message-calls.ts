@@ -6,6 +6,7 @@ import type { RequestContext } from '../platform/context.js'
 import type { CloseCause } from '../core/close/policy.js'
 import type { Route } from '../routes/route.js'
 import type { Facts, Subject } from '../facts/facts.js'
+import { LOG_LINES } from '../facts/log-lines.js'
 import { toError } from '../platform/thrown.js'
 import { follow, isThenable } from '../platform/thenable.js'
 import type { Verdict } from '../routes/message-schema.js'
@@ -18,7 +19,8 @@ export interface MessageCallsOwner extends Subject {
   readonly request: FastifyRequest
   readonly context: RequestContext
   readonly callbacks: Callbacks
-  end(cause: CloseCause, code: number, reason?: string): void
+  readonly isOpen: boolean
+  end(cause: CloseCause, reason?: string): void
 }
 
 /** Calls the app for each message of a connection, and sees to what it throws. */
@@ -51,6 +53,20 @@ export class MessageCalls {
     } catch (error) {
       this.#owner.callbacks.fail(error, 'listener')
     }
+  }
+
+  /** Plain listeners hear a message, which nobody else gets any more: the app has ended the connection. */
+  tellListenersOnly(data: unknown, isBinary: boolean): void {
+    this.tellListeners(data, isBinary)
+    this.#drop()
+  }
+
+  /** So many messages have come for nobody. */
+  discard(count: number): void {
+    if (count === 0) return
+    const { shared, isOpen, log } = this.#owner
+    shared.facts.messagesDropped(count)
+    if (isOpen) this.#route.logOnce(log, LOG_LINES.messageDiscarded)
   }
 
   #asTold(data: unknown): unknown {
@@ -91,8 +107,7 @@ export class MessageCalls {
     const { settings, instance } = this.#route
     const { onInvalidMessage } = settings
     const { socket, request } = this.#owner
-    if (onInvalidMessage === undefined)
-      return this.#owner.end('protocol-error', 1007, 'invalid-message')
+    if (onInvalidMessage === undefined) return this.#owner.end('protocol-error', 'invalid-message')
     try {
       const result = onInvalidMessage.call(instance, socket, request, invalid)
       return this.#watch(result, 'onInvalidMessage')

@@ -69,7 +69,7 @@ export interface OutboxOwner {
   lookBy(at: number): void
   /** A ping or pong is being sent. */
   noteControl(): void
-  end(cause: CloseCause, code: number): void
+  end(cause: CloseCause): void
   /** A callback of the app's did wrong: the connection ends. */
   fail(error: Error, step: string): void
   /** What callbacks get that come too late. */
@@ -289,7 +289,7 @@ export class Writer implements Holder {
   #judge(): void {
     const owner = this.#owner
     this.#isStuck = this.#looksStuck(owner.shared.sweep.forgivingNow)
-    if (this.#isStuck && this.#policy.overflow === 'close') owner.end('slow-consumer', 1013)
+    if (this.#isStuck && this.#policy.overflow === 'close') owner.end('slow-consumer')
   }
 
   /** Here, and nowhere before, it has to be known how large a message is, and what waits before it. */
@@ -509,7 +509,7 @@ export class Writer implements Holder {
       if (done) nextTick(done, outboxFull('the message was dropped'))
       return false
     }
-    if (this.#isPeersFault) owner.end('slow-consumer', 1013)
+    if (this.#isPeersFault) owner.end('slow-consumer')
     else owner.fail(outboxFull('one turn of the event loop has sent more than can leave'), 'send')
     return this.#tellLate(done)
   }

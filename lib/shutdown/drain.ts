@@ -180,7 +180,7 @@ export class Drain {
   }
 
   #close(connection: LiveConnection | undefined): void {
-    connection?.end('shutdown', this.#current.code, this.#current.reason)
+    connection?.end('shutdown', this.#current.reason, this.#current.code)
   }
 
   #wait(delay: number): Promise<void> {
