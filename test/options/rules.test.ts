@@ -1,0 +1,282 @@
+// What each option may be, in a route and in the plugin.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DEFAULTS } from '../../lib/options/defaults.js'
+import { invalid, LONGEST, plugin, PLUGIN, route, ROUTE } from '../support/servers/resolve.js'
+
+/** An object with one value, at a path such as `drain.code`. */
+function at(path: string, value: unknown): object {
+  return path.split('.').reduceRight((inner, name) => ({ [name]: inner }), value) as object
+}
+
+/** The options in which a rule's option has that value. */
+function given({ path, beside }: Rule, value: unknown): object {
+  if (beside === undefined) return at(path, value)
+  const [group = '', name = ''] = path.split('.')
+  return { [group]: { ...beside, [name]: value } }
+}
+
+function valueAt(path: string, from: object): unknown {
+  return path.split('.').reduce((value: unknown, name) => Reflect.get(value as object, name), from)
+}
+
+interface Rule {
+  readonly path: string
+  /** What has to stand beside it in its group. */
+  readonly beside?: object
+  readonly expected: string
+  readonly good: readonly unknown[]
+  readonly wrong: ReadonlyArray<readonly [value: unknown, shown: string]>
+}
+
+function duration(path: string, from: number, isOptional = false): Rule {
+  const wrong = [
+    [from - 1, `\`${from - 1}\` (number)`],
+    [LONGEST + 1, '`2147483648` (number)'],
+    [NaN, '`NaN` (number)'],
+    [Infinity, '`Infinity` (number)'],
+    ['3000', "`'3000'` (string)"],
+    [null, '`null` (object)'],
+    [true, '`true` (boolean)'],
+  ] as const
+  return {
+    path,
+    expected: `a number of milliseconds from ${from} to ${LONGEST}${isOptional ? ', or false' : ''}`,
+    good: [from, from + 0.5, LONGEST, ...(isOptional ? [false] : [])],
+    wrong: isOptional ? wrong : [...wrong, [false, '`false` (boolean)']],
+  }
+}
+
+function whole(path: string, of: string, from: number, atMost: number): Rule {
+  return {
+    path,
+    expected: `a whole number of ${of} from ${from}`,
+    good: [from, atMost],
+    wrong: [
+      [from - 1, `\`${from - 1}\` (number)`],
+      [1.5, '`1.5` (number)'],
+      [Infinity, '`Infinity` (number)'],
+      [2 ** 53, '`9007199254740992` (number)'],
+      ['64', "`'64'` (string)"],
+      [false, '`false` (boolean)'],
+    ],
+  }
+}
+
+function connections(path: string): Rule {
+  const rule = whole(path, 'connections', 0, 1_000_000)
+  return {
+    ...rule,
+    expected: `${rule.expected}, or Infinity`,
+    good: [...rule.good, Infinity],
+    wrong: [...rule.wrong.filter(([value]) => value !== Infinity), [NaN, '`NaN` (number)']],
+  }
+}
+
+function group(path: string, isOptional = false): Rule {
+  const wrong = [
+    [true, '`true` (boolean)'],
+    [null, '`null` (object)'],
+    [25_000, '`25000` (number)'],
+    [[], '`[]` (object)'],
+  ] as const
+  return {
+    path,
+    expected: isOptional ? 'an object, or false' : 'an object',
+    good: isOptional ? [false] : [],
+    wrong: isOptional ? wrong : [...wrong, [false, '`false` (boolean)']],
+  }
+}
+
+function hook(path: string, good: readonly unknown[] = []): Rule {
+  return {
+    path,
+    expected: 'a function',
+    good,
+    wrong: [
+      ['log', "`'log'` (string)"],
+      [null, '`null` (object)'],
+      [[() => {}], '`[ [Function (anonymous)] ]` (object)'],
+    ],
+  }
+}
+
+const ROUTE_RULES: readonly Rule[] = [
+  group('keepalive', true),
+  duration('keepalive.interval', 50),
+  duration('keepalive.timeout', 50, true),
+  duration('closeTimeout', 1),
+  duration('cleanupTimeout', 1),
+  duration('handshakeTimeout', 1, true),
+  {
+    path: 'expectedCloseCodes',
+    expected: 'an array of close codes (integers from 1000 to 4999)',
+    good: [[], [1000], [1006, 4999]],
+    wrong: [
+      [1000, '`1000` (number)'],
+      [[999], '`[ 999 ]` (object)'],
+      [[1000, 5000], '`[ 1000, 5000 ]` (object)'],
+      [['1000'], "`[ '1000' ]` (object)"],
+      [[1000.5], '`[ 1000.5 ]` (object)'],
+    ],
+  },
+  group('inbox'),
+  whole('inbox.maxMessages', 'messages', 1, 100_000),
+  whole('inbox.maxBytes', 'bytes', 1, 2 ** 40),
+  whole('inbox.concurrency', 'messages', 1, 64),
+  group('outbox'),
+  whole('outbox.highWaterMark', 'bytes', 0, 1_048_576),
+  whole('outbox.maxBytes', 'bytes', 1, 2 ** 40),
+  duration('outbox.maxAge', 50, true),
+  {
+    path: 'outbox.overflow',
+    expected: "'close' or 'drop'",
+    good: ['close', 'drop'],
+    wrong: [
+      ['Drop', "`'Drop'` (string)"],
+      [false, '`false` (boolean)'],
+      [null, '`null` (object)'],
+    ],
+  },
+  duration('idleTimeout', 1, true),
+  duration('maxLifetime', 1, true),
+  hook('expiresAt', [() => undefined, async () => new Date()]),
+  group('messageRate', true),
+  { ...whole('messageRate.max', 'messages', 1, 1_000_000), beside: { window: 1_000 } },
+  { ...duration('messageRate.window', 1), beside: { max: 10 } },
+  {
+    path: 'allowedOrigins',
+    expected: "'same-origin', '*', an array of origins and patterns, or a function",
+    good: ['same-origin', '*', [], ['https://app.example', /^https:\/\/app\.example$/], () => true],
+    wrong: [
+      ['same-site', "`'same-site'` (string)"],
+      [true, '`true` (boolean)'],
+      [null, '`null` (object)'],
+      [/example$/, '`/example$/` (object)'],
+    ],
+  },
+  connections('maxConnections'),
+  group('maxConnectionsPerKey'),
+  connections('maxConnectionsPerKey.max'),
+  { ...hook('maxConnectionsPerKey.key', [() => 'anna']), beside: { max: 10 } },
+  {
+    path: 'refuse',
+    expected: "'http' or 'close-frame'",
+    good: ['http', 'close-frame'],
+    wrong: [
+      ['close', "`'close'` (string)"],
+      [false, '`false` (boolean)'],
+    ],
+  },
+  hook('onUnexpectedClose'),
+  hook('onClose'),
+  hook('onShutdown'),
+  hook('onHandlerError'),
+]
+
+/** Options of a route alone: what they do, no two routes do alike. */
+const MESSAGE_RULES: readonly Rule[] = ['onMessage', 'onInvalidMessage'].map((path) =>
+  hook(path, [() => {}, async () => {}]),
+)
+
+const PLUGIN_RULES: readonly Rule[] = [
+  group('drain'),
+  group('websocket'),
+  hook('ignoreUpgrade', [() => true]),
+  { ...duration('drain.timeout', 1), good: [1, LONGEST] },
+  { ...duration('drain.spread', 0), good: [0, 8_000] },
+  {
+    path: 'drain.code',
+    expected: 'a close code that may be sent',
+    good: [1000, 1012, 3000, 4999],
+    wrong: [
+      [1005, '`1005` (number)'],
+      [1006, '`1006` (number)'],
+      [2000, '`2000` (number)'],
+      ['1012', "`'1012'` (string)"],
+    ],
+  },
+  {
+    path: 'drain.reason',
+    expected: 'a string of at most 123 bytes of UTF-8',
+    good: ['', 'x'.repeat(123), '€'.repeat(41)],
+    wrong: [
+      ['x'.repeat(124), `\`'${'x'.repeat(100)}'... 24 more characters\` (string)`],
+      ['€'.repeat(42), `\`'${'€'.repeat(42)}'\` (string)`],
+      [1012, '`1012` (number)'],
+    ],
+  },
+  {
+    path: 'drain.retryAfter',
+    expected: 'a whole number of seconds from 0',
+    good: [0, 1, 3_600],
+    wrong: [
+      [-1, '`-1` (number)'],
+      [0.5, '`0.5` (number)'],
+      [Infinity, '`Infinity` (number)'],
+      ['1', "`'1'` (string)"],
+    ],
+  },
+]
+
+for (const rule of ROUTE_RULES) {
+  const { path, expected, good, wrong } = rule
+  test(`\`${path}\` is ${expected}, in a route and in the plugin`, () => {
+    for (const value of good) {
+      assert.deepEqual(valueAt(path, route(given(rule, value))), value)
+      assert.deepEqual(valueAt(path, plugin(given(rule, value)).route), value)
+    }
+    for (const [value, shown] of wrong) {
+      const message = (where: string): string =>
+        `Expected \`${path}\` to be ${expected}, got ${shown}, in ${where}`
+      assert.throws(() => route(given(rule, value)), invalid(message(ROUTE)))
+      assert.throws(() => plugin(given(rule, value)), invalid(message(PLUGIN)))
+    }
+  })
+}
+
+for (const rule of MESSAGE_RULES) {
+  const { path, expected, good, wrong } = rule
+  test(`\`${path}\` is ${expected}, in a route alone`, () => {
+    for (const value of good) {
+      assert.equal(valueAt(path, route(given(rule, value))), value)
+      assert.throws(() => plugin(given(rule, value)), {
+        code: 'FST_ERR_WSL_INVALID_OPTION',
+        message: new RegExp(`\`${path}\`.*, in ${PLUGIN}$`),
+      })
+    }
+    for (const [value, shown] of wrong) {
+      const message = `Expected \`${path}\` to be ${expected}, got ${shown}, in ${ROUTE}`
+      assert.throws(() => route(given(rule, value)), invalid(message))
+    }
+  })
+}
+
+for (const { path, expected, good, wrong } of PLUGIN_RULES) {
+  test(`\`${path}\` is ${expected}`, () => {
+    for (const value of good) {
+      assert.deepEqual(valueAt(path, plugin(at(path, value))), value)
+    }
+    for (const [value, shown] of wrong) {
+      const message = `Expected \`${path}\` to be ${expected}, got ${shown}, in ${PLUGIN}`
+      assert.throws(() => plugin(at(path, value)), invalid(message))
+    }
+  })
+}
+
+test('every option has its rule', () => {
+  const named = [...ROUTE_RULES, ...MESSAGE_RULES, ...PLUGIN_RULES].map(({ path }) => path)
+  const { keepalive, inbox, outbox, drain } = DEFAULTS
+  const messageRate = { max: undefined, window: undefined }
+  const maxConnectionsPerKey = { max: undefined, key: undefined }
+  const groups = { keepalive, inbox, outbox, drain, messageRate, maxConnectionsPerKey }
+  const fields = Object.entries(groups).flatMap(([name, group]) =>
+    Object.keys(group).map((field) => `${name}.${field}`),
+  )
+  const options = [
+    ...Object.keys(plugin()).filter((name) => name !== 'route'),
+    ...Object.keys(plugin().route),
+    ...fields,
+  ]
+  assert.deepEqual(named.toSorted(), options.toSorted())
+})
