@@ -1,56 +1,25 @@
 // Whose pages may open a WebSocket, as peers see it over real sockets.
 import assert from 'node:assert/strict'
-import { describe, test, type TestContext } from 'node:test'
+import { describe, test } from 'node:test'
 import type { FastifyServerOptions } from 'fastify'
-import type { LifecycleOptions } from '../../lib/index.js'
 import { hostOf } from '../../lib/admission/origin.js'
 import { within } from '../support/time/bound.js'
-import { type Answer, Client, parseAnswer, refusal } from '../support/peers/client.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
-import { isFastifySince } from '../support/servers/fastify-version.js'
+import { Client, parseAnswer, refusal } from '../support/peers/client.js'
 import { gate } from '../support/time/gate.js'
 import { logLines } from '../support/servers/log-lines.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { refused } from '../support/servers/refused.js'
-import { type Observed, type OneRoute, serveOne } from '../support/servers/server.js'
-import { until } from '../support/time/timed.js'
+import { serveOne } from '../support/servers/server.js'
 import { cert, key } from '../support/servers/tls.js'
-
-type AllowedOrigins = NonNullable<LifecycleOptions['allowedOrigins']>
-
-const HOST = 'app.example'
-const OURS = 'https://app.example'
-const STRANGER = 'https://evil.example'
-
-/** What an upgrade with these headers is answered. */
-async function ask(port: number, headers: Record<string, string>, path = '/'): Promise<Answer> {
-  const peer = await RawPeer.dial(port, path, { host: HOST, ...headers })
-  const answer = parseAnswer(await within(peer.answer(), 'an answer'))
-  peer.destroy()
-  return answer
-}
-
-async function statusOf(port: number, origin: string, host = HOST): Promise<number> {
-  return (await ask(port, { host, origin })).status
-}
-
-/** What a handshake of these lines is answered, in which a header may stand twice or be missing. */
-async function statusOfLines(port: number, ...lines: string[]): Promise<number> {
-  const handshake = RawPeer.handshake(port, '/').replace(/host: .*\r\n/, '')
-  const head = handshake.replace(/\r\n$/, '')
-  const peer = await RawPeer.dialWith(port, head, ...lines.map((line) => `${line}\r\n`), '\r\n')
-  const { status } = parseAnswer(await within(peer.answer(), 'an answer'))
-  peer.destroy()
-  return status
-}
-
-async function serveOrigins(
-  t: TestContext,
-  allowedOrigins: AllowedOrigins,
-  setup: OneRoute = {},
-): Promise<Observed> {
-  return serveOne(t, { ...setup, options: { allowedOrigins, ...setup.options } })
-}
+import {
+  HOST,
+  OURS,
+  STRANGER,
+  ask,
+  serveOrigins,
+  statusOf,
+  statusOfLines,
+} from '../support/servers/origins.js'
 
 describe('by default', () => {
   test('pages of the host that is asked may connect, and others may not', async (t) => {
@@ -164,154 +133,6 @@ describe('by default', () => {
   })
 })
 
-const HTTP = `http://${HOST}`
-const UPSTREAM = 'upstream:3000'
-
-type Proxied = readonly [
-  what: string,
-  trustProxy: boolean | string,
-  headers: Record<string, string>,
-  passes: readonly string[],
-  refused: readonly string[],
-]
-
-/** What arrives where a proxy names itself as Host, and tells whom the client has asked, and how. */
-function via(host: string, proto: string): Record<string, string> {
-  return { host: UPSTREAM, 'x-forwarded-host': host, 'x-forwarded-proto': proto }
-}
-
-/** What arrives where a proxy leaves Host as it is. */
-function kept(proto: string): Record<string, string> {
-  return { host: HOST, 'x-forwarded-proto': proto }
-}
-
-const PROXIES: readonly Proxied[] = [
-  // Nobody knows whether it ended TLS.
-  ['is not trusted, and forwards Host', false, kept('https'), [OURS, HTTP], [STRANGER]],
-  ['is not trusted', false, via(HOST, 'https'), [`http://${UPSTREAM}`], [OURS, HTTP]],
-  ['is trusted', true, via(HOST, 'https'), [OURS, `${OURS}:443`], [HTTP, STRANGER]],
-  ['is trusted, and has a name', true, via(HOST, 'https'), [], [`https://${UPSTREAM}`]],
-  ['is trusted, and forwards Host', true, kept('https'), [OURS], [HTTP, STRANGER]],
-  ['is trusted, and has no TLS', true, via(HOST, 'http'), [HTTP, OURS], [STRANGER]],
-  ['names the default port', true, via(`${HOST}:443`, 'https'), [OURS], [`${OURS}:8443`]],
-  ['names another port', true, via(`${HOST}:8443`, 'https'), [`${OURS}:8443`], [OURS]],
-  ['names garbage', true, via(`${HOST}/`, 'https'), [], [OURS, HTTP, STRANGER]],
-  ['is the nearest', true, via(`evil.example, ${HOST}`, 'http, https'), [OURS], [HTTP, STRANGER]],
-  ['is trusted by its address', '127.0.0.1', via(HOST, 'https'), [OURS], [HTTP]],
-  // Before 5.9 Fastify believes whoever forwards, as soon as it trusts somebody.
-  isFastifySince('5.9.0')
-    ? ['is not the trusted one', '10.0.0.1', via(HOST, 'https'), [`http://${UPSTREAM}`], [OURS]]
-    : ['is not the trusted one', '10.0.0.1', via(HOST, 'https'), [OURS], [`http://${UPSTREAM}`]],
-  // Traefik says so of upgrades.
-  ['says wss', true, via(HOST, 'wss'), [OURS], [HTTP, STRANGER]],
-  ['says ws', true, via(HOST, 'ws'), [OURS, HTTP], [STRANGER]],
-  // RFC 3986 §3.1: schemes are case-insensitive.
-  ['says HTTPS', true, via(HOST, 'HTTPS'), [OURS], [HTTP]],
-]
-
-describe('behind a proxy that', () => {
-  for (const [what, trustProxy, headers, passes, refused] of PROXIES) {
-    test(`${what}: ${passes.join(' and ') || 'nobody'} may connect`, async (t) => {
-      const { port } = await serveOne(t, { fastify: { trustProxy } })
-      for (const origin of passes) {
-        assert.equal((await ask(port, { ...headers, origin })).status, 101, origin)
-      }
-      for (const origin of refused) {
-        assert.equal((await ask(port, { ...headers, origin })).status, 403, origin)
-      }
-    })
-  }
-})
-
-/** An app whose origin function says when it is asked, and answers when it is told to. */
-interface Asked extends Observed {
-  readonly clock: FakeClock
-  readonly peer: RawPeer
-  readonly answer: (isWelcome: boolean | Error) => void
-  /** What onError hooks were told. */
-  readonly errors: Error[]
-}
-
-async function askSlowly(t: TestContext, options: LifecycleOptions = {}): Promise<Asked> {
-  const clock = new FakeClock()
-  const asked = gate()
-  const answers: Array<(isWelcome: boolean | Promise<never>) => void> = []
-  const allowedOrigins: AllowedOrigins = async (origin) => {
-    if (origin !== OURS) return true
-    asked.open()
-    return new Promise((resolve) => answers.push(resolve))
-  }
-  const errors: Error[] = []
-  const observed = await serveOrigins(t, allowedOrigins, {
-    clock,
-    before: (app) =>
-      app.addHook('onError', async (_request, _reply, error) => void errors.push(error)),
-    options: { keepalive: false, maxConnections: 1, ...options },
-  })
-  const peer = await RawPeer.dial(observed.port, '/', { origin: OURS })
-  await within(asked.opened, 'the question')
-  const answer = (isWelcome: boolean | Error): void =>
-    answers[0]?.(isWelcome instanceof Error ? Promise.reject(isWelcome) : isWelcome)
-  return { ...observed, clock, peer, answer, errors }
-}
-
-const LATE: ReadonlyArray<boolean | Error> = [true, false, new Error('too late')]
-
-describe('a function that takes its time', () => {
-  for (const late of LATE) {
-    test(`is over at handshakeTimeout, and its late answer (${String(late)}) changes nothing`, async (t) => {
-      const { app, port, clock, peer, answer, events, errors } = await askSlowly(t, {
-        handshakeTimeout: 1_000,
-      })
-      await clock.advance(900)
-      assert.equal(peer.hasEnded, false)
-      await clock.advance(300)
-      const { status, body } = parseAnswer(await within(peer.answer(), 'an answer'))
-      assert.equal(status, 503)
-      assert.equal(JSON.parse(body).code, 'FST_ERR_WSL_HANDSHAKE_TIMEOUT')
-      await within(peer.ended(), 'the end of the socket')
-      answer(late)
-      await turns(20)
-      const { refused: counts, opened } = app.websocketLifecycle.stats()
-      assert.deepEqual([counts, opened, events, errors], [refused({ handshake: 1 }), 0, [], []])
-      // It holds no place.
-      assert.equal(await statusOf(port, STRANGER), 101)
-    })
-
-    for (const leave of ['finish', 'reset'] as const) {
-      test(`whose peer has left (${leave}) when it answers (${String(late)}) admits and refuses nobody`, async (t) => {
-        const { app, port, clock, peer, answer, events, errors } = await askSlowly(t)
-        peer[leave]()
-        await until(() => clock.pending === 0)
-        answer(late)
-        await turns(20)
-        const { refused: counts, opened } = app.websocketLifecycle.stats()
-        assert.deepEqual([counts, opened, events, errors], [refused(), 0, [], []])
-        assert.equal(await statusOf(port, STRANGER), 101)
-      })
-    }
-
-    test(`is too late (${String(late)}) for a drain that has begun`, async (t) => {
-      const { app, clock, peer, answer, events, errors } = await askSlowly(t)
-      const draining = app.websocketLifecycle.drain()
-      await clock.advance(20_000)
-      assert.equal(parseAnswer(await within(peer.answer(), 'an answer')).status, 503)
-      answer(late)
-      await within(draining, 'the drain')
-      await turns(20)
-      const { refused: counts, opened } = app.websocketLifecycle.stats()
-      assert.deepEqual([counts, opened, events, errors], [refused({ draining: 1 }), 0, [], []])
-    })
-  }
-
-  test('has all the time that there is where handshakeTimeout is false', async (t) => {
-    const { clock, peer, answer } = await askSlowly(t, { handshakeTimeout: false })
-    await clock.advance(600_000)
-    answer(true)
-    assert.equal(parseAnswer(await within(peer.answer(), 'an answer')).status, 101)
-  })
-})
-
 describe('a refusal', () => {
   test('tells, in its body and in the log, who was refused where, and what to set', async (t) => {
     const { lines, fastify } = logLines()
@@ -375,57 +196,5 @@ describe('a refusal', () => {
     })
     assert.equal(await statusOf(port, STRANGER), 403)
     await within(released.opened, 'the release')
-  })
-})
-
-/** An app that notes who is asked about an upgrade to `/child`, one after the other. */
-async function serveInOrder(t: TestContext): Promise<{ port: number; order: string[] }> {
-  const order: string[] = []
-  const note = (what: string) => async () => void order.push(what)
-  const allowedOrigins: AllowedOrigins = async (origin) => {
-    order.push('question')
-    return origin === OURS
-  }
-  const { port } = await serveOrigins(t, allowedOrigins, {
-    before: (app) => app.addHook('onRequest', note('hook before the plugin')),
-    routes: (app) => {
-      app.addHook('onRequest', note('hook after the plugin'))
-      app.register(async (child) => {
-        child.addHook('onRequest', note('hook of a child'))
-        const onRequest = note('hook of the route')
-        const handlers = { handler: note('plain'), wsHandler: note('handler') }
-        child.route({ method: 'GET', url: '/child', onRequest, ...handlers })
-      })
-    },
-  })
-  return { port, order }
-}
-
-describe('the order', () => {
-  test('has the origin behind hooks that were added before the plugin, and before all others', async (t) => {
-    const { port, order } = await serveInOrder(t)
-    assert.equal((await ask(port, { origin: OURS }, '/child')).status, 101)
-    assert.deepEqual(order, [
-      'hook before the plugin',
-      'question',
-      'hook after the plugin',
-      'hook of a child',
-      'hook of the route',
-      'handler',
-    ])
-  })
-
-  test('of a refusal ends with the question', async (t) => {
-    const { port, order } = await serveInOrder(t)
-    assert.equal((await ask(port, { origin: STRANGER }, '/child')).status, 403)
-    assert.deepEqual(order, ['hook before the plugin', 'question'])
-  })
-
-  test('has no question for a plain request, nor for a path without a WebSocket', async (t) => {
-    const { port, order } = await serveInOrder(t)
-    await fetch(`http://127.0.0.1:${port}/child`, { headers: { origin: STRANGER } })
-    assert.equal(order.at(-1), 'plain')
-    assert.equal((await ask(port, { origin: STRANGER }, '/nowhere')).status, 404)
-    assert.ok(!order.includes('question'))
   })
 })

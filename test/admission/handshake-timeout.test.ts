@@ -1,0 +1,267 @@
+// `handshakeTimeout`: how long an upgrade may take, and what ends it then.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { within } from '../support/time/bound.js'
+import { parseAnswer } from '../support/peers/client.js'
+import { gate, never } from '../support/time/gate.js'
+import { RawPeer } from '../support/peers/raw-peer.js'
+import { type Scoped, assertNothingLeft, serveScoped } from '../support/servers/scoped.js'
+
+async function assertTimesOut(served: Scoped, peer: RawPeer, timeout: number): Promise<void> {
+  await served.seen.opened
+  // A tick of the sweep is a tenth of the shortest timeout that it serves.
+  await served.clock.advance(timeout - 10)
+  assert.equal(peer.hasEnded, false)
+  assert.equal(served.app.websocketLifecycle.stats().refused.handshake, 0)
+  await served.clock.advance(10 + timeout / 5)
+  const { status, headers, body } = parseAnswer(await peer.answer())
+  assert.equal(status, 503)
+  assert.equal(headers['retry-after'], undefined)
+  assert.deepEqual(JSON.parse(body), {
+    statusCode: 503,
+    code: 'FST_ERR_WSL_HANDSHAKE_TIMEOUT',
+    error: 'Service Unavailable',
+    message: `The WebSocket handshake took longer than its handshakeTimeout of ${timeout} ms`,
+  })
+  await within(peer.ended(), 'the end of the socket')
+}
+
+describe('an upgrade that takes longer than handshakeTimeout', () => {
+  test('gets a 503 while a hook of the route never settles', async (t) => {
+    const served = await serveScoped(
+      t,
+      { handshakeTimeout: 1_000 },
+      { preHandler: async () => never },
+    )
+    await assertTimesOut(served, await RawPeer.dial(served.port, '/ws'), 1_000)
+    await assertNothingLeft(served, { handshake: 1 })
+  })
+
+  test('gets a 503 after ten seconds, unless told otherwise', async (t) => {
+    const served = await serveScoped(t, {}, { preHandler: async () => never })
+    const peer = await RawPeer.dial(served.port, '/ws')
+    await served.seen.opened
+    await served.clock.advance(9_900)
+    assert.equal(served.app.websocketLifecycle.stats().refused.handshake, 0)
+    await served.clock.advance(500)
+    assert.equal(parseAnswer(await peer.answer()).status, 503)
+    await assertNothingLeft(served, { handshake: 1 })
+  })
+
+  test("gets it after the route's own timeout", async (t) => {
+    const served = await serveScoped(
+      t,
+      { handshakeTimeout: 100 },
+      { handshakeTimeout: 2_000, preHandler: async () => never },
+    )
+    await assertTimesOut(served, await RawPeer.dial(served.port, '/ws'), 2_000)
+    await assertNothingLeft(served, { handshake: 1 })
+  })
+
+  test('does not run the handler when the hook settles after all', async (t) => {
+    const slow = gate()
+    const served = await serveScoped(
+      t,
+      { handshakeTimeout: 1_000 },
+      { preHandler: async () => slow.opened },
+    )
+    const peer = await RawPeer.dial(served.port, '/ws')
+    await assertTimesOut(served, peer, 1_000)
+    slow.open()
+    await assertNothingLeft(served, { handshake: 1 })
+  })
+
+  test('does not matter when the hook throws after all', async (t) => {
+    const slow = gate()
+    const served = await serveScoped(
+      t,
+      { handshakeTimeout: 1_000 },
+      {
+        preHandler: async () => {
+          await slow.opened
+          throw new Error('too late')
+        },
+      },
+    )
+    const peer = await RawPeer.dial(served.port, '/ws')
+    await assertTimesOut(served, peer, 1_000)
+    slow.open()
+    await assertNothingLeft(served, { handshake: 1 })
+  })
+
+  test('gets it while a hook never settles that was added before the plugin', async (t) => {
+    const hook = gate()
+    const served = await serveScoped(
+      t,
+      { handshakeTimeout: 1_000 },
+      {},
+      {
+        before: (app) => {
+          app.addHook('onRequest', async (request) => {
+            request.wsScope?.defer(() => served.events.push('release of the early hook'))
+            served.seen.open()
+            await hook.opened
+          })
+        },
+      },
+    )
+    const peer = await RawPeer.dial(served.port, '/ws')
+    await assertTimesOut(served, peer, 1_000)
+    await assertNothingLeft(served, { handshake: 1 }, ['release of the early hook'])
+    hook.open()
+    await assertNothingLeft(served, { handshake: 1 }, ['release of the early hook'])
+  })
+
+  test('gets it while verifyClient never answers', async (t) => {
+    const late: Array<(verified: boolean) => void> = []
+    const served = await serveScoped(t, {
+      handshakeTimeout: 1_000,
+      websocket: { verifyClient: (_info, done) => void late.push(done) },
+    })
+    const peer = await RawPeer.dial(served.port, '/ws')
+    await assertTimesOut(served, peer, 1_000)
+    for (const done of late) done(true)
+    await assertNothingLeft(served, { handshake: 1 })
+  })
+
+  test('is answered past the onSend and onError hooks, which may hang', async (t) => {
+    const served = await serveScoped(
+      t,
+      { handshakeTimeout: 1_000, closeTimeout: 500 },
+      { preHandler: async () => never },
+      {
+        routes: (app) => {
+          app.addHook('onError', async () => never)
+          app.addHook('onSend', async () => never)
+        },
+      },
+    )
+    const peer = await RawPeer.dial(served.port, '/ws')
+    await served.seen.opened
+    await served.clock.advance(1_100)
+    assert.match(await peer.answer(), /^HTTP\/1\.1 503 /)
+    await within(peer.ended(), 'the end of the socket')
+    await assertNothingLeft(served, { handshake: 1 })
+  })
+
+  test('is answered while an onError hook of a refusal hangs', async (t) => {
+    const failing = gate()
+    const served = await serveScoped(
+      t,
+      { handshakeTimeout: 1_000 },
+      {
+        preHandler: async () => {
+          throw new Error('no')
+        },
+      },
+      {
+        routes: (app) =>
+          app.addHook('onError', async () => {
+            failing.open()
+            await never
+          }),
+      },
+    )
+    const peer = await RawPeer.dial(served.port, '/ws')
+    await failing.opened
+    await served.clock.advance(1_100)
+    assert.match(await peer.answer(), /^HTTP\/1\.1 503 .*HANDSHAKE_TIMEOUT/s)
+    await within(peer.ended(), 'the end of the socket')
+    await assertNothingLeft(served, { handshake: 1 })
+  })
+
+  test('for no other reason is destroyed a closeTimeout after its refusal, where an onSend hook hangs', async (t) => {
+    const sending = gate()
+    const served = await serveScoped(
+      t,
+      { closeTimeout: 500 },
+      {},
+      {
+        routes: (app) =>
+          app.addHook('onSend', async () => {
+            sending.open()
+            await never
+          }),
+      },
+    )
+    const peer = await RawPeer.dial(served.port, '/http')
+    await sending.opened
+    await served.clock.advance(400)
+    assert.equal(peer.hasEnded, false)
+    await served.clock.advance(200)
+    await within(peer.ended(), 'the end of the socket')
+    await assertNothingLeft(served, { route: 1 }, [])
+  })
+
+  test('is refused by its deadline too where a hook answered, and an onSend hook hangs', async (t) => {
+    const sending = gate()
+    const served = await serveScoped(
+      t,
+      { handshakeTimeout: 1_000, closeTimeout: 500 },
+      {},
+      {
+        routes: (app) => {
+          app.addHook('onRequest', async (_request, reply) => reply.code(401).send('who?'))
+          app.addHook('onSend', async () => {
+            sending.open()
+            await never
+          })
+        },
+      },
+    )
+    const peer = await RawPeer.dial(served.port, '/ws')
+    await sending.opened
+    await served.clock.advance(1_100)
+    const answer = await peer.answer()
+    assert.match(answer, /^HTTP\/1\.1 503 .*HANDSHAKE_TIMEOUT/s)
+    assert.doesNotMatch(answer, /who\?/)
+    await within(peer.ended(), 'the end of the socket')
+    await assertNothingLeft(served, { handshake: 1 })
+  })
+
+  test('waits for ever where handshakeTimeout is false', async (t) => {
+    const slow = gate()
+    const served = await serveScoped(
+      t,
+      { handshakeTimeout: false },
+      { preHandler: async () => slow.opened },
+    )
+    const peer = await RawPeer.dial(served.port, '/ws')
+    await served.seen.opened
+    await served.clock.advance(120_000)
+    assert.equal(peer.hasEnded, false)
+    slow.open()
+    assert.match(await peer.answer(), /^HTTP\/1\.1 101 /)
+    assert.deepEqual(served.events, ['hook', 'handler'])
+  })
+
+  test('waits for ever on a route whose handshakeTimeout is false', async (t) => {
+    const slow = gate()
+    const served = await serveScoped(
+      t,
+      { handshakeTimeout: 1_000 },
+      { handshakeTimeout: false, preHandler: async () => slow.opened },
+    )
+    const peer = await RawPeer.dial(served.port, '/ws')
+    await served.seen.opened
+    await served.clock.advance(20_000)
+    slow.open()
+    assert.match(await peer.answer(), /^HTTP\/1\.1 101 /)
+  })
+
+  test('through injectWS is refused too', async (t) => {
+    const served = await serveScoped(
+      t,
+      { handshakeTimeout: 1_000 },
+      { preHandler: async () => never },
+    )
+    const isRefused = assert.rejects(
+      async () => served.app.injectWS('/ws'),
+      /Unexpected server response: 503/,
+    )
+    await served.seen.opened
+    await served.clock.advance(1_200)
+    await isRefused
+    await assertNothingLeft(served, { handshake: 1 })
+  })
+})
