@@ -344,56 +344,6 @@ https.get(
   () => {},
 )
 
-// what they must refuse: each call stands on one line, for an error of an overload may be told anywhere in it
-const nothing = (): void => {}
-type Hook<About> = (socket: LifecycleSocket, request: FastifyRequest, about: About) => void
-const onBinary: Hook<Buffer> = nothing
-const onSale: Hook<{ sell: number }> = nothing
-const onString: Hook<string> = nothing
-const onMessage: Hook<Message> = nothing
-const url = '/wrong'
-const method = 'GET'
-// @ts-expect-error
-app.get(url, { websocket: true, onMessage: 'echo' }, nothing)
-// @ts-expect-error: it may be a string
-app.get(url, { websocket: true, onMessage: onBinary }, nothing)
-// @ts-expect-error
-app.get(url, { websocket: true, onMessage: onBinary, handler: nothing })
-// @ts-expect-error
-app.route({ method, url, websocket: true, onMessage: onBinary, handler: nothing })
-// @ts-expect-error
-app.route({ method, url, onMessage: onBinary, handler: nothing, wsHandler: nothing })
-// @ts-expect-error: the generic says otherwise
-app.get<Order>(url, { websocket: true, onMessage: onSale }, nothing)
-// @ts-expect-error
-app.get<Order>(url, { websocket: true, onMessage: (_s, _r, message) => message.sell }, nothing)
-// @ts-expect-error: with a schema and no type provider nobody knows what it is
-app.get(url, { websocket: true, schema, onMessage: onString }, nothing)
-// @ts-expect-error
-app.get(url, { websocket: true, schema, onMessage: (_s, _r, message) => message.id }, nothing)
-// @ts-expect-error: nor where the route has generics of its own
-app.get<Untold>(url, { websocket: true, schema, onMessage: (_s, _r, m) => m.toString() }, nothing)
-// @ts-expect-error
-app.get<Untold>(url, { websocket: true, schema, onMessage: onString }, nothing)
-// @ts-expect-error
-app.get<Untold>(url, { websocket: true, schema, onMessage, handler: nothing })
-// @ts-expect-error
-app.route<Untold>({ method, url, websocket: true, schema, onMessage, handler: nothing })
-// @ts-expect-error
-app.route<Untold>({ method, url, schema, onMessage, handler: nothing, wsHandler: nothing })
-// @ts-expect-error: it may be a string
-app.get<Untold>(url, { websocket: true, onMessage: onBinary }, nothing)
-// @ts-expect-error
-app.get(url, { websocket: true, onInvalidMessage: onString }, nothing)
-// @ts-expect-error
-app.route({ method, url, websocket: true, onInvalidMessage: 'ignore', handler: nothing })
-// @ts-expect-error
-app.get(url, { websocket: true, onMessage: (socket: string) => socket }, nothing)
-// @ts-expect-error: messages are the business of a route
-app.register(websocketLifecycle, { onMessage: nothing })
-// @ts-expect-error
-app.register(websocketLifecycle, { onInvalidMessage: nothing })
-
 // the same inbox as a loop, and the outbox
 app.get('/loop', { websocket: true }, async (socket) => {
   exactly<AsyncIterableIterator<string | Buffer>>()(socket.messages())

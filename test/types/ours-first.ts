@@ -1,6 +1,7 @@
 import 'fastify-websocket-lifecycle'
 import '@fastify/websocket'
 import './messages.js'
+import './messages-refused.js'
 import './names.js'
 import './options.js'
 import './providers.js'

@@ -1,6 +1,7 @@
 import '@fastify/websocket'
 import 'fastify-websocket-lifecycle'
 import './messages.js'
+import './messages-refused.js'
 import './names.js'
 import './options.js'
 import './providers.js'
