@@ -190,7 +190,7 @@ const LINES: Readonly<
       (await knock(served, pathOf('limit', pattern))).peer,
     'for a limit by key': async (served, { pattern }) =>
       (await knock(served, pathOf('key', pattern))).peer,
-    'of a route that is no WebSocket route': async (served, { pattern }) =>
+    'of a route without WebSocket': async (served, { pattern }) =>
       (await knock(served, pathOf('http', pattern))).peer,
     'of a path that is no route': async (served, { text }) => {
       const path = `/nowhere/${encodeURI(Buffer.from(text.slice(0, 500)).toString())}?token=${SECRET}`
@@ -284,31 +284,33 @@ function assertBounded(lines: readonly string[]): void {
   }
 }
 
-for (const [text, ways] of Object.entries(LINES)) {
-  describe(`the line "${text}" is bounded, and holds no secret`, () => {
-    for (const [how, provoke] of Object.entries(ways)) {
-      test(how, async (t) => {
-        const served = await serveAll(t)
-        await fc.assert(
-          fc.asyncProperty(hostile, async (one) => {
-            delete served.does.handler
-            delete served.does.hook
-            // Refusals have ten lines in ten seconds.
-            await served.clock.advance(10_000)
-            served.lines.length = 0
-            const peer = await provoke(served, one)
-            await told(served, text)
-            peer.destroy()
-            const { connections } = served.app.websocketLifecycle
-            for (let i = 0; i < 500 && connections.size > 0; i++) await served.clock.advance(200)
-            assertBounded(served.lines)
-          }),
-          { numRuns: 15 },
-        )
-      })
-    }
-  })
-}
+describe('bounded, and without a secret, is', () => {
+  for (const [text, ways] of Object.entries(LINES)) {
+    describe(`the line "${text}"`, () => {
+      for (const [how, provoke] of Object.entries(ways)) {
+        test(how, async (t) => {
+          const served = await serveAll(t)
+          await fc.assert(
+            fc.asyncProperty(hostile, async (one) => {
+              delete served.does.handler
+              delete served.does.hook
+              // Refusals have ten lines in ten seconds.
+              await served.clock.advance(10_000)
+              served.lines.length = 0
+              const peer = await provoke(served, one)
+              await told(served, text)
+              peer.destroy()
+              const { connections } = served.app.websocketLifecycle
+              for (let i = 0; i < 500 && connections.size > 0; i++) await served.clock.advance(200)
+              assertBounded(served.lines)
+            }),
+            { numRuns: 15 },
+          )
+        })
+      }
+    })
+  }
+})
 
 describe('a line is bounded, and holds no secret,', () => {
   for (const [i, pattern] of PATTERNS.entries()) {

@@ -33,7 +33,7 @@ async function answer(peer: RawPeer, code: number): Promise<void> {
 }
 
 const ENDS: Readonly<Record<string, End>> = {
-  'a close frame with a code that is expected': {
+  'an expected close frame': {
     cause: 'client-close',
     level: 'debug',
     code: 1000,
@@ -42,7 +42,7 @@ const ENDS: Readonly<Record<string, End>> = {
     expected: true,
     end: ({ peer }) => peer.send(closeFrame(1000, SECRET)),
   },
-  'a close frame with another code': {
+  'another close frame': {
     cause: 'client-close',
     level: 'warn',
     code: 4000,
@@ -150,7 +150,7 @@ function ended(lines: readonly LogLine[]): LogLine[] {
 for (const [name, { cause, level, code, initiator, clean, expected, setup, end }] of Object.entries(
   ENDS,
 )) {
-  test(`${name} is one line, of level ${level}, that says ${cause} and nothing of what was said`, async (t) => {
+  test(`${name} is one ${level} line, ${cause}, without what was said`, async (t) => {
     const clock = new FakeClock()
     const { lines, fastify } = logLines()
     const connected = await connectOne(

@@ -56,7 +56,7 @@ for (const { way, inheriting } of WAYS) {
     assert.deepEqual(resolveDrainOptions(inheriting(DRAIN), DEFAULTS.drain, 'here'), DRAIN)
   })
 
-  test(`websocket may inherit its members, and has them of its own for ws: ${way}`, () => {
+  test(`websocket may inherit its members, and owns them for ws: ${way}`, () => {
     const perMessageDeflate = { threshold: 10, serverNoContextTakeover: true }
     const members = { maxPayload: 10, maxPendingAutoPongs: 3, verifyClient: () => true }
     const websocket = inheriting({

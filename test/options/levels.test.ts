@@ -89,7 +89,7 @@ for (const { group, name, bound, defaults } of BOUNDED) {
   }
   const [value, limit] = defaults
 
-  test(`${group}.${name} is at most ${group}.${bound}: one that was not given there follows the other`, () => {
+  test(`${group}.${name} is at most ${group}.${bound}: one that was not given follows`, () => {
     assert.deepEqual(resolved({}), [value, limit])
     assert.deepEqual(resolved({ [name]: limit }), [limit, limit])
     assert.deepEqual(resolved({ [name]: limit + 1 }), [limit + 1, limit + 1])

@@ -97,7 +97,7 @@ for (const [options, name, expected, values] of WRONG) {
   for (const [value, shown] of values) {
     const message = (where: string): string =>
       `Expected \`${name}\` to be ${expected}, got ${shown}, in ${where}`
-    test(`\`${name}\` of ${shown} is refused, in a route and in the plugin`, () => {
+    test(`\`${name}\` of ${shown} is refused, also in the plugin`, () => {
       assert.throws(() => route(options(value)), invalid(message(ROUTE)))
       assert.throws(() => plugin(options(value)), invalid(message(PLUGIN)))
     })
@@ -185,7 +185,7 @@ for (const [options, given, meant] of [
     'maxConnectionsPerKey.max',
   ],
 ] as const) {
-  test(`the unknown option \`${given}\` is refused, and \`${meant}\` suggested`, () => {
+  test(`\`${given}\` is no option, and \`${meant}\` is suggested`, () => {
     const message = `Expected a known option, got \`${given}\` (did you mean \`${meant}\`?), in ${PLUGIN}`
     assert.throws(() => plugin(options), invalid(message))
   })

@@ -118,7 +118,7 @@ for (const name of ['onMessage', 'onInvalidMessage', 'onmessage']) {
   })
 }
 
-test('in a group the names of others count that are of the same group; else all of it are listed', () => {
+test('in a group the names of others count that are of that group; else all of it are listed', () => {
   for (const [options, hint] of [
     [{ keepalive: { pongWait: 1 } }, '`keepalive.pongWait` (did you mean `keepalive.timeout`?)'],
     [{ drain: { gracePeriod: 1 } }, '`drain.gracePeriod` (did you mean `drain.timeout`?)'],

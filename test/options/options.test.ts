@@ -70,7 +70,7 @@ for (const [path, meant] of [
   ['inbox.maxMessage', 'inbox.maxMessages'],
   ['outbox.maxbytes', 'outbox.maxBytes'],
 ] as const) {
-  test(`the unknown option \`${path}\` is refused, and \`${meant}\` suggested`, () => {
+  test(`\`${path}\` is no option, and \`${meant}\` is suggested`, () => {
     const message = `Expected a known option, got \`${path}\` (did you mean \`${meant}\`?), in ${PLUGIN}`
     assert.throws(() => plugin(at(path, 1)), invalid(message))
   })

@@ -97,7 +97,7 @@ describe('an entry of a list that is neither an origin nor a pattern is refused:
   }
 })
 
-describe('a pattern that does not end in `$` is refused, and one that does is suggested and accepted:', () => {
+describe('a pattern without `$` at its end is refused, and one with it suggested and accepted:', () => {
   for (const [pattern, suggested] of [
     [/^https:\/\/app\.example/, '/^https:\\/\\/app\\.example$/'],
     [/app\.example/i, '/app\\.example$/i'],
@@ -352,7 +352,7 @@ describe('a function', () => {
 
   for (const [name, fault] of Object.entries(FAULTS)) {
     for (const value of [new Error('not today'), 'no', '', 0, false, null, undefined]) {
-      test(`${name} (${String(value) || "''"}) lets nobody in, and is answered as a hook that does`, async (t) => {
+      test(`${name} (${String(value) || "''"}) lets nobody in, as a hook`, async (t) => {
         const seen: string[] = []
         const { app, port } = await serveOrigins(t, (() => fault(value)) as AllowedOrigins, {
           handler: () => void seen.push('handler'),

@@ -1,6 +1,6 @@
 // What each option may be, in a route and in the plugin.
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { DEFAULTS } from '../../lib/options/defaults.js'
 import { invalid, LONGEST, plugin, PLUGIN, route, ROUTE } from '../support/servers/resolve.js'
 
@@ -219,50 +219,56 @@ const PLUGIN_RULES: readonly Rule[] = [
   },
 ]
 
-for (const rule of ROUTE_RULES) {
-  const { path, expected, good, wrong } = rule
-  test(`\`${path}\` is ${expected}, in a route and in the plugin`, () => {
-    for (const value of good) {
-      assert.deepEqual(valueAt(path, route(given(rule, value))), value)
-      assert.deepEqual(valueAt(path, plugin(given(rule, value)).route), value)
-    }
-    for (const [value, shown] of wrong) {
-      const message = (where: string): string =>
-        `Expected \`${path}\` to be ${expected}, got ${shown}, in ${where}`
-      assert.throws(() => route(given(rule, value)), invalid(message(ROUTE)))
-      assert.throws(() => plugin(given(rule, value)), invalid(message(PLUGIN)))
-    }
-  })
-}
+describe('in a route and in the plugin', () => {
+  for (const rule of ROUTE_RULES) {
+    const { path, expected, good, wrong } = rule
+    test(`\`${path}\` is ${expected}`, () => {
+      for (const value of good) {
+        assert.deepEqual(valueAt(path, route(given(rule, value))), value)
+        assert.deepEqual(valueAt(path, plugin(given(rule, value)).route), value)
+      }
+      for (const [value, shown] of wrong) {
+        const message = (where: string): string =>
+          `Expected \`${path}\` to be ${expected}, got ${shown}, in ${where}`
+        assert.throws(() => route(given(rule, value)), invalid(message(ROUTE)))
+        assert.throws(() => plugin(given(rule, value)), invalid(message(PLUGIN)))
+      }
+    })
+  }
+})
 
-for (const rule of MESSAGE_RULES) {
-  const { path, expected, good, wrong } = rule
-  test(`\`${path}\` is ${expected}, in a route alone`, () => {
-    for (const value of good) {
-      assert.equal(valueAt(path, route(given(rule, value))), value)
-      assert.throws(() => plugin(given(rule, value)), {
-        code: 'FST_ERR_WSL_INVALID_OPTION',
-        message: new RegExp(`\`${path}\`.*, in ${PLUGIN}$`),
-      })
-    }
-    for (const [value, shown] of wrong) {
-      const message = `Expected \`${path}\` to be ${expected}, got ${shown}, in ${ROUTE}`
-      assert.throws(() => route(given(rule, value)), invalid(message))
-    }
-  })
-}
+describe('in a route alone', () => {
+  for (const rule of MESSAGE_RULES) {
+    const { path, expected, good, wrong } = rule
+    test(`\`${path}\` is ${expected}`, () => {
+      for (const value of good) {
+        assert.equal(valueAt(path, route(given(rule, value))), value)
+        assert.throws(() => plugin(given(rule, value)), {
+          code: 'FST_ERR_WSL_INVALID_OPTION',
+          message: new RegExp(`\`${path}\`.*, in ${PLUGIN}$`),
+        })
+      }
+      for (const [value, shown] of wrong) {
+        const message = `Expected \`${path}\` to be ${expected}, got ${shown}, in ${ROUTE}`
+        assert.throws(() => route(given(rule, value)), invalid(message))
+      }
+    })
+  }
+})
 
-for (const { path, expected, good, wrong } of PLUGIN_RULES) {
-  test(`\`${path}\` is ${expected}`, () => {
-    for (const value of good) {
-      assert.deepEqual(valueAt(path, plugin(at(path, value))), value)
-    }
-    for (const [value, shown] of wrong) {
-      const message = `Expected \`${path}\` to be ${expected}, got ${shown}, in ${PLUGIN}`
-      assert.throws(() => plugin(at(path, value)), invalid(message))
-    }
-  })
-}
+describe('in the plugin alone', () => {
+  for (const { path, expected, good, wrong } of PLUGIN_RULES) {
+    test(`\`${path}\` is ${expected}`, () => {
+      for (const value of good) {
+        assert.deepEqual(valueAt(path, plugin(at(path, value))), value)
+      }
+      for (const [value, shown] of wrong) {
+        const message = `Expected \`${path}\` to be ${expected}, got ${shown}, in ${PLUGIN}`
+        assert.throws(() => plugin(at(path, value)), invalid(message))
+      }
+    })
+  }
+})
 
 test('every option has its rule', () => {
   const named = [...ROUTE_RULES, ...MESSAGE_RULES, ...PLUGIN_RULES].map(({ path }) => path)

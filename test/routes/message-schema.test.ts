@@ -25,7 +25,7 @@ describe('a message that matches', () => {
     [{}, '0', '0'],
     [true, '{"any":"thing"}', '{"any":"thing"}'],
   ] as const) {
-    test(`of ${JSON.stringify(schema)}, ${JSON.stringify(message)}, reaches onMessage as its value`, async (t) => {
+    test(`of ${JSON.stringify(schema)}, ${JSON.stringify(message)}, is handled as its value`, async (t) => {
       const { ask } = await speak(t, telling(schema))
       assert.equal(await ask(message), `valid: ${value}`)
     })
@@ -217,7 +217,7 @@ describe('what would poison prototypes', () => {
     ['remove', 'valid: {"a":1}', 'valid: {"a":1}'],
     ['ignore', `valid: ${PROTO}`, `valid: ${CONSTRUCTOR}`],
   ] as const) {
-    test(`follows the instance's onProtoPoisoning and onConstructorPoisoning, ${mode ?? 'none given'}`, async (t) => {
+    test(`follows onProtoPoisoning and onConstructorPoisoning of the app, ${mode ?? 'none given'}`, async (t) => {
       const fastify =
         mode === undefined ? {} : { onProtoPoisoning: mode, onConstructorPoisoning: mode }
       const { ask } = await speak(t, telling({ type: 'object' }), { fastify })
@@ -232,7 +232,7 @@ describe('what would poison prototypes', () => {
 describe('raw readers of a route with a schema', () => {
   const FRAMES = [frame(OPCODE.text, 'no JSON'), frame(OPCODE.binary, Buffer.of(1))]
 
-  test('a plain listener hears each message as ws brings it, just before onMessage or onInvalidMessage', async (t) => {
+  test('a plain listener hears each message as ws brings it, just before the hook of the route', async (t) => {
     const order: string[] = []
     const route: SchemaRoute = {
       schema: { message: MOVE },

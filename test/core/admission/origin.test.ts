@@ -203,7 +203,7 @@ const THEMES: Readonly<Record<string, readonly Row[]>> = {
 for (const [theme, rows] of Object.entries(THEMES)) {
   describe(theme, () => {
     for (const [why, origin, host, over] of rows) {
-      test(`${why}: ${JSON.stringify(origin)} may talk to ${JSON.stringify(host)} over ${over}`, () => {
+      test(`${why}: ${JSON.stringify(origin)} to ${JSON.stringify(host)} over ${over}`, () => {
         assert.equal(mayTalk(origin, host, false), over !== NONE)
         assert.equal(mayTalk(origin, host, true), over === ANY)
       })
@@ -249,7 +249,7 @@ const pageOf = (scheme: string, host: string, port: number): string =>
 const hostOf = (scheme: string, host: string, port: number): string =>
   new URL(`${scheme === 'https' ? 'wss' : 'ws'}://${host}:${port}`).host
 
-test('whatever its scheme, host and port, a page may talk to where it came from, and no other may', () => {
+test('whatever its scheme, host and port, only a page may talk to where it came from', () => {
   const schemes = fc.constantFrom('http', 'https')
   fc.assert(
     fc.property(schemes, hosts, hosts, ports, ports, (scheme, host, other, port, otherPort) => {

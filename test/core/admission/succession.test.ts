@@ -168,7 +168,7 @@ function pick(guests: Guest[], which: number): Guest | undefined {
   return guests[which % Math.max(1, guests.length)]
 }
 
-test('whatever the order: the newest stay, no more than there is room for are inside, and nobody waits for nothing', () => {
+test('in any order the newest stay, as many as fit are inside, and nobody waits for nothing', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 4 }),

@@ -69,7 +69,7 @@ test('a code may be sent where RFC 6455 has given it a meaning, or to the applic
   )
 })
 
-test('what may not be sent is replaced: 1005 by no code, what tells of a loss by an error of ours', () => {
+test('what may not be sent is replaced: 1005 by no code, what tells of a loss by our error', () => {
   for (const code of CODES.filter(isSendableCode)) assert.equal(toSendableCode(code, 4000), code)
   assert.equal(toSendableCode(undefined, 4000), undefined)
   assert.equal(toSendableCode(1005, 4000), undefined)

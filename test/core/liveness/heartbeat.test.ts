@@ -130,7 +130,7 @@ test('a quiet peer that answers costs two looks an interval', () => {
   assert.equal(looks, 2 * 20)
 })
 
-test('while both sides talk no look is needed, until either has been silent for as long as before a ping', () => {
+test('while both sides talk no look is needed, until one is silent for as long as before a ping', () => {
   const heart = start()
   assert.equal(heart.restsFor, 980)
   heart.look(pulse(1_000))
@@ -144,7 +144,7 @@ test('while both sides talk no look is needed, until either has been silent for 
   assert.equal(heart.restsFor, 940)
 })
 
-test('a stream to a peer that says nothing is looked at closely: it says how long silence is excused', () => {
+test('a stream to a silent peer is looked at closely: it says how long silence is excused', () => {
   const heart = start()
   assert.equal(heart.look(pulse(100, { taken: 100 })), 'rest')
   assert.equal(heart.nextLookAt(), 150)
@@ -173,7 +173,7 @@ test('no ping goes while the one before is still in our process', () => {
   }
 })
 
-test('pings that follow do not prolong the wait for the first, also if they are the only traffic', () => {
+test('later pings do not prolong the wait for the first, also if they are the only traffic', () => {
   const heart = pinged({ interval: 1_000, timeout: 5_000 })
   const advices: string[] = []
   let taken = 6

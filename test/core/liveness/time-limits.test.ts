@@ -60,7 +60,7 @@ function endsWith(looks: ReadonlyArray<Partial<TimeFacts>>, controlFrames: numbe
   })
 }
 
-test('bytes of a message that arrives are activity, and its end is; one that comes no further is silent', () => {
+test('bytes and the end of a message are activity; one that comes no further is silent', () => {
   const coming = [{ arriving: 1 }, { arriving: 2 }, { arriving: 1_000_000 }]
   assert.equal(endsWith([...coming, { activity: 1 }, { activity: 1 }]), false)
   assert.equal(endsWith([...coming, ...coming.slice(-1), ...coming.slice(-1)]), true)
@@ -99,7 +99,7 @@ test('while it is busy nothing is silent, for however long', () => {
   }
 })
 
-test('silence begins when it is busy no longer: with the last look that saw it busy it has not begun', () => {
+test('silence begins when it is busy no longer: not with the last look that saw it busy', () => {
   const idle = limits({ idleTimeout: 1_000 })
   assert.equal(idle.look(facts(5_000, { busy: true })), undefined)
   // It was busy until just before this look.

@@ -63,7 +63,7 @@ test('a message is held until it has been handled, whether it had to wait or not
   assert.equal(box.bytes, 0)
 })
 
-test('messages that are forgotten are counted, and those that are being handled are not among them', () => {
+test('forgotten messages are counted, and those that are being handled are not among them', () => {
   const box = inbox({})
   for (const number of [1, 2, 3]) box.push(message(10, number))
   box.shift()
@@ -134,7 +134,7 @@ test('an inbox that forgets what waits has room again', () => {
   assert.deepEqual([box.isFull, box.hasRoom, box.bytes], [false, true, 0])
 })
 
-test('whoever waits for what has come by now is not kept by what comes later, whichever is handled first', () => {
+test('who waits for what has come by now is not kept by later ones, whichever is handled first', () => {
   const box = inbox({ concurrency: 3 })
   assert.deepEqual([box.era, box.older], [0, 0])
   box.begin(1)
@@ -291,7 +291,7 @@ test('whatever comes, it is full from a bound until half of both, and has room b
   )
 })
 
-test('whatever comes, the order is kept, never more are handled at once than may be, and nothing is lost or doubled', () => {
+test('whatever comes, order and concurrency are kept, and nothing is lost or doubled', () => {
   fc.assert(
     fc.property(policies, steps, (policy, schedule) => {
       const run = new Schedule(policy)

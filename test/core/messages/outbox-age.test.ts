@@ -27,7 +27,7 @@ function stuckAt(
 
 const always = (): boolean => true
 
-test('what waits for a kernel that held nothing, and is never taken, is stuck maxAge after it was seen', () => {
+test('what an empty kernel never takes is stuck maxAge after it was seen', () => {
   assert.equal(
     stuckAt(new OutboxAge(MAX_AGE, 0, 0), () => 0, always),
     LOOK_EVERY + MAX_AGE,
@@ -94,7 +94,7 @@ test('a reader that was stuck and takes again is stuck no more', () => {
   assert.equal(age.look(21_001, 1, true), true)
 })
 
-test('nobody has to look while nothing waits: what the kernel took meanwhile may have been taken just now', () => {
+test('while nothing waits nobody looks: what the kernel took since may have been taken just now', () => {
   const age = new OutboxAge(MAX_AGE, 0, 0)
   const took = 16_384 * 30
   assert.equal(age.look(600_000, took, true), false)
@@ -199,7 +199,7 @@ function lineStuckAt(
   return undefined
 }
 
-test('a reader of 16 KiB/s is never stuck, whatever its kernel holds, though progress shows in uneven steps of up to 1.7 MB', () => {
+test('a reader of 16 KiB/s is never stuck, though progress shows in uneven steps of 1.7 MB', () => {
   fc.assert(
     fc.property(kernels, (kernel) => {
       assert.equal(lineStuckAt(kernel, PER_MS, muchAtOnce, 900_000), undefined)
@@ -208,7 +208,7 @@ test('a reader of 16 KiB/s is never stuck, whatever its kernel holds, though pro
   )
 })
 
-test('nor is it where messages come now and then, and the kernel is full, half full and empty by turns', () => {
+test('nor is it where messages come now and then, and the kernel is full and empty by turns', () => {
   const sends = fc.array(
     fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 400_000 }), fc.constant(3_000_000)),
     { minLength: 1, maxLength: 300 },
@@ -224,7 +224,7 @@ test('nor is it where messages come now and then, and the kernel is full, half f
   )
 })
 
-test('a reader of one byte a second is stuck, within fifteen times maxAge of the last progress that shows', () => {
+test('a reader of one byte a second is stuck, within fifteen times maxAge of shown progress', () => {
   const large = kernels.filter(({ steps }) => Math.min(...steps) > 1_000)
   fc.assert(
     fc.property(large, (kernel) => {
@@ -236,7 +236,7 @@ test('a reader of one byte a second is stuck, within fifteen times maxAge of the
   )
 })
 
-test('whatever the kernel took, and when, one that takes no more is stuck between one and fifteen times maxAge later', () => {
+test('a kernel that takes no more is stuck between one and fifteen times maxAge later', () => {
   const takes = fc.array(fc.integer({ min: 1, max: 8_000_000 }), { minLength: 1, maxLength: 20 })
   fc.assert(
     fc.property(takes, fc.integer({ min: 50, max: 60_000 }), (sizes, maxAge) => {
