@@ -33,7 +33,7 @@ const READERS: Readonly<Record<string, OneRoute>> = {
 }
 
 for (const [where, setup] of Object.entries(READERS)) {
-  test(`a plain listener ${where} gets Blobs where it has asked for them, and text as ever`, async (t) => {
+  test(`a plain listener ${where} gets Blobs where it asks for them, and text as ever`, async (t) => {
     const heard: Array<Promise<string>> = []
     const { peer, socket } = await connectOne(t, {
       ...setup,

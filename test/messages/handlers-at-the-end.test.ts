@@ -65,7 +65,7 @@ const HANGS: ReadonlyArray<{
 ]
 
 for (const { who, dropped, setup } of HANGS) {
-  test(`${who} is left behind after cleanupTimeout, as the step \`messages\`; what waits is dropped and counted`, async (t) => {
+  test(`${who} is left behind at cleanupTimeout; what waits is dropped`, async (t) => {
     const handled: string[] = []
     const connected = await connectTimed(t, setup(handled))
     const { app, clock, peer, socket, order, lines } = connected
@@ -114,7 +114,7 @@ test('all messages share one cleanupTimeout, however quick each of them is', asy
   assert.equal(app.websocketLifecycle.stats().dropped, 1)
 })
 
-test('what was left behind touches nothing: its failure is logged alone, and no message follows it', async (t) => {
+test('what was left behind touches nothing: its failure is only logged, no message follows it', async (t) => {
   const stuck = gate()
   const handled: string[] = []
   const connected = await connectTimed(t, {
@@ -172,7 +172,7 @@ test('a failure of what was left behind is logged alone also while onClose still
   assert.deepEqual(told, [])
 })
 
-test('an onMessage that throws during the end is told to onHandlerError, changes no record, and stops no other message', async (t) => {
+test('a throw of onMessage during the end is told, changes no record, and stops no message', async (t) => {
   const stuck = gate()
   const connected = await connectTimed(t, {
     route: {

@@ -87,7 +87,7 @@ test('while the app has paused, what waits in the inbox is handled', async (t) =
   assert.deepEqual(got, ['1', '2'])
 })
 
-test('our close() while the inbox is full reads on until the close frame: what waits and what comes is dropped and counted', async (t) => {
+test('our close() of a full inbox reads on until the close frame; all is dropped and counted', async (t) => {
   const { peer, socket, got, handle } = await connectSmall(t)
   peer.send(...texts('1', '2'))
   await until(() => socket.isPaused)
@@ -108,7 +108,7 @@ test('our close() while the inbox is full reads on until the close frame: what w
   assert.equal(socket.request.server.websocketLifecycle.stats().dropped, 407)
 })
 
-test('messages that arrive after a close frame that a time limit has sent are handled while the inbox has room', async (t) => {
+test('behind the close frame of a time limit messages are handled while the inbox has room', async (t) => {
   const { peer, socket, got, handle } = await connectSmall(t)
   peer.send(...texts('1'))
   await roundTrip(peer)
@@ -122,7 +122,7 @@ test('messages that arrive after a close frame that a time limit has sent are ha
   assert.equal(socket.request.server.websocketLifecycle.stats().dropped, 2)
 })
 
-test('keepalive pings, but speaks no verdict, while the inbox pauses reading; after it, it does again', async (t) => {
+test('keepalive pings, but speaks no verdict, while the inbox pauses reading; then it does', async (t) => {
   const clock = new FakeClock()
   const stuck = gate()
   const { peer, socket } = await connectOne(t, {

@@ -15,7 +15,7 @@ import { STUCK } from '../support/models/stuck.js'
 const { frame } = RawPeer
 
 for (const [who, setup] of Object.entries(STUCK)) {
-  test(`against ${who} 26 MB are not read: TCP pushes back on the sender, and nothing is lost`, async (t) => {
+  test(`${who}: 26 MB are not read, TCP pushes back, nothing is lost`, async (t) => {
     const stuck = gate()
     let handled = 0
     const connected = await connectOne(
@@ -40,7 +40,7 @@ for (const [who, setup] of Object.entries(STUCK)) {
     assert.equal(app.websocketLifecycle.stats().dropped, 0)
   })
 
-  test(`against ${who} 600 kB of empty messages are not read: messages count, however small`, async (t) => {
+  test(`${who}: 600 kB of empty messages are not read: they count`, async (t) => {
     const stuck = gate()
     let handled = 0
     const { app, peer, socket } = await connectOne(
@@ -88,7 +88,7 @@ const bounded = BOUNDS.flatMap(({ bound, inbox }) =>
 )
 
 for (const { bound, inbox, reader, setup } of bounded) {
-  test(`at \`${bound}\` reading pauses, also for one that ${reader} handles; half empty, it resumes`, async (t) => {
+  test(`at \`${bound}\`, those in ${reader} among them, reading pauses; half empty, it resumes`, async (t) => {
     const waiting: Array<() => void> = []
     const got: string[] = []
     const { route, handler } = setup(async (message) => {

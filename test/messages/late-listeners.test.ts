@@ -29,21 +29,21 @@ const WAYS: Readonly<Record<string, (socket: LifecycleSocket, hear: Hear) => unk
   'an onmessage attribute': (socket, hear) => {
     socket.onmessage = ({ data }) => hear(data)
   },
-  'once(), again and again': (socket, hear) => {
+  'once(), repeated': (socket, hear) => {
     const again = (data: unknown): void => {
       socket.once('message', again)
       hear(data)
     }
     socket.once('message', again)
   },
-  'prependOnceListener(), again and again': (socket, hear) => {
+  'prependOnceListener(), repeated': (socket, hear) => {
     const again = (data: unknown): void => {
       socket.prependOnceListener('message', again)
       hear(data)
     }
     socket.prependOnceListener('message', again)
   },
-  'events.once, again and again': async (socket, hear) => {
+  'events.once, repeated': async (socket, hear) => {
     const { signal } = socket.scope
     for (;;) {
       const [data] = (await once(socket, 'message', { signal })) as unknown[]
@@ -59,7 +59,7 @@ const WAYS: Readonly<Record<string, (socket: LifecycleSocket, hear: Hear) => unk
 }
 
 for (const [way, listen] of Object.entries(WAYS)) {
-  test(`a listener attached late by ${way} hears every message in order, before newer ones`, async (t) => {
+  test(`a late listener by ${way} hears all in order, old before new`, async (t) => {
     const loaded = gate()
     const heard: string[] = []
     const { app, peer, socket } = await connectOne(t, {
@@ -126,7 +126,7 @@ test('listeners that are attached together hear what waits together', async (t) 
   assert.deepEqual(heard, ['attached', 'first 1', 'second 1', 'first 2', 'second 2'])
 })
 
-test('a listener that is removed before the next tick hears nothing, and what waits goes on waiting', async (t) => {
+test('a listener that is removed before the next tick hears nothing, and what waits still waits', async (t) => {
   const loaded = gate()
   const heard: string[] = []
   const hasty = (): void => void heard.push('hasty')
@@ -191,7 +191,7 @@ function warnings(lines: readonly LogLine[]): readonly LogLine[] {
   return lines.filter(({ level }) => level === 40)
 }
 
-test('once the handler has settled, messages that nobody listens for are discarded and counted; one warning names the route', async (t) => {
+test('once the handler has settled, unheard messages are discarded; one warning names the route', async (t) => {
   const { lines, fastify } = logLines()
   const app = await serve(t, {
     fastify,
@@ -239,7 +239,7 @@ test('what has waited for a handler is discarded and counted when it settles wit
   assert.equal((await roundTrip(peer), peer.hasEnded), false)
 })
 
-test('a listener that is removed later leaves nobody: messages are discarded until there is one again', async (t) => {
+test('when a listener was removed later, messages are discarded until there is one again', async (t) => {
   const heard: string[] = []
   const { app, peer, socket } = await connectOne(t)
   const hear = (data: Buffer): void => void heard.push(data.toString())
@@ -286,11 +286,11 @@ test('while the handler runs, messages wait for a listener again after one was r
 /** Who makes messages wait for a handler that does not settle. */
 const WAITING: Readonly<Record<string, RouteLifecycleOptions>> = {
   'onMessage waits': { onMessage: () => {} },
-  'no listener is there': {},
+  'no listener': {},
 }
 
 for (const [why, route] of Object.entries(WAITING)) {
-  test(`a handler that keeps messages waiting for longer than cleanupTimeout is warned about, once for its route: ${why}`, async (t) => {
+  test(`one warning a route for messages that wait longer than cleanupTimeout: ${why}`, async (t) => {
     const clock = new FakeClock()
     const { lines, fastify } = logLines()
     const app = await serve(t, {

@@ -73,7 +73,7 @@ describe('messageRate', () => {
     }),
   }
   for (const [reader, reads] of Object.entries(readers)) {
-    test(`ends a connection with 1008 at the first message over it, which ${reader} never sees`, async (t) => {
+    test(`ends a connection with 1008 at the first message over it, unseen by ${reader}`, async (t) => {
       const timed = await connectTimed(t, reads)
       const { app, peer, handled, closes, events } = timed
       peer.send(...texts(1, 3))
@@ -305,7 +305,7 @@ describe('messageRate', () => {
       },
     ],
   ] as const) {
-    test(`does not blame a peer that keeps to it for what came ${what}`, async (t) => {
+    test(`does not blame a peer that keeps to it ${what}`, async (t) => {
       const released = gate()
       const timed = await connectTimed(t, (handled) => ({
         route: {

@@ -15,7 +15,7 @@ import { gone } from '../support/servers/gone.js'
 const { closeFrame, deflated } = RawPeer
 
 for (const [what, end] of Object.entries(OTHERS_ENDS)) {
-  test(`what was received before ${what} is handled in order, before onUnexpectedClose, onClose and the releases`, async (t) => {
+  test(`what came before ${what} is handled in order, before hooks and releases`, async (t) => {
     const stuck = gate()
     const events: string[] = []
     let isClosed = false
@@ -53,7 +53,7 @@ for (const [what, end] of Object.entries(OTHERS_ENDS)) {
 }
 
 for (const [what, end] of Object.entries(OUR_ENDS)) {
-  test(`what was received before ${what} is dropped and counted; what is being handled may end, before onClose`, async (t) => {
+  test(`what waits at ${what} is dropped and counted; a running onMessage ends before onClose`, async (t) => {
     const stuck = gate()
     const events: string[] = []
     const connected = await connectOne(t, {
@@ -95,7 +95,7 @@ test('messages in one packet with the close frame are handled, each awaited, bef
   assert.deepEqual(order, [...sent, 'close'])
 })
 
-test('compressed messages that are unpacked after the FIN behind them are handled before onClose', async (t) => {
+test('compressed messages that are unpacked after a FIN behind them are handled before onClose', async (t) => {
   const order: unknown[] = []
   const { peer, socket } = await connectOne(
     t,
@@ -203,7 +203,7 @@ const DROPPING: ReadonlyArray<{
 ]
 
 for (const { cause, code, dropped, route, provoke } of DROPPING) {
-  test(`after ${cause} what waits and what comes is dropped and counted; what is being handled may end`, async (t) => {
+  test(`after ${cause} what waits and what comes is dropped and counted; a running call may end`, async (t) => {
     const stuck = gate()
     const began: string[] = []
     const ended: string[] = []

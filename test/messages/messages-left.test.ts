@@ -110,7 +110,7 @@ test('a second loop after the first has ended with the connection ends at once',
   assert.deepEqual(got, ['1', 'ended', 'ended'])
 })
 
-test('`break` gives the socket back: what waits and what comes goes to plain listeners, in order', async (t) => {
+test('`break` gives the socket back: all that waits and comes goes to plain listeners, in order', async (t) => {
   const got: string[] = []
   const left = gate()
   const { peer } = await connectOne(t, {
@@ -191,7 +191,7 @@ test('a throw inside a loop is the handler-error of its connection; what waits i
   assert.equal(app.websocketLifecycle.stats().dropped, 3)
 })
 
-test('a loop that was left answers that it is done, also to a next() that waits, and takes nothing', async (t) => {
+test('a loop that was left says that it is done, also to a next() that waits, and takes nothing', async (t) => {
   const heard: string[] = []
   const { peer, socket } = await connectOne(t, {
     handler: (socket) => {

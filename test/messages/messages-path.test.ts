@@ -131,7 +131,7 @@ test('an async listener of one connection does not hold up another', async (t) =
   assert.equal((await first.next())?.payload.toString(), 'echo')
 })
 
-test('no listener of ours stands on the way of a message, and the raw stream has one more than with ws: for its end', async (t) => {
+test('no listener of ours hears a message, and the raw stream has one more than in ws', async (t) => {
   const { app, socket } = await connectOne(t)
   const raw = rawOf(socket)
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })

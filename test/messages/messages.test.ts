@@ -49,7 +49,7 @@ test('a loop is handed the next message when it asks for it, and no sooner', asy
   handled[2].open()
 })
 
-test('messages() beside onMessage is FST_ERR_WSL_TWO_READERS, which says that one of the two must go', async (t) => {
+test('messages() beside onMessage is FST_ERR_WSL_TWO_READERS, which says that one must go', async (t) => {
   const thrown: unknown[] = []
   const got: Message[] = []
   const { peer } = await connectOne(t, {

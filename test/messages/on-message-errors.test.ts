@@ -12,7 +12,7 @@ import { connectOne, portOf, serve } from '../support/servers/server.js'
 const { closeFrame } = RawPeer
 
 for (const [how, fault] of Object.entries(FAULTS)) {
-  test(`an onMessage ${how} ends its connection with 1011, and no other; what waits is dropped and counted`, async (t) => {
+  test(`an onMessage ${how}: 1011, for no other; what waits is dropped`, async (t) => {
     const error = new Error('of the app')
     const told: Error[] = []
     const got: string[] = []
@@ -72,7 +72,7 @@ const REFUSALS: Readonly<Record<string, (socket: LifecycleSocket) => void>> = {
 
 for (const [what, refuse] of Object.entries(REFUSALS)) {
   for (const isAsync of [false, true]) {
-    test(`a handler that refuses with ${what} before it settles${isAsync ? ', later' : ''}, drops what waits and what comes: onMessage never runs`, async (t) => {
+    test(`a handler that refuses by ${what}${isAsync ? ', later,' : ''} drops all: no onMessage runs`, async (t) => {
       const decided = gate()
       const got: Message[] = []
       const onMessage = (_socket: unknown, _request: unknown, message: Message): void =>
@@ -105,7 +105,7 @@ for (const [what, refuse] of Object.entries(REFUSALS)) {
   }
 }
 
-test('an onMessage that closes is the last one, whatever waits or comes: that is dropped and counted', async (t) => {
+test('an onMessage that closes is the last one: what waits or comes is dropped and counted', async (t) => {
   const got: Message[] = []
   const handled = gate()
   const { app, peer, socket } = await connectOne(t, {
@@ -152,7 +152,7 @@ test('beside a call that fails, others go on to their end, and their own errors 
   assert.deepEqual(ends, ['succeeds later'])
 })
 
-test('a plain listener that throws beside onMessage is a handler-error; nothing is handled from it on', async (t) => {
+test('a plain listener that throws beside onMessage is a handler-error; nothing more is handled', async (t) => {
   const told: Error[] = []
   const got: Message[] = []
   const error = new Error('of the listener')

@@ -42,7 +42,7 @@ class Calls {
   }
 }
 
-test('a text frame arrives as a string, a binary one as a Buffer: what comes is sent back in kind', async (t) => {
+test('a text frame arrives as a string, a binary one as a Buffer: both are sent back in kind', async (t) => {
   const got: Message[] = []
   const { peer } = await connectOne(t, {
     route: {

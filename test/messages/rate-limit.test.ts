@@ -82,7 +82,7 @@ function assertTooMany({ status, headers, body }: Answer): void {
 
 for (const order of ORDERS) {
   describe(`@fastify/rate-limit, registered ${order} us`, () => {
-    test('answers upgrades above the limit of a route with 429 and Retry-After, and ends their sockets', async (t) => {
+    test('answers upgrades above the limit of a route with 429, Retry-After and the end', async (t) => {
       const { app, port, url, events } = await start(t, { order, route: onRoute(2) })
       const clients = [await Client.open(url), await Client.open(url)]
       for (const client of clients) assert.equal(await client.next(), 'welcome')

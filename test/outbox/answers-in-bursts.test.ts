@@ -49,7 +49,7 @@ const AT_ONCE: ReadonlySet<string> = new Set(['an onMessage', 'a listener'])
 for (const { by, setup } of ANSWERERS) {
   for (const line of LINES) {
     const most = AT_ONCE.has(by) ? 1 : 2
-    test(`over ${line.over} eight messages in one packet are answered by ${by} in ${most} write(s) at most`, async (t) => {
+    test(`over ${line.over}, ${by} answers eight messages in ${most} write(s) at most`, async (t) => {
       const { peer, socket } = await connectOver(line, t, setup)
       await turns(1)
       const writes = watchWrites(socket)
@@ -63,7 +63,7 @@ for (const { by, setup } of ANSWERERS) {
 }
 
 for (const line of LINES) {
-  test(`over ${line.over} the one answer to a message leaves at once, the second and third together`, async (t) => {
+  test(`over ${line.over} one answer to a message leaves at once, the second and third together`, async (t) => {
     const { peer, socket } = await connectOver(line, t, {
       handler: (socket) => {
         socket.on('message', (data) => {

@@ -11,7 +11,7 @@ import { numbers, take } from '../support/peers/taken.js'
 
 const { frame } = RawPeer
 
-test('where an app ends the stream beneath a burst, what was held back is lost, and harms nobody', async (t) => {
+test('where an app ends the stream beneath a burst, what was held is lost, and harms nobody', async (t) => {
   const { port, nextSocket } = await serveOne(t)
   const peers = [await RawPeer.open(port)]
   const ended = await nextSocket()

@@ -97,7 +97,7 @@ test("'close' does not blame a peer for what waits in our process, up to 4 MiB m
   assert.equal(await count(peer), 2_000)
 })
 
-test('what a loop sends beyond that is the fault of whoever calls it: 1011, and an error that says so', async (t) => {
+test('what a loop sends beyond that is the fault of who calls it: 1011, and an error says so', async (t) => {
   const { pool, peer, socket } = await connectHeld(t, { maxBytes: 64 * KiB })
   const data = Buffer.alloc(MiB)
   let sent = 0

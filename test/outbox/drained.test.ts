@@ -31,7 +31,7 @@ test('below the mark drained() answers true, and lets the turn go on', async (t)
 
 for (const line of [TCP, TLS]) {
   for (const highWaterMark of [0, 1024, 64 * 1024]) {
-    test(`over ${line.over} drained() waits above a mark of ${highWaterMark} bytes, until the peer reads`, async (t) => {
+    test(`over ${line.over} drained() waits above ${highWaterMark} bytes, until the peer reads`, async (t) => {
       const { peer, socket } = await connectOver(line, t, {
         clock: still(),
         route: { outbox: { highWaterMark } },
@@ -210,12 +210,13 @@ const LOOPS: readonly Loop[] = [
 const SOURCES: Readonly<Record<string, () => unknown>> = {
   'that are there': () => undefined,
   'from a promise': () => Promise.resolve(),
-  'from a tick, as from a stream': () => new Promise<void>((resolve) => process.nextTick(resolve)),
+  // As a stream gives them.
+  'from a tick': () => new Promise<void>((resolve) => process.nextTick(resolve)),
 }
 
 for (const { what, data, highWaterMark = 1024 } of LOOPS) {
   for (const [source, next] of Object.entries(SOURCES)) {
-    test(`a loop over drained() with ${what} ${source} leaves other I/O its turns`, async (t) => {
+    test(`drained() with ${what} ${source} leaves other I/O its turns`, async (t) => {
       const { peer, socket } = await connectOne(t, { route: { outbox: { highWaterMark } } })
       readAway(peer)
       const others = { turns: 0 }
@@ -231,7 +232,7 @@ for (const { what, data, highWaterMark = 1024 } of LOOPS) {
   }
 }
 
-test('a loop over drained() brings all to a fast reader in this process, in order, while timers run', async (t) => {
+test('a loop over drained() brings all to a fast reader in this process while timers run', async (t) => {
   const { port, nextSocket } = await serveOne(t)
   const client = await Client.open(`ws://127.0.0.1:${port}/`)
   const socket = await nextSocket()
@@ -257,7 +258,7 @@ const WRECKS: Readonly<Record<string, (socket: LifecycleSocket) => unknown>> = {
 }
 
 for (const [state, wreck] of Object.entries(WRECKS)) {
-  test(`a careless loop over drained() on a ${state} socket stops neither timers nor other connections`, async (t) => {
+  test(`a careless loop over drained() on a ${state} socket stops no timer and no connection`, async (t) => {
     const { port, socket, nextSocket } = await connectOne(t)
     const client = await Client.open(`ws://127.0.0.1:${port}/`)
     const other = await nextSocket()
@@ -304,7 +305,7 @@ async function untilStill(count: () => number): Promise<void> {
 
 for (const line of [TCP, TLS]) {
   for (const bytes of [65_400, 65_408, 65_409, 65_526, 65_536]) {
-    test(`over ${line.over} a loop over drained() needs no look with messages of ${bytes} bytes, below the mark or just at it`, async (t) => {
+    test(`over ${line.over} drained() needs no look with messages of ${bytes} bytes, up to the mark`, async (t) => {
       const clock = still()
       const { peer, socket } = await connectOver(line, t, { clock })
       readAway(peer)

@@ -53,19 +53,19 @@ const FLOODS: readonly Flood[] = [
     send: times(100, (socket) => socket.send(Buffer.alloc(10_000), { fin: false })),
   },
   {
-    of: 'random bytes, compressed',
+    of: 'random compressed bytes',
     largest: 10_000,
     headers: DEFLATE,
     send: times(100, (socket) => socket.send(randomBytes(10_000))),
   },
   {
-    of: 'empty messages, compressed',
+    of: 'empty compressed messages',
     largest: 0,
     headers: DEFLATE,
     send: times(10_000, (socket) => socket.send('')),
   },
   {
-    of: 'zeros, compressed',
+    of: 'compressed zeros',
     largest: MiB,
     headers: DEFLATE,
     send: times(1, (socket) => socket.send(Buffer.alloc(MiB))),
@@ -77,7 +77,7 @@ const FLOODS: readonly Flood[] = [
     send: times(100, (socket) => socket.send(Buffer.alloc(10_000))),
   },
   {
-    of: 'random bytes, compressed, over TLS',
+    of: 'random compressed bytes over TLS',
     largest: 10_000,
     line: TLS,
     headers: DEFLATE,
@@ -86,7 +86,7 @@ const FLOODS: readonly Flood[] = [
 ]
 
 for (const { of, send, largest, line = TCP, headers } of FLOODS) {
-  test(`a peer that never reads a flood of ${of} is cut off, and no more waits than maxBytes and a message`, async (t) => {
+  test(`a flood of ${of}: cut off when maxBytes and a message wait`, async (t) => {
     const setup = { clock: new FakeClock(), options: compressing }
     const { peer, socket } = await connectOver(line, t, setup, headers)
     peer.freeze()
@@ -120,7 +120,7 @@ const MEMORY: Readonly<Record<string, Flood['send']>> = {
 }
 
 for (const [what, send] of Object.entries(MEMORY)) {
-  test(`${what} sent in turns to a peer that never reads cost no more memory than a few megabytes`, async (t) => {
+  test(`${what} that nobody reads cost at most a few megabytes`, async (t) => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     const { peer, socket } = await connectOne(t, { clock: new FakeClock(), options: { keepalive } })

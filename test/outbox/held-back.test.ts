@@ -88,7 +88,7 @@ test('where messages are compressed, those of a burst are, too', async (t) => {
   assert.ok(bytesSent < 20 * 50, `${bytesSent}`)
 })
 
-test('behind what the peer has not taken yet, messages are handed over as they are, without a copy', async (t) => {
+test('behind what the peer has not taken yet, messages are handed over without a copy', async (t) => {
   const bytes = 2 * MORE_THAN_A_KERNEL_HOLDS
   const { peer, socket } = await connectOne(t, {
     route: { outbox: { highWaterMark: bytes, maxBytes: bytes } },

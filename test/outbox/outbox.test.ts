@@ -17,10 +17,10 @@ type Data = Parameters<LifecycleSocket['send']>[0]
 /** All that ws sends, so many bytes of it. */
 const KINDS: Readonly<Record<string, (bytes: number) => Data>> = {
   text: (bytes) => 'x'.repeat(bytes),
-  'text of three bytes a character': (bytes) => '€'.repeat(bytes / 3) + 'x'.repeat(bytes % 3),
+  'text of 3-byte characters': (bytes) => '€'.repeat(bytes / 3) + 'x'.repeat(bytes % 3),
   'a Buffer': (bytes) => Buffer.alloc(bytes, 'x'),
   'an ArrayBuffer': (bytes) => new Uint8Array(bytes).fill(120).buffer,
-  'a part of a typed array': (bytes) => new Uint8Array(bytes + 9).fill(120).subarray(4, 4 + bytes),
+  'part of an array': (bytes) => new Uint8Array(bytes + 9).fill(120).subarray(4, 4 + bytes),
   'a DataView': (bytes) => new DataView(new Uint8Array(bytes + 9).fill(120).buffer, 7, bytes),
   'a Blob': (bytes) => new Blob(['x'.repeat(bytes)]),
 }
@@ -57,7 +57,7 @@ const texts = (frames: readonly Frame[]): string[] =>
   frames.map(({ payload }) => payload.toString())
 
 for (const [kind, make] of Object.entries(KINDS)) {
-  test(`send() of ${kind} answers true below the mark, false above it, and sends it both times`, async (t) => {
+  test(`send() of ${kind} is true below the mark, false above it, and sends both times`, async (t) => {
     const { peer, socket } = await connectOne(t, {
       route: { outbox: { highWaterMark: 100_000, maxBytes: ROOMY } },
     })
@@ -161,7 +161,7 @@ const ENDS: Readonly<Record<string, (connected: Connected) => unknown>> = {
 }
 
 for (const [when, end] of Object.entries(ENDS)) {
-  test(`${when} send() answers false, and callbacks get an Error in a later tick`, async (t) => {
+  test(`${when} send() is false, and callbacks get an Error in a later tick`, async (t) => {
     const connected = await connectOne(t)
     const { socket } = connected
     await end(connected)
@@ -180,7 +180,7 @@ for (const [when, end] of Object.entries(ENDS)) {
   })
 }
 
-test('the callback of a message that was sent is called once, without an error, when it has left', async (t) => {
+test('the callback of a message that was sent is called once, without an error, after it left', async (t) => {
   const { peer, socket } = await connectOne(t, { route: { outbox: { maxBytes: ROOMY } } })
   const told: unknown[] = []
   const note = (error?: Error | null): unknown => told.push(error ?? 'left')
@@ -304,7 +304,7 @@ test('after a slow consumer was condemned nothing more is queued', async (t) => 
   assert.equal(closes[0]?.sent?.code, 1013)
 })
 
-test("'drop' drops whole messages, counts them and tells their callbacks; all others arrive, in order", async (t) => {
+test("'drop' drops and counts whole messages, and tells callbacks; others arrive in order", async (t) => {
   const maxBytes = MORE_THAN_A_KERNEL_HOLDS + 10_000
   const { app, peer, socket } = await connectClogged(t, {
     route: { outbox: { maxBytes, overflow: 'drop' } },
@@ -358,7 +358,7 @@ const FRAGMENTS: Readonly<Record<string, (socket: LifecycleSocket, fill: () => v
 }
 
 for (const [part, overflow] of Object.entries(FRAGMENTS)) {
-  test(`'drop' tears no message: where ${part} finds no room, the connection ends`, async (t) => {
+  test(`'drop' tears no message: it ends where ${part} finds no room`, async (t) => {
     const maxBytes = MORE_THAN_A_KERNEL_HOLDS + 10_000
     const { app, peer, socket } = await connectClogged(t, {
       route: { outbox: { maxBytes, overflow: 'drop' } },
@@ -381,7 +381,7 @@ for (const [part, overflow] of Object.entries(FRAGMENTS)) {
   })
 }
 
-test("pings and pongs are bounded by maxBytes too; 'drop' drops them, 'close' ends the connection", async (t) => {
+test("maxBytes bounds pings and pongs too; 'drop' drops them, 'close' ends the connection", async (t) => {
   for (const overflow of ['drop', 'close'] as const) {
     const maxBytes = MORE_THAN_A_KERNEL_HOLDS + 10_000
     const { socket } = await connectClogged(t, { route: { outbox: { maxBytes, overflow } } })
