@@ -356,7 +356,7 @@ async function assertAllFree(world: World): Promise<void> {
   await until(() => world.app.websocketLifecycle.connections.size === 0)
 }
 
-test('whatever hooks answer, whoever leaves and whatever time it is: each attempt comes to one end, and none of it holds a place any more', async (t) => {
+test('whatever hooks, peers and time do: each attempt comes to one end, and holds no place then', async (t) => {
   const world = await World.serve(t)
   const schedules = fc.array(commands, { minLength: 40, maxLength: 120, size: 'max' })
   await fc.assert(

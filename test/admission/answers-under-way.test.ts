@@ -144,7 +144,7 @@ describe("Fastify's handlerTimeout", () => {
   }
 })
 
-test('a hook before the plugin that answers, and does not return its reply, writes nothing behind a 101', async (t) => {
+test('a hook before the plugin that answers, and keeps its reply, writes nothing behind a 101', async (t) => {
   const answered = gate()
   const app = Fastify()
   endWith(t, app)
@@ -160,7 +160,7 @@ test('a hook before the plugin that answers, and does not return its reply, writ
   await answered.opened
 })
 
-test('a peer that resets a handshake behind a request that is not answered, while draining, harms nobody', async (t) => {
+test('a reset of a handshake behind an unanswered request, while draining, harms nobody', async (t) => {
   const arrived = gate()
   const app = await serve(t, {
     routes: (app) => {

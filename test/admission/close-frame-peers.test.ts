@@ -55,7 +55,7 @@ const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   'a frame of no known kind': { packet: () => bytes(0x83, 'hello'), isEnd: true },
   'another handshake': { packet: () => Buffer.from(RawPeer.handshake(80, '/ws')), isEnd: true },
   'a close frame of one byte': { packet: () => bytes(0x88, 'x'), isEnd: true },
-  'a close frame with a code that may not be sent': {
+  'a close frame with a wrong code': {
     packet: () => closeFrame(1006),
     isEnd: true,
   },
@@ -95,7 +95,7 @@ describe('a peer that is refused by a close frame', () => {
       assert.equal(stranger.bytes, all)
     })
 
-    test(`and sent ${what} with its handshake: gets nothing more, and is gone in time`, async (t) => {
+    test(`and sent ${what} with its handshake: gets no more, and is gone in time`, async (t) => {
       const served = await serveFrames(t, setup)
       const { port } = served
       const stranger = await Stranger.dialWith(
@@ -110,7 +110,7 @@ describe('a peer that is refused by a close frame', () => {
       assert.equal(stranger.bytes, all)
     })
 
-    test(`and sends ${what}, reads nothing and never leaves: is gone at closeTimeout`, async (t) => {
+    test(`and sends ${what}, reads nothing and stays: is gone at closeTimeout`, async (t) => {
       const served = await serveFrames(t, setup)
       const socket = await dialHalfOpen(served.port, behaviour.packet())
       await until(() => served.app.websocketLifecycle.stats().refused.origin === 1)

@@ -55,10 +55,10 @@ const later = (_info: unknown, callback: (isWelcome: boolean) => void): void => 
 }
 
 for (const [how, maxConnections] of [
-  ['that is to open', Infinity],
-  ['that is to be closed at once', 0],
+  ['that would open', Infinity],
+  ['that would be closed', 0],
 ] as const) {
-  test(`behind an async verifyClient, a handleProtocols that throws ends the socket of a handshake ${how}`, async (t) => {
+  test(`a throw of handleProtocols behind an async verifyClient ends a handshake ${how}`, async (t) => {
     const { lines, fastify } = logLines()
     const { app, port } = await serveOne(t, {
       fastify,

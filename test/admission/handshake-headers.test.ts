@@ -130,7 +130,7 @@ describe('the 101', () => {
     assert.deepEqual(await linesOf(app), ['x-content-type: kept'])
   })
 
-  test('has each cookie in a line of its own: those of setCookie, signed or not, and those of a header', async (t) => {
+  test('has each cookie in a line of its own, of setCookie, signed or not, and of a header', async (t) => {
     const app = await start(t, {
       before: (reply) => reply.header('set-cookie', 'z=0'),
       set: (reply) => {
@@ -277,7 +277,7 @@ describe('a header that may not be sent', () => {
   ]
 
   for (const [name, code, set] of WRONG) {
-    test(`${name} is answered with a 500, as it is by Fastify; nothing of it is sent, and others get in`, async (t) => {
+    test(`${name} is a 500, as in Fastify; nothing of it is sent, and others get in`, async (t) => {
       const { fastify } = logLines()
       const app = await serve(t, {
         fastify,

@@ -170,7 +170,7 @@ describe('an upgrade that takes longer than handshakeTimeout', () => {
     await assertNothingLeft(served, { handshake: 1 })
   })
 
-  test('for no other reason is destroyed a closeTimeout after its refusal, where an onSend hook hangs', async (t) => {
+  test('and was refused is destroyed a closeTimeout later, where an onSend hook hangs', async (t) => {
     const sending = gate()
     const served = await serveScoped(
       t,

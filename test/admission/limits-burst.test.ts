@@ -122,7 +122,7 @@ for (const [what, options] of Object.entries<WebsocketLifecycleOptions>({
     },
   },
 })) {
-  test(`of ${ATTEMPTS} at once ${ROOM} get in and all others a 503, and never are more open, with ${what}`, async (t) => {
+  test(`of ${ATTEMPTS} at once ${ROOM} get in, all others a 503: ${what}`, async (t) => {
     const { app, most } = await start(t, { ...options, maxConnections: ROOM })
     const { inside, statuses } = await rush(app, ATTEMPTS, 1)
     assert.deepEqual(statuses, { 101: ROOM, 503: ATTEMPTS - ROOM })
@@ -139,7 +139,7 @@ for (const [what, options] of Object.entries<WebsocketLifecycleOptions>({
   })
 }
 
-test(`of ${ATTEMPTS} at once as many of each key get in as it has room for and all others a 429, and never are more open`, async (t) => {
+test(`of ${ATTEMPTS} at once as many of each key get in as fit, all others a 429`, async (t) => {
   const keys = 20
   const max = ROOM / keys
   const { app, most } = await start(t, { maxConnectionsPerKey: { max, key: keyOf } })
@@ -161,7 +161,7 @@ test(`of ${ATTEMPTS} at once as many of each key get in as it has room for and a
   await leave(app, again.inside)
 })
 
-test('while many come and go, in and out of their hooks, never more are open than there is room for, and none of it is left', async (t) => {
+test('while many come and go, also in their hooks, no more are open than fit, and none is left', async (t) => {
   const [max, perKey] = [50, 5]
   const options = { maxConnections: max, maxConnectionsPerKey: { max: perKey, key: keyOf } }
   const { app, most } = await start(t, options, dawdleOrThrow)

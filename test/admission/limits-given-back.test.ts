@@ -18,7 +18,7 @@ import { type Arrangement, isFaulty, STAGES, WaitingRoom } from '../support/mode
 
 /** Whose place is held in a step, and in those after it. */
 const HELD_FROM: Readonly<Record<string, Partial<Room>>> = {
-  'a hook that was added before the plugin': {},
+  'a hook before the plugin': {},
   onRequest: { route: 1, server: 1 },
   verifyClient: { key: 1, route: 1, server: 1 },
 }

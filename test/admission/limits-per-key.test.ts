@@ -72,7 +72,7 @@ function errorHandler(
 }
 
 describe('maxConnectionsPerKey', () => {
-  test('answers who comes on top with a 429 in the form of a Fastify error, Retry-After, and the end of the socket', async (t) => {
+  test('answers who comes on top with a 429, a Fastify error, Retry-After, and ends the socket', async (t) => {
     const { app, port } = await start(t, { options: { maxConnectionsPerKey: { max: 1 } } })
     await RawPeer.open(port, '/a')
     const { status, headers, body } = await turnedAway(app, '/a')

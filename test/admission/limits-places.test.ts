@@ -142,7 +142,7 @@ describe('a place', () => {
       // What is not before the plugin, and has a hook that a route takes.
       const { route, options: own } = arrange(new WaitingRoom())
       if (route === undefined && own === undefined) continue
-      test(`of ${of} goes to no more than there is room for, if all come out of ${stage} at once`, async (t) => {
+      test(`of ${of} goes to as many as fit, if all come out of ${stage} at once`, async (t) => {
         const waiting = new WaitingRoom()
         const { route, options: own } = arrange(waiting)
         const { app, port } = await start(t, { allowedOrigins: '*', ...options, ...own }, route)
@@ -241,18 +241,14 @@ describe('a place', () => {
   }
 
   for (const [whom, arrange, code] of [
+    ['closed by a hook', (app) => app.get('/late', { ...WS, onRequest }, noHandler), 3000],
     [
-      'whom a hook has refused with a close frame',
-      (app) => app.get('/late', { ...WS, onRequest }, noHandler),
-      3000,
-    ],
-    [
-      'whom the route has no room for, told by a close frame',
+      "closed by the route's limit",
       (app) => app.get('/late', { ...WS, maxConnections: 0, refuse: 'close-frame' }, noHandler),
       1013,
     ],
     [
-      'whose key has no room, told by a close frame',
+      'closed by the limit by key',
       (app) =>
         app.get(
           '/late',
@@ -262,7 +258,7 @@ describe('a place', () => {
       4429,
     ],
     [
-      'whose key has no room, and whose answer hangs',
+      'refused by key, and onSend hangs',
       (app) =>
         app.get(
           '/late',

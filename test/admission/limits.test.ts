@@ -80,7 +80,7 @@ describe('maxConnections of the plugin', () => {
     assert.deepEqual(counts, refused({ limit: 2 * PATHS.length }))
   })
 
-  test('answers who comes on top with a 503 in the form of a Fastify error, Retry-After, and the end of the socket', async (t) => {
+  test('answers who comes on top with a 503, a Fastify error, Retry-After, and ends the socket', async (t) => {
     const { app, port } = await start(t, { maxConnections: 1 })
     await RawPeer.open(port, '/a')
     const { status, headers, body } = await turnedAway(app, '/a')
@@ -134,7 +134,7 @@ describe('maxConnections of the plugin', () => {
     assert.equal((await app.inject('/a')).statusCode, 404)
   })
 
-  test('counts no upgrades of paths that are no WebSocket routes: they get their 404 also where it is full', async (t) => {
+  test('counts no upgrades of paths without WebSocket: they get their 404 also where it is full', async (t) => {
     const { app, port } = await start(t, { maxConnections: 1 })
     assert.equal((await turnedAway(app, '/nowhere')).status, 404)
     const peer = await RawPeer.open(port, '/a')
@@ -338,7 +338,7 @@ describe('whoever is refused by maxConnections', () => {
     assert.equal(app.websocketLifecycle.stats().open, 1)
   })
 
-  test("with `refuse: 'close-frame'` gets a 101 and 1013, runs no handler, and holds no place until it goes", async (t) => {
+  test("with `refuse: 'close-frame'` gets a 101 and 1013, runs no handler, and holds no place", async (t) => {
     const { app, clock, port, handled } = await start(t, {
       maxConnections: 1,
       refuse: 'close-frame',

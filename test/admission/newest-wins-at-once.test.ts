@@ -22,7 +22,7 @@ describe('many that come at once to one key', () => {
   for (const max of [1, 2, 3]) {
     for (const refuse of ['http', 'close-frame'] as const) {
       for (const isMute of [false, true]) {
-        test(`of 50 the newest ${max} stay, with refuse: '${refuse}'${isMute ? ', also if nobody answers' : ''}`, async (t) => {
+        test(`of 50 the newest ${max} stay, with refuse: '${refuse}'${isMute ? ', nobody answers' : ''}`, async (t) => {
           const order: number[] = []
           const served = await serveReplacing(t, {
             max,

@@ -24,7 +24,7 @@ async function pinged(
 }
 
 describe('a half-open connection of the key', () => {
-  test('is cut off at once: a ping is out, and nothing has come since; a peer that is there still gets its 4409', async (t) => {
+  test('is cut off at once, if nothing has come since a ping; a peer that is there gets its 4409', async (t) => {
     const { served, first } = await pinged(t)
     await served.clock.advance(1_100)
     await served.enter()

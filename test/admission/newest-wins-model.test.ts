@@ -271,7 +271,7 @@ function isOpen({ hasLeft, rival }: Guest): boolean {
 }
 
 for (const max of [1, 2, 3]) {
-  test(`whatever the order: of a key the newest ${max} stay, each comes to one end, and no place is lost`, async (t) => {
+  test(`in any order the newest ${max} of a key stay, each has one end, and no place is lost`, async (t) => {
     const world = await World.serve(t, max)
     const schedules = fc.array(commands, { minLength: 20, maxLength: 60, size: 'max' })
     await fc.assert(

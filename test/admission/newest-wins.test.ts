@@ -53,7 +53,7 @@ async function backlogged(
 }
 
 describe("whenFull: 'replace'", () => {
-  test('ends the oldest of the key with 4409, which is expected and not to be retried, and lets the new one in', async (t) => {
+  test('ends the oldest of the key with 4409, expected and not retryable, and lets the new one in', async (t) => {
     const served = await serveReplacing(t, { max: 2 })
     const [first, second] = [await served.enter(), await served.enter()]
     const third = await served.enter()
@@ -177,7 +177,7 @@ describe("whenFull: 'replace'", () => {
     })
   }
 
-  test('one that the app closed long ago, and that reads on slowly, has closeTimeout from when somebody waits', async (t) => {
+  test('a slow reader that the app closed long ago has closeTimeout from when somebody waits', async (t) => {
     const { served, first, socket } = await backlogged(t)
     socket.close(4000)
     await served.clock.advance(500)
@@ -274,7 +274,7 @@ describe("whenFull: 'replace'", () => {
     second.terminate()
   })
 
-  test("a page that opens, closes and opens at once, as React's double mount does, keeps the second", async (t) => {
+  test("a page that opens, closes and opens, as React's double mount does, keeps the second", async (t) => {
     const { app, closes, port } = await serveReplacing(t)
     const url = `ws://127.0.0.1:${port}/`
     for (let i = 0; i < 5; i++) {

@@ -81,13 +81,13 @@ const ODD: ReadonlyArray<[title: string, status: number, packet: Packet]> = [
   ['the target *', 404, given({}, '*')],
   ['a target with a space', 400, given({}, '/ws x')],
   ['no target', 400, given({}, '')],
-  ['a target of twelve thousand characters', 404, given({}, `/${'x'.repeat(12_000)}`)],
+  ['a target of 12,000 characters', 404, given({}, `/${'x'.repeat(12_000)}`)],
   ['no Host', 101, changed(/host: .*\r\n/g, '')],
   ['two Hosts', 101, given({ Host: 'evil.example' })],
   ['Expect: 100-continue', 101, given({ expect: '100-continue' })],
-  ['a header of twenty thousand characters', 431, given({ 'x-long': 'x'.repeat(20_000) })],
+  ['a header of 20,000 characters', 431, given({ 'x-long': 'x'.repeat(20_000) })],
   ['a header with a NUL', 400, given({ 'x-nul': 'a\0b' })],
-  ['a header that goes on in the next line', 400, given({ 'x-fold': 'a\r\n b' })],
+  ['a header on two lines', 400, given({ 'x-fold': 'a\r\n b' })],
   ['a header without a colon', 400, changed(/\r\n\r\n$/g, '\r\ngarbage\r\n\r\n')],
   ['a negative length', 400, given({ 'content-length': '-1' })],
   ['two lengths', 400, given({ 'content-length': '1', 'Content-Length': '2' })],
@@ -139,7 +139,7 @@ async function assertRoom(served: Refusing): Promise<void> {
 
 describe('a handshake with', () => {
   for (const [title, status, packet] of ODD) {
-    test(`${title}: gets what @fastify/websocket gives, ${status || 'nothing'}, and leaves nothing`, async (t) => {
+    test(`${title}: as with @fastify/websocket, ${status || 'nothing'}, and nothing is left`, async (t) => {
       const served = await serveOnePlace(t)
       const stranger = await Stranger.dialWith(served.port, packet(served.port))
       assert.equal(await statusOf(stranger), status)
@@ -172,7 +172,7 @@ const withPost: RefusingSetup = {
 }
 
 describe('two requests in one packet', () => {
-  test('a request with a body and a handshake: the request is answered, the deadline ends the socket', async (t) => {
+  test('a POST and a handshake: the POST is answered, the deadline ends the socket', async (t) => {
     const served = await serveOnePlace(t, {
       ...withPost,
       options: { handshakeTimeout: 500 },
@@ -220,7 +220,7 @@ describe('two requests in one packet', () => {
       ['a request', () => plain],
       ['a handshake', given({})],
     ] as const) {
-      test(`a handshake that ${what} and ${second}: there is one answer, and nothing leaves a trace`, async (t) => {
+      test(`a handshake that ${what} and ${second}: one answer, and no trace`, async (t) => {
         const served = await serveOnePlace(t)
         const { port } = served
         const handshake = RawPeer.handshake(port, path, headers)
@@ -232,7 +232,7 @@ describe('two requests in one packet', () => {
     }
   }
 
-  test('a handshake that is closed at once and another: the other is no frame, and is not answered', async (t) => {
+  test('a handshake that is closed at once and another: that is no frame, and is not answered', async (t) => {
     const served = await serveOnePlace(t, { options: { refuse: 'close-frame' } })
     const { port } = served
     const refused = RawPeer.handshake(port, '/ws', FOREIGN)
@@ -241,7 +241,7 @@ describe('two requests in one packet', () => {
     await assertRoom(served)
   })
 
-  test('a request that is not answered yet and a handshake, while draining: no answer takes the place of another', async (t) => {
+  test('a handshake behind a request that waits, while draining: no answer takes its place', async (t) => {
     let answer: (() => void) | undefined
     const served = await serveOnePlace(t, {
       routes: (app) => {
@@ -264,7 +264,7 @@ describe('two requests in one packet', () => {
     assert.doesNotMatch(await stranger.all(), /^HTTP\/1\.1 503/)
   })
 
-  test('an answer that is under way and a handshake, while draining: nothing is written into the answer', async (t) => {
+  test('a handshake behind an answer under way, while draining: nothing is written into it', async (t) => {
     const served = await serveOnePlace(t, {
       routes: (app) => {
         app.get('/events', (_request, reply) => {

@@ -75,7 +75,7 @@ describe('a function that takes its time', () => {
     })
 
     for (const leave of ['finish', 'reset'] as const) {
-      test(`whose peer has left (${leave}) when it answers (${String(late)}) admits and refuses nobody`, async (t) => {
+      test(`whose peer has left (${leave}) when it says ${String(late)} admits and refuses nobody`, async (t) => {
         const { app, port, clock, peer, answer, events, errors } = await askSlowly(t)
         peer[leave]()
         await until(() => clock.pending === 0)

@@ -94,7 +94,7 @@ const WAYS: Readonly<Record<string, Way>> = {
     route: '/a/hook/:id',
     why: /4001 sign in/,
   },
-  'by a hook that was added before the plugin': {
+  'by a hook before the plugin': {
     reason: 'hook',
     path: '/open/1',
     headers: { 'x-early': 'yes' },
@@ -111,7 +111,7 @@ const WAYS: Readonly<Record<string, Way>> = {
       await clock.advance(200)
     },
   },
-  'of a route that is no WebSocket route': {
+  'of a route without WebSocket': {
     reason: 'route',
     path: '/http/1',
     route: '/a/http/:id',

@@ -184,7 +184,7 @@ describe('a request that is no upgrade', () => {
       ["a WebSocket route's hook", '/ws'],
       ['a handler', '/handler'],
     ] as const) {
-      test(`gets ${statusCode} for ${String(code)} from ${where}, in the form of Fastify's own errors`, async (t) => {
+      test(`gets ${statusCode} for ${String(code)} from ${where}, as Fastify's own errors are`, async (t) => {
         const { app, ask } = await serveAsked(t)
         ask(code, 'sign in first')
         const response = await app.inject(url)

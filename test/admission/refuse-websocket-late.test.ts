@@ -89,7 +89,7 @@ const LATE: Readonly<Record<string, Case>> = {
     caught: 401,
     thrown: 401,
   },
-  'after reply.send() in the same hook': {
+  'after reply.send()': {
     hooks: (app, refuse) => {
       app.addHook('onRequest', async (_request, reply) => {
         void reply.code(401).send('who?')
@@ -100,7 +100,7 @@ const LATE: Readonly<Record<string, Case>> = {
     caught: 401,
     thrown: 401,
   },
-  'after reply.send() in the same hook, with a callback': {
+  'after reply.send(), with a callback': {
     hooks: (app, refuse) => {
       app.addHook('preParsing', (_request, reply, _payload, _done) => {
         void reply.code(401).send('who?')
@@ -110,7 +110,7 @@ const LATE: Readonly<Record<string, Case>> = {
     caught: 401,
     thrown: 401,
   },
-  'after reply.send() in the same hook, behind a slow onSend': {
+  'after reply.send(), and a slow onSend': {
     hooks: (app, refuse) => {
       app.addHook('preValidation', async (_request, reply) => {
         void reply.code(401).send('who?')
@@ -187,7 +187,7 @@ const IN_TIME: Readonly<Record<string, Pick<Case, 'hooks'>>> = {
       })
     },
   },
-  'an error handler that throws afterwards': {
+  'an error handler that then throws': {
     hooks: (app, refuse) => {
       app.addHook('preHandler', fail)
       app.setErrorHandler((error, _request, reply) => {
@@ -259,7 +259,7 @@ describe('a refusal that comes too late', () => {
   for (const [where, row] of Object.entries(LATE)) {
     for (const isCaught of [true, false]) {
       if (isFatal(where, isCaught)) continue
-      const what = isCaught ? 'is an error that can be caught' : 'throws'
+      const what = isCaught ? 'can be caught' : 'throws'
       test(`${where} ${what}; the peer gets one HTTP answer`, async (t) => {
         const served = await serveLate(t, row, { isCaught })
         const stranger = await Stranger.dial(served.port, '/ws')
@@ -291,8 +291,8 @@ describe('a refusal where hooks that were added before the plugin have begun to 
       // It keeps ours from ending the socket of what it has answered: the deadline does.
       if (where === 'in onResponse' && !isCaught) continue
       if (isFatal(where, isCaught)) continue
-      const what = isCaught ? 'the error is caught' : 'the error is thrown on'
-      test(`(${where}, ${what}) is either an error or what the peer gets, never both`, async (t) => {
+      const what = isCaught ? 'caught' : 'thrown on'
+      test(`(${where}, ${what}) fails or reaches the peer, never both`, async (t) => {
         const served = await serveLate(t, row, { isEarly: true, isCaught })
         const stranger = await Stranger.dial(served.port, '/ws')
         const head = await stranger.head()

@@ -94,9 +94,9 @@ describe('a peer that does not answer its refusal', () => {
     ["after the route's closeTimeout", { route: { closeTimeout: 4_000 } }, 4_000],
     ['after closeTimeout, without handshakeTimeout', { route: { handshakeTimeout: false } }, 1_000],
     ['though handshakeTimeout is shorter', { route: { handshakeTimeout: 100 } }, 1_000],
-    ['after closeTimeout, where the hook was added before the plugin', { isEarly: true }, 1_000],
+    ['after closeTimeout, for a hook before the plugin', { isEarly: true }, 1_000],
     [
-      "after the route's closeTimeout, where the hook was added before the plugin",
+      "after the route's closeTimeout, for a hook before the plugin",
       { isEarly: true, route: { closeTimeout: 500 } },
       500,
     ],
@@ -223,14 +223,13 @@ interface Late {
   readonly hook: (reply: FastifyReply) => Promise<void>
 }
 
-describe('a refusal that comes when the upgrade is over', () => {
-  for (const isEarly of [false, true]) {
-    const where = isEarly ? ', in a hook that was added before the plugin' : ''
+for (const isEarly of [false, true]) {
+  describe(`a refusal, by a hook ${isEarly ? 'before' : 'behind'} the plugin, when the upgrade is over`, () => {
     for (const [how, leave] of [
       ['by a reset', (peer: RawPeer) => peer.reset()],
       ['by a FIN', (peer: RawPeer) => peer.finish()],
     ] as const) {
-      test(`because the peer left ${how}, does nothing and counts nothing${where}`, async (t) => {
+      test(`because the peer left ${how}, does nothing and counts nothing`, async (t) => {
         const results: unknown[] = []
         const { slow, hook } = late(results)
         const served = await serveHook(t, { hook, isEarly })
@@ -246,7 +245,7 @@ describe('a refusal that comes when the upgrade is over', () => {
       })
     }
 
-    test(`by handshakeTimeout, does nothing: the 503 is all that the peer gets${where}`, async (t) => {
+    test(`by handshakeTimeout, does nothing: the 503 is all that the peer gets`, async (t) => {
       const results: unknown[] = []
       const { slow, hook } = late(results)
       const served = await serveHook(t, { hook, isEarly, options: { handshakeTimeout: 500 } })
@@ -260,7 +259,7 @@ describe('a refusal that comes when the upgrade is over', () => {
       await assertNothingLeft(served, { handshake: 1 })
     })
 
-    test(`because the drain began, does nothing: the 503 is all that the peer gets${where}`, async (t) => {
+    test(`because the drain began, does nothing: the 503 is all that the peer gets`, async (t) => {
       const results: unknown[] = []
       const { slow, hook } = late(results)
       const served = await serveHook(t, { hook, isEarly })
@@ -274,8 +273,8 @@ describe('a refusal that comes when the upgrade is over', () => {
       await within(draining, 'the drain')
       await assertNothingLeft(served, { draining: 1 })
     })
-  }
-})
+  })
+}
 
 describe('what a hook gave to the scope before it refused', () => {
   test('is released when the socket is gone; what it gives afterwards is too, or at once', async (t) => {

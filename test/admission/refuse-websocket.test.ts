@@ -53,7 +53,7 @@ const WAYS: Readonly<Record<string, Way>> = {
       throw no
     },
   },
-  'that is no async function, and returns the reply': { sync: (reply) => reply.refuseWebsocket() },
+  'that is not async, and returns the reply': { sync: (reply) => reply.refuseWebsocket() },
   'that is async, and returns the reply': { async: async (reply) => reply.refuseWebsocket() },
   'that is async, and awaits the reply': {
     async: async (reply) => {
@@ -77,7 +77,7 @@ const WAYS: Readonly<Record<string, Way>> = {
       throw no
     },
   },
-  'that is async, and answers by HTTP afterwards': {
+  'that is async, and then answers by HTTP': {
     async: async (reply) => {
       reply.refuseWebsocket()
       return reply.code(401).send('who?')
@@ -183,7 +183,7 @@ for (const [where, level] of Object.entries(LEVELS)) {
   for (const name of HOOKS) {
     describe(`an ${name} hook ${where}`, () => {
       for (const [how, way] of Object.entries(WAYS)) {
-        test(`${how}: the peer gets a 101 and a close frame, and nothing else runs`, async (t) => {
+        test(`${how}: a 101, a close frame, and nothing else runs`, async (t) => {
           const served = await serveRefusing(t, level, name, hookOf(name, way))
           const stranger = await Stranger.dial(served.port, '/ws')
           await assertClosedAtOnce(stranger, 3000)

@@ -20,7 +20,7 @@ describe('another listener', () => {
   for (const [when, setup, listen] of [
     ['before the plugin', { before: addNeighbour }],
     ['after the plugin', { routes: addNeighbour }],
-    ['after the app has begun to listen', {}, addNeighbour],
+    ['after the app listens', {}, addNeighbour],
   ] as const satisfies ReadonlyArray<readonly [string, Setup, typeof addNeighbour?]>) {
     test(`that was added ${when} hears nothing of ours, also while draining`, async (t) => {
       const { routes, ...others }: Setup = setup

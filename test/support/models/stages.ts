@@ -83,7 +83,7 @@ async function callBack(waiting: Promise<void>, done: (error?: Error) => void): 
 
 /** Each step that may wait, in their order, with a room in which the faulty do. */
 export const STAGES: Readonly<Record<string, (room: WaitingRoom) => Arrangement>> = {
-  'a hook that was added before the plugin': ({ pass }) => ({
+  'a hook before the plugin': ({ pass }) => ({
     before: (app) => app.addHook('onRequest', async (request) => pass(request)),
   }),
   allowedOrigins: ({ pass }) => ({
