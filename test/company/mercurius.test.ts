@@ -33,7 +33,7 @@ describeSubscriptions('mercurius', {
 })
 
 describe('the order of registration', () => {
-  test('is ours first: mercurius registers @fastify/websocket where it is not there, which ends the start', async (t) => {
+  test('is ours first: mercurius registers a @fastify/websocket of its own, which ends the start', async (t) => {
     const app = Fastify()
     endWith(t, app)
     await app.register(

@@ -74,7 +74,7 @@ test('every contestant is compared with one that takes part, and has a name for 
   }
 })
 
-test('every target speaks of an entrant and of a figure, and its bound forgives more than its goal', () => {
+test('every target has an entrant and a figure, and its bound forgives more than its goal', () => {
   for (const { entrants, figures, targets } of SCENARIOS) {
     for (const { contestant, figure, of, goal, bound = goal } of targets) {
       const entrant = entrants.find(({ name }) => name === contestant)

@@ -35,7 +35,7 @@ function parse(cell: string): unknown {
   return JSON.parse(cell.replaceAll("'", '"').replaceAll(/(\w+):/g, '"$1":'))
 }
 
-test('the page of close frames has each cause that is told by one, and says who does well to come back', () => {
+test('the page of close frames has each cause that one tells, and says who should come back', () => {
   const rows = read('docs/close-codes.md')
     .split('\n')
     .filter((line) => line.startsWith('| ') && line.includes('`'))

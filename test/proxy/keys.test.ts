@@ -87,7 +87,7 @@ describe('one connection for each address, at an app that trusts nginx', () => {
       ['says', HOST + FORWARDED],
       ['adds', APPENDED],
     ] as const) {
-      test(`cannot be escaped by "X-Forwarded-For: ${forwardedFor}", where nginx ${what} the address`, async (t) => {
+      test(`cannot be escaped by X-Forwarded-For "${forwardedFor}", where nginx ${what} it`, async (t) => {
         const behind = await serveOneEach(t, TRUSTING, location)
         await behind.open({ from: FIRST })
         await assertTooMany(behind, { from: FIRST, headers: { 'x-forwarded-for': forwardedFor } })
@@ -126,7 +126,7 @@ describe('one connection for each address, at an app that trusts everybody', () 
   })
 })
 
-test('one connection for each address is one for all clients, at an app that does not trust nginx', async (t) => {
+test('one connection for each address is one for all, at an app that does not trust nginx', async (t) => {
   const behind = await serveOneEach(t, {})
   await behind.open({ from: FIRST })
   assert.equal((await behind.nextSocket()).request.ip, '127.0.0.1')
