@@ -58,7 +58,7 @@ for (const [how, maxConnections] of [
   ['that would open', Infinity],
   ['that would be closed', 0],
 ] as const) {
-  test(`a throw of handleProtocols behind an async verifyClient ends a handshake ${how}`, async (t) => {
+  test(`a throw of handleProtocols after verifyClient ends a handshake ${how}`, async (t) => {
     const { lines, fastify } = logLines()
     const { app, port } = await serveOne(t, {
       fastify,

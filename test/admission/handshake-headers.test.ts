@@ -277,7 +277,7 @@ describe('a header that may not be sent', () => {
   ]
 
   for (const [name, code, set] of WRONG) {
-    test(`${name} is a 500, as in Fastify; nothing of it is sent, and others get in`, async (t) => {
+    test(`${name} is a 500, as in Fastify; none of it is sent, others get in`, async (t) => {
       const { fastify } = logLines()
       const app = await serve(t, {
         fastify,

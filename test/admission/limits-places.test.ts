@@ -142,7 +142,7 @@ describe('a place', () => {
       // What is not before the plugin, and has a hook that a route takes.
       const { route, options: own } = arrange(new WaitingRoom())
       if (route === undefined && own === undefined) continue
-      test(`of ${of} goes to as many as fit, if all come out of ${stage} at once`, async (t) => {
+      test(`of ${of} goes to as many as fit, if all leave ${stage} at once`, async (t) => {
         const waiting = new WaitingRoom()
         const { route, options: own } = arrange(waiting)
         const { app, port } = await start(t, { allowedOrigins: '*', ...options, ...own }, route)

@@ -221,7 +221,7 @@ describe('an upgrade that Fastify answers before any hook has seen it', () => {
   for (const [title, path, status] of unseen.slice(0, KNOWS_LONG_PARAMETERS ? 2 : 1)) {
     for (const handles of [false, true]) {
       const by = handles ? 'by `frameworkErrors`' : 'by itself'
-      test(`${title}, ${by}: counts as \`route\`, and its socket ends`, async (t) => {
+      test(`${title}, ${by}: counts as \`route\`, its socket ends`, async (t) => {
         const clock = new FakeClock()
         const app = await serve(t, {
           clock,

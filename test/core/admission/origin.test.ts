@@ -9,13 +9,13 @@ import {
   normalizeOrigin,
 } from '../../../lib/core/admission/origin.js'
 
-/** Over which connections a page of that Origin may talk to that host. */
-type Over = 'plain and TLS' | 'plain alone' | 'none'
+/** Over which connections, plain or with TLS, a page of that Origin may talk to that host. */
+type Over = 'both' | 'plain' | 'none'
 
 type Row = readonly [why: string, origin: string, host: string, over: Over]
 
-const ANY = 'plain and TLS'
-const PLAIN = 'plain alone'
+const ANY = 'both'
+const PLAIN = 'plain'
 const NONE = 'none'
 
 /** One for all: what it remembers must never show. */
@@ -195,21 +195,24 @@ const THEMES: Readonly<Record<string, readonly Row[]>> = {
     ['with a stranger behind it', 'https://app.example', 'app.example@evil.example', NONE],
     ['with spaces', 'https://app.example', ' app.example', NONE],
     ['two of them', 'https://app.example', 'app.example, app.example', NONE],
-    ['with a control character behind it', 'https://app.example', 'app.example\x01', NONE],
+    ['with a control character behind', 'https://app.example', 'app.example\x01', NONE],
     ['with a port that is none', 'https://app.example', 'app.example:a', NONE],
   ],
 }
 
-for (const [theme, rows] of Object.entries(THEMES)) {
-  describe(theme, () => {
-    for (const [why, origin, host, over] of rows) {
-      test(`${why}: ${JSON.stringify(origin)} to ${JSON.stringify(host)} over ${over}`, () => {
-        assert.equal(mayTalk(origin, host, false), over !== NONE)
-        assert.equal(mayTalk(origin, host, true), over === ANY)
-      })
-    }
-  })
-}
+describe('a page may talk to app.example, or to the host that is named:', () => {
+  for (const [theme, rows] of Object.entries(THEMES)) {
+    describe(theme, () => {
+      for (const [why, origin, host, over] of rows) {
+        const to = host === APP ? '' : ` to ${JSON.stringify(host)}`
+        test(`${why}: ${JSON.stringify(origin)}${to} over ${over}`, () => {
+          assert.equal(mayTalk(origin, host, false), over !== NONE)
+          assert.equal(mayTalk(origin, host, true), over === ANY)
+        })
+      }
+    })
+  }
+})
 
 test('an origin is read as browsers write it', () => {
   for (const [text, origin] of [
