@@ -11,6 +11,7 @@ import Fastify, {
 } from 'fastify'
 import websocketLifecycle from '../../lib/index.js'
 import { Client, refusal } from '../support/peers/client.js'
+import { allRead } from '../support/peers/exchange.js'
 import { turns } from '../support/time/fake-clock.js'
 import { isFastifySince } from '../support/servers/fastify-version.js'
 import { type Gate, gate, never } from '../support/time/gate.js'
@@ -180,7 +181,9 @@ test('a reset of a handshake behind an unanswered request, while draining, harms
   )
   const peer = await RawPeer.dialWith(port, request, RawPeer.handshake(port, '/'))
   await arrived.opened
-  await turns(20)
+  const [socket] = sockets
+  await allRead(peer.socket, socket)
+  await turns()
   peer.reset()
   await until(() => sockets.size === 0)
 })

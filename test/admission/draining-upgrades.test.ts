@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, test } from 'node:test'
+import { until } from '../support/time/timed.js'
 import { within } from '../support/time/bound.js'
 import { parseAnswer, refusal } from '../support/peers/client.js'
-import { turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { assertNothingLeft, serveScoped } from '../support/servers/scoped.js'
@@ -84,12 +84,12 @@ describe('an upgrade while draining', () => {
       { before: (app) => app.addHook('preClose', async () => theirs.opened) },
     )
     const closing = served.app.close()
-    await turns()
+    await until(() => served.app.websocketLifecycle.draining)
     const socket = connect({ port: served.port, host: '127.0.0.1', allowHalfOpen: true })
     await once(socket, 'connect')
     socket.pause()
     socket.write(RawPeer.handshake(served.port, '/ws'))
-    while (served.app.websocketLifecycle.stats().refused.draining === 0) await turns(1)
+    await until(() => served.app.websocketLifecycle.stats().refused.draining > 0)
     theirs.open()
     await within(closing, 'app.close()')
     socket.destroy()

@@ -7,8 +7,9 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { WebSocketServer } from 'ws'
 import { createPlugin } from '../../lib/plugin/plugin.js'
 import { within } from '../support/time/bound.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
+import { serverSockets } from '../support/servers/server-sockets.js'
 import { endWith, portOf, serve, type Setup } from '../support/servers/server.js'
 import { until } from '../support/time/timed.js'
 
@@ -156,6 +157,7 @@ interface Taken {
   readonly clock: FakeClock
   readonly released: string[]
   readonly peer: RawPeer
+  readonly sockets: ReadonlySet<Socket>
 }
 
 /** An upgrade that the app has answered itself. */
@@ -171,10 +173,11 @@ async function take(
     options: { handshakeTimeout: 1_000, maxConnections: 1 },
     ...setup(answers, { released }),
   })
+  const sockets = serverSockets(app)
   const socket = connect({ port: portOf(app), host: '127.0.0.1', allowHalfOpen: true })
   await once(socket, 'connect')
   const peer = await within(RawPeer.over(socket, portOf(app), path), 'a handshake')
-  return { app, clock, released, peer }
+  return { app, clock, released, peer, sockets }
 }
 
 /** All bytes of a socket from now on. */
@@ -245,12 +248,12 @@ test('one that the app answers long after the deadline of a handshake', async (t
 
 test('its place in a limit is given back when its socket is gone', async (t) => {
   const found = CASES[2] as Case
-  const { app, peer } = await take(t, found, withRawBytes)
+  const { app, peer, sockets } = await take(t, found, withRawBytes)
   const second = await RawPeer.dial(portOf(app), '/ws')
   assert.match(await second.answer(), /^HTTP\/1\.1 503 /)
   peer.socket.resetAndDestroy()
-  await until(() => app.websocketLifecycle.stats().refused.limit === 1)
-  await turns(20)
+  await until(() => sockets.size === 0)
+  assert.equal(app.websocketLifecycle.stats().refused.limit, 1)
   const third = await RawPeer.dial(portOf(app), '/ws')
   assert.match(await third.answer(), /^HTTP\/1\.1 101 /)
   third.socket.resetAndDestroy()

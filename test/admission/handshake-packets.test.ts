@@ -1,12 +1,15 @@
 // What strangers send in place of a proper handshake, and what comes in one packet with one.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
 import fastifyWebsocket from '@fastify/websocket'
 import Fastify from 'fastify'
 import type { LifecycleSocket } from '../../lib/index.js'
+import { until } from '../support/time/timed.js'
 import { within } from '../support/time/bound.js'
 import { parseAnswer } from '../support/peers/client.js'
+import { allRead } from '../support/peers/exchange.js'
 import { turns } from '../support/time/fake-clock.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { endWith, portOf } from '../support/servers/server.js'
@@ -72,7 +75,7 @@ describe('what is no proper handshake', () => {
     const { status } = parseAnswer(await peer.answer())
     assert.equal(status, await bareStatus(t, oldHandshake))
     peer.destroy()
-    while (served.app.websocketLifecycle.stats().open > 0) await turns(1)
+    await until(() => served.app.websocketLifecycle.stats().open === 0)
     await turns(20)
     assert.equal(served.events.at(-1), 'release')
     assert.equal(served.clock.pending, 0)
@@ -95,7 +98,8 @@ describe('what is no proper handshake', () => {
     )
     await peer.answer()
     await within(peer.ended(), 'the end of the socket')
-    await turns(20)
+    await until(() => served.app.websocketLifecycle.stats().open === 0)
+    await turns()
     assert.equal(served.app.websocketLifecycle.stats().open, 0)
     assert.equal(served.clock.pending, 0)
   })
@@ -103,8 +107,11 @@ describe('what is no proper handshake', () => {
   test('half a handshake: is no upgrade yet; the other half makes it one', async (t) => {
     const served = await serveScoped(t)
     const handshake = RawPeer.handshake(served.port, '/ws')
+    const connected = once(served.app.server, 'connection')
     const peer = await RawPeer.dialWith(served.port, handshake.slice(0, 40))
-    await turns(20)
+    const [socket] = (await connected) as [Socket]
+    await allRead(peer.socket, socket)
+    await turns()
     assert.equal(served.clock.pending, 0)
     assert.deepEqual(served.events, [])
     peer.send(Buffer.from(handshake.slice(40)))
@@ -165,6 +172,7 @@ describe('more than one thing in a packet', () => {
     assert.equal(close.cause, 'protocol-error')
     assert.equal(served.app.websocketLifecycle.stats().opened, 1)
     await within(peer.ended(), 'the end of the socket')
+    await until(() => served.clock.pending === 0)
     await turns()
     assert.equal(served.clock.pending, 0)
   })

@@ -26,16 +26,21 @@ async function assertTimesOut(served: Scoped, peer: RawPeer, timeout: number): P
   await within(peer.ended(), 'the end of the socket')
 }
 
+const SECOND = { handshakeTimeout: 1_000 } as const
+const TWO_SECONDS = { handshakeTimeout: 2_000 } as const
+const FALSE = { handshakeTimeout: false } as const
+
 describe('an upgrade that takes longer than handshakeTimeout', () => {
-  test('gets a 503 while a hook of the route never settles', async (t) => {
-    const served = await serveScoped(
-      t,
-      { handshakeTimeout: 1_000 },
-      { preHandler: async () => never },
-    )
-    await assertTimesOut(served, await RawPeer.dial(served.port, '/ws'), 1_000)
-    await assertNothingLeft(served, { handshake: 1 })
-  })
+  for (const [title, options, route, timeout] of [
+    ['gets a 503 while a hook of the route never settles', SECOND, {}, 1_000],
+    ["gets it after the route's own timeout", { handshakeTimeout: 100 }, TWO_SECONDS, 2_000],
+  ] as const) {
+    test(title, async (t) => {
+      const served = await serveScoped(t, options, { ...route, preHandler: async () => never })
+      await assertTimesOut(served, await RawPeer.dial(served.port, '/ws'), timeout)
+      await assertNothingLeft(served, { handshake: 1 })
+    })
+  }
 
   test('gets a 503 after ten seconds, unless told otherwise', async (t) => {
     const served = await serveScoped(t, {}, { preHandler: async () => never })
@@ -48,46 +53,25 @@ describe('an upgrade that takes longer than handshakeTimeout', () => {
     await assertNothingLeft(served, { handshake: 1 })
   })
 
-  test("gets it after the route's own timeout", async (t) => {
-    const served = await serveScoped(
-      t,
-      { handshakeTimeout: 100 },
-      { handshakeTimeout: 2_000, preHandler: async () => never },
-    )
-    await assertTimesOut(served, await RawPeer.dial(served.port, '/ws'), 2_000)
-    await assertNothingLeft(served, { handshake: 1 })
-  })
-
-  test('does not run the handler when the hook settles after all', async (t) => {
-    const slow = gate()
-    const served = await serveScoped(
-      t,
-      { handshakeTimeout: 1_000 },
-      { preHandler: async () => slow.opened },
-    )
-    const peer = await RawPeer.dial(served.port, '/ws')
-    await assertTimesOut(served, peer, 1_000)
-    slow.open()
-    await assertNothingLeft(served, { handshake: 1 })
-  })
-
-  test('does not matter when the hook throws after all', async (t) => {
-    const slow = gate()
-    const served = await serveScoped(
-      t,
-      { handshakeTimeout: 1_000 },
-      {
-        preHandler: async () => {
-          await slow.opened
-          throw new Error('too late')
-        },
+  for (const [how, then] of [
+    ['settles', () => {}],
+    [
+      'throws',
+      () => {
+        throw new Error('too late')
       },
-    )
-    const peer = await RawPeer.dial(served.port, '/ws')
-    await assertTimesOut(served, peer, 1_000)
-    slow.open()
-    await assertNothingLeft(served, { handshake: 1 })
-  })
+    ],
+  ] as const) {
+    test(`runs no handler when the hook ${how} after all`, async (t) => {
+      const slow = gate()
+      const preHandler = async (): Promise<void> => slow.opened.then(then)
+      const served = await serveScoped(t, SECOND, { preHandler })
+      const peer = await RawPeer.dial(served.port, '/ws')
+      await assertTimesOut(served, peer, 1_000)
+      slow.open()
+      await assertNothingLeft(served, { handshake: 1 })
+    })
+  }
 
   test('gets it while a hook never settles that was added before the plugin', async (t) => {
     const hook = gate()
@@ -219,35 +203,23 @@ describe('an upgrade that takes longer than handshakeTimeout', () => {
     await assertNothingLeft(served, { handshake: 1 })
   })
 
-  test('waits for ever where handshakeTimeout is false', async (t) => {
-    const slow = gate()
-    const served = await serveScoped(
-      t,
-      { handshakeTimeout: false },
-      { preHandler: async () => slow.opened },
-    )
-    const peer = await RawPeer.dial(served.port, '/ws')
-    await served.seen.opened
-    await served.clock.advance(120_000)
-    assert.equal(peer.hasEnded, false)
-    slow.open()
-    assert.match(await peer.answer(), /^HTTP\/1\.1 101 /)
-    assert.deepEqual(served.events, ['hook', 'handler'])
-  })
-
-  test('waits for ever on a route whose handshakeTimeout is false', async (t) => {
-    const slow = gate()
-    const served = await serveScoped(
-      t,
-      { handshakeTimeout: 1_000 },
-      { handshakeTimeout: false, preHandler: async () => slow.opened },
-    )
-    const peer = await RawPeer.dial(served.port, '/ws')
-    await served.seen.opened
-    await served.clock.advance(20_000)
-    slow.open()
-    assert.match(await peer.answer(), /^HTTP\/1\.1 101 /)
-  })
+  for (const [where, options, route] of [
+    ['where handshakeTimeout is false', FALSE, {}],
+    ['on a route whose handshakeTimeout is false', SECOND, FALSE],
+  ] as const) {
+    test(`waits for ever ${where}`, async (t) => {
+      const slow = gate()
+      const preHandler = async (): Promise<void> => slow.opened
+      const served = await serveScoped(t, options, { ...route, preHandler })
+      const peer = await RawPeer.dial(served.port, '/ws')
+      await served.seen.opened
+      await served.clock.advance(120_000)
+      assert.equal(peer.hasEnded, false)
+      slow.open()
+      assert.match(await peer.answer(), /^HTTP\/1\.1 101 /)
+      assert.deepEqual(served.events, ['hook', 'handler'])
+    })
+  }
 
   test('through injectWS is refused too', async (t) => {
     const served = await serveScoped(

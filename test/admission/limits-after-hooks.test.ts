@@ -151,19 +151,22 @@ describe('a place is given back once, if a handshake', () => {
   })
 
   test('never settles in verifyClient, and handshakeTimeout strikes', async (t) => {
+    let asked = 0
     const setup: LimitedSetup = {
       options: {
         handshakeTimeout: 1_000,
         websocket: {
           verifyClient: ({ req }, done) => {
-            if (!isFaulty(req)) done(true)
+            if (isFaulty(req)) asked++
+            else done(true)
           },
         },
       },
     }
     await assertGivenBack(t, setup, async ({ clock, dial, gone }) => {
+      const before = asked
       const peer = await dial()
-      await turns()
+      await until(() => asked > before)
       await clock.advance(1_300)
       assert.equal(parseAnswer(await peer.answer()).status, 503)
       await gone()

@@ -1,7 +1,10 @@
 // `whenFull: 'replace'` where the old connection of a key seems to be dead: nobody waits for it.
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
-import type { WebsocketLifecycleOptions } from '../../lib/index.js'
+import type { LifecycleSocket, WebsocketLifecycleOptions } from '../../lib/index.js'
+import { gate } from '../support/time/gate.js'
+import { rawOf } from '../support/servers/outbox.js'
+import { allRead } from '../support/peers/exchange.js'
 import { within } from '../support/time/bound.js'
 import { turns } from '../support/time/fake-clock.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -53,9 +56,14 @@ describe('a half-open connection of the key', () => {
     await served.clock.advance(1_100)
     const second = await served.dial()
     // What it says comes in while the server looks.
-    served.app.server.once('upgrade', () =>
-      first.peer.send(RawPeer.frame(OPCODE.text, 'I am here')),
-    )
+    const spoken = gate()
+    served.app.server.once('upgrade', () => {
+      first.peer.send(RawPeer.frame(OPCODE.text, 'I am here'))
+      spoken.open()
+    })
+    await spoken.opened
+    const [socket] = served.app.websocketLifecycle.connections
+    await allRead(first.peer.socket, rawOf(socket as LifecycleSocket))
     await turns(12)
     assert.deepEqual(second.told, [])
     first.peer.send(RawPeer.closeFrame(4409, 'replaced'))

@@ -7,6 +7,7 @@ import { WebSocket } from 'ws'
 import type { LifecycleOptions, LifecycleSocket } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
 import { Client } from '../support/peers/client.js'
+import { allRead } from '../support/peers/exchange.js'
 import { turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -95,6 +96,7 @@ describe("whenFull: 'replace'", () => {
 
   test('calls the hooks and releases of the old one, and what it has said before is still handled', async (t) => {
     const events: string[] = []
+    const sockets: LifecycleSocket[] = []
     const { enter } = await serveReplacing(t, {
       route: {
         onMessage: async (_socket: unknown, _request: unknown, message: unknown) => {
@@ -105,13 +107,14 @@ describe("whenFull: 'replace'", () => {
         onUnexpectedClose: () => void events.push('unexpected'),
       } as LifecycleOptions,
       handler: (socket) => {
+        sockets.push(socket)
         socket.scope.defer(() => void events.push('release'))
         socket.scope.signal.addEventListener('abort', () => events.push('abort'))
       },
     })
     const first = await enter()
     first.peer.send(RawPeer.frame(OPCODE.text, 'one'), RawPeer.frame(OPCODE.text, 'two'))
-    await turns(1)
+    await allRead(first.peer.socket, rawOf(sockets[0] as LifecycleSocket))
     await enter()
     await until(() => events.includes('release'))
     assert.deepEqual(

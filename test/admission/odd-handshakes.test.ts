@@ -5,6 +5,7 @@ import { describe, test, type TestContext } from 'node:test'
 import fastifyWebsocket from '@fastify/websocket'
 import Fastify from 'fastify'
 import { within } from '../support/time/bound.js'
+import { allRead } from '../support/peers/exchange.js'
 import { turns } from '../support/time/fake-clock.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import {
@@ -121,6 +122,12 @@ async function serveBare(t: TestContext): Promise<number> {
 
 async function statusOf(stranger: Stranger): Promise<number> {
   return Number(/^HTTP\/1\.1 (\d+)/.exec(await stranger.head())?.[1] ?? 0)
+}
+
+/** Resolves when the server has read all that the one stranger has sent. */
+async function heard({ sockets }: Refusing, { peer }: Stranger): Promise<void> {
+  const [socket] = sockets
+  await allRead(peer.socket, socket)
 }
 
 /** That there is as much room as before anybody came. */
@@ -258,7 +265,7 @@ describe('two requests in one packet', () => {
     const slow = plain.replace('/http', '/slow')
     const stranger = await Stranger.dialWith(port, slow, RawPeer.handshake(port, '/ws'))
     await until(() => answer !== undefined)
-    await turns(20)
+    await heard(served, stranger)
     answer?.()
     await served.clock.advance(20_000)
     assert.doesNotMatch(await stranger.all(), /^HTTP\/1\.1 503/)
@@ -281,7 +288,7 @@ describe('two requests in one packet', () => {
     await stranger.has(head.length + chunk.length)
     await served.app.websocketLifecycle.drain()
     stranger.peer.send(Buffer.from(RawPeer.handshake(port, '/ws')))
-    await turns(20)
+    await heard(served, stranger)
     await served.clock.advance(20_000)
     assert.equal(await stranger.all(), head + chunk)
   })
@@ -313,7 +320,7 @@ describe('half a handshake', () => {
     const stranger = await Stranger.dialWith(served.port, first)
     for (const byte of rest) {
       stranger.peer.send(Buffer.from(byte))
-      await turns(1)
+      await heard(served, stranger)
     }
     assert.equal(await statusOf(stranger), 101)
     stranger.peer.send(RawPeer.frame(OPCODE.text, 'hello'))

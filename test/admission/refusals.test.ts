@@ -1,6 +1,7 @@
 // Upgrades that never become connections: what they get, and that nothing of them is left.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { LifecycleStats } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
 import { Client, parseAnswer } from '../support/peers/client.js'
 import { turns } from '../support/time/fake-clock.js'
@@ -152,7 +153,7 @@ describe('a peer that leaves during the hooks', () => {
       const peer = await RawPeer.dial(served.port, '/ws')
       await served.seen.opened
       leave(peer)
-      while (!served.events.includes('release')) await turns(1)
+      await until(() => served.events.includes('release'))
       await within(peer.ended(), 'the end of the socket')
       await assertNothingLeft(served, {})
       slow.open()
@@ -178,7 +179,7 @@ describe('a peer that leaves during the hooks', () => {
       const peer = await RawPeer.dial(served.port, '/ws')
       await served.seen.opened
       leave(peer)
-      while (!served.events.includes('release')) await turns(1)
+      await until(() => served.events.includes('release'))
       slow.open()
       await assertNothingLeft(served, {}, ['release'])
     })
@@ -206,16 +207,17 @@ describe('what is left of upgrades', () => {
     ]
     const peers = await Promise.all(Array.from({ length: 50 }, (_, i) => ends[i % 5]!()))
     const client = await Client.open(`ws://127.0.0.1:${served.port}/ws`)
-    await turns(20)
-    for (const peer of peers) peer.destroy()
-    client.ws.terminate()
     const count = (event: string): number =>
       served.events.filter((happened) => happened === event).length
-    while (served.clock.pending > 0) await turns(1)
+    const counts = (): LifecycleStats => served.app.websocketLifecycle.stats()
+    await until(() => count('hook') === 41 && counts().refused.route === 20)
+    for (const peer of peers) peer.destroy()
+    client.ws.terminate()
+    await until(() => served.clock.pending === 0)
     // The hooks of those that have left go on: too late.
     slow.open()
     await turns(20)
-    const stats = served.app.websocketLifecycle.stats()
+    const stats = counts()
     assert.equal(stats.open, 0)
     assert.equal(stats.opened, 11)
     assert.deepEqual(stats.refused, refused({ route: 20 }))

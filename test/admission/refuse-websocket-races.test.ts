@@ -134,7 +134,7 @@ describe('a peer that does not answer its refusal', () => {
     const stranger = await Stranger.dial(served.port, '/ws')
     await assertTurnedAway(stranger, 3000)
     const closing = served.app.close()
-    await turns()
+    await until(() => served.app.websocketLifecycle.draining)
     await served.clock.advance(1_900)
     assert.equal(served.sockets.size, 1)
     await served.clock.advance(100)

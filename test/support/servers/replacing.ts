@@ -41,6 +41,7 @@ export async function serveReplacing(
 ): Promise<Replacing> {
   const clock = new FakeClock()
   const closes: CloseInfo[] = []
+  let heard = 0
   const { max = 1, key = ({ headers }) => String(headers['x-key']) } = setup
   const app = await serve(t, {
     clock,
@@ -51,6 +52,10 @@ export async function serveReplacing(
       ...setup.options,
     },
     routes: (app) => {
+      app.addHook('onRequest', (_request, _reply, done) => {
+        heard++
+        done()
+      })
       setup.routes?.(app)
       app.get('/', { websocket: true, ...setup.route }, (socket, request) => {
         socket.send('open')
@@ -73,7 +78,10 @@ export async function serveReplacing(
       return rival
     },
     wait: async (setup) => {
+      const before = heard
       const rival = await dial(setup)
+      await until(() => heard > before)
+      // Whatever it waits for, it does not come.
       await turns(12)
       assert.deepEqual(rival.told, [])
       return rival
