@@ -1,6 +1,7 @@
 // `binaryType = 'blob'` is for plain listeners; test/odd-messages.test.ts has what onMessage and messages() give.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { roundTrip } from '../support/peers/exchange.js'
 import { turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -61,7 +62,7 @@ test('a plain listener that comes late gets Blobs of what has waited for it', as
     },
   })
   peer.send(...SENT)
-  await turns()
+  await roundTrip(peer)
   loaded.open()
   await until(() => heard.length === HEARD.length)
   assert.deepEqual(await Promise.all(heard), HEARD)

@@ -142,7 +142,7 @@ test('keepalive pings, but speaks no verdict, while the inbox pauses reading; th
   void (async () => {
     while ((await peer.nextOf(OPCODE.ping)) !== undefined) pings.push('ping')
   })()
-  await turns()
+  await until(() => pings.length > 50)
   assert.ok(pings.length > 50, `${pings.length}`)
   stuck.open()
   await until(() => !socket.isPaused)

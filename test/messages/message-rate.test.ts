@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import type { LifecycleSocket } from '../../lib/index.js'
+import { gone } from '../support/servers/gone.js'
 import { within } from '../support/time/bound.js'
 import { roundTrip } from '../support/peers/exchange.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
@@ -73,7 +74,7 @@ describe('messageRate', () => {
     }),
   }
   for (const [reader, reads] of Object.entries(readers)) {
-    test(`ends a connection with 1008 at the first message over it, unseen by ${reader}`, async (t) => {
+    test(`closes with 1008 at the first message over it, unseen by ${reader}`, async (t) => {
       const timed = await connectTimed(t, reads)
       const { app, peer, handled, closes, events } = timed
       peer.send(...texts(1, 3))
@@ -118,7 +119,7 @@ describe('messageRate', () => {
     assert.equal(close?.payload.readUInt16BE(), 1008)
     // The first is being handled, two wait, two are over the rate, and two come after the end began.
     peer.send(...texts(6, 7), frame(OPCODE.close, close?.payload))
-    await turns(20)
+    await gone({ socket })
     release.open()
     await within(socket.closed, 'the end')
     assert.deepEqual(handled, ['begins 1', 'ends 1', 'onClose'])
@@ -294,7 +295,7 @@ describe('messageRate', () => {
       },
     ],
     [
-      'after our loop had stood still for most of a window',
+      'after our loop stood still for most of a window',
       async ({ clock }: Timed, send: () => void) => {
         for (let round = 0; round < 5; round++) {
           send()

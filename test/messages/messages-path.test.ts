@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { LifecycleSocket } from '../../lib/index.js'
+import { until } from '../support/time/timed.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { never } from '../support/time/gate.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -108,7 +109,7 @@ test('nothing is heard while the app has paused, and all of it after', async (t)
   assert.deepEqual(heard, [])
   assert.equal(socket.isPaused, true)
   socket.resume()
-  await turns()
+  await until(() => heard.length === 2)
   assert.deepEqual(heard, ['one', 'two'])
   peer.destroy()
 })
@@ -158,7 +159,7 @@ test('one timer serves all connections, and none is left when they have gone', a
   const { app, port } = await serveOne(t, { clock })
   assert.equal(clock.pending, 0)
   const peers = await Promise.all(Array.from({ length: 50 }, () => RawPeer.open(port)))
-  await turns()
+  await until(() => app.websocketLifecycle.connections.size === 50)
   assert.equal(app.websocketLifecycle.connections.size, 50)
   assert.equal(clock.pending, 1)
   const sockets = [...app.websocketLifecycle.connections]

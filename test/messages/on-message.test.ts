@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import type { LifecycleSocket, Message } from '../../lib/index.js'
+import { until } from '../support/time/timed.js'
 import { roundTrip, texts } from '../support/peers/exchange.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate, type Gate, never } from '../support/time/gate.js'
@@ -111,7 +112,8 @@ test('more at once than the default of `maxMessages` is possible', async (t) => 
     route: { onMessage: calls.onMessage, inbox: { concurrency: 100 } },
   })
   peer.send(...texts(...Array.from({ length: 101 }, (_, i) => String(i))))
-  await turns(20)
+  await until(() => calls.events.length >= 100)
+  await turns()
   assert.equal(calls.events.length, 100)
   await calls.finish('0')
   assert.deepEqual(calls.events.slice(100), ['0>', '<100'])
@@ -166,7 +168,7 @@ test('a message that comes in one packet with the handshake waits for the handle
   const handshake = RawPeer.handshake(portOf(app), '/')
   const peer = await RawPeer.dialWith(portOf(app), handshake, ...texts('early'))
   await peer.answer()
-  await turns()
+  await until(() => got.length === 3)
   await roundTrip(peer)
   assert.deepEqual(got, ['handler', 'handler has settled', 'message early'])
   peer.destroy()

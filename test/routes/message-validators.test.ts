@@ -1,6 +1,8 @@
 // What a validator of messages may answer, and when.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { roundTrip } from '../support/peers/exchange.js'
+import { gone } from '../support/servers/gone.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -86,7 +88,7 @@ describe('a validator', () => {
     const route = { ...telling({}), validatorCompiler: answering(answers) }
     const { peer } = await speak(t, route)
     peer.send(...['1', '2', '3'].map((text) => frame(OPCODE.text, text)))
-    await turns()
+    await roundTrip(peer)
     slow.open()
     const got = [await peer.next(), await peer.next(), await peer.next()]
     assert.deepEqual(
@@ -155,7 +157,7 @@ describe('a validator', () => {
       peer.send(frame(OPCODE.text, '{}'))
       await until(() => calls.length > 0)
       peer.destroy()
-      await turns()
+      await gone({ socket })
       await clock.advance(1_000)
       await socket.closed
       verdict.open()
