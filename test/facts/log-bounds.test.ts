@@ -4,7 +4,8 @@ import { describe, test, type TestContext } from 'node:test'
 import * as fc from 'fast-check'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { LifecycleSocket, RouteLifecycleOptions } from '../../lib/index.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { until } from '../support/time/timed.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { never } from '../support/time/gate.js'
 import { hostileError, hostileText, hostileValue, SECRET } from '../support/peers/hostile.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -326,7 +327,8 @@ describe('a line is bounded, and holds no secret,', () => {
       await told(served, waited)
       first.destroy()
       second.destroy()
-      await turns()
+      const sockets = [...served.app.websocketLifecycle.connections]
+      await until(() => sockets.every(({ readyState, CLOSED }) => readyState === CLOSED))
       assertBounded(served.lines)
     })
   }

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import type { CloseCause, LifecycleSocket, LifecycleStats } from '../../lib/index.js'
 import { CLOSE_CAUSES } from '../../lib/core/close/policy.js'
+import { until } from '../support/time/timed.js'
 import { within } from '../support/time/bound.js'
 import { Client } from '../support/peers/client.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
@@ -148,7 +149,7 @@ describe('stats()', () => {
     assert.equal(app.websocketLifecycle.stats().abandoned, 2)
     await Client.open(`ws://127.0.0.1:${port}/`)
     const drain = app.websocketLifecycle.drain()
-    await turns(20)
+    await until(() => app.websocketLifecycle.stats().closed.shutdown === 1)
     await clock.advance(300)
     const { abandoned } = await within(drain, 'the drain')
     assert.equal(abandoned.length, 2)
@@ -179,7 +180,7 @@ describe('connections', () => {
     assert.equal(websocketLifecycle.stats().open, 1)
     client.ws.close()
     await client.closed
-    await turns(20)
+    await until(() => websocketLifecycle.stats().closed['client-close'] === 1)
     assert.equal(websocketLifecycle.stats().closed['client-close'], 1)
     assert.deepEqual([...websocketLifecycle.connections], [socket])
     assert.equal(websocketLifecycle.stats().open, 1)

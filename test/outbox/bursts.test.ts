@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { WebSocket } from 'ws'
 import { Turns } from '../../lib/time/turns.js'
+import { until } from '../support/time/timed.js'
 import { openBusyPeer } from '../support/peers/busy-peer.js'
 import { turns } from '../support/time/fake-clock.js'
 import { connectOver, type Line, rawOf, TCP, TLS, watchWrites } from '../support/servers/outbox.js'
@@ -150,7 +151,7 @@ for (const line of LINES) {
         await turns(3)
         assert.equal(rawOf(socket).writableCorked, 0)
       }
-      while (sent.length < 3 * 9 * 7) await turns(1)
+      await until(() => sent.length === 3 * 9 * 7)
       await socket.drained()
       numbers(5).forEach((i) => socket.send(i))
       socket.close(4000)

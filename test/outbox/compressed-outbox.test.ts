@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import type { OutboxOptions } from '../../lib/index.js'
+import { until } from '../support/time/timed.js'
 import { turns } from '../support/time/fake-clock.js'
 import { connectOver, TCP } from '../support/servers/outbox.js'
 import { DEFLATE, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -47,7 +48,7 @@ test("'drop' keeps what waits to be compressed within maxBytes; what was queued 
   const queued = Math.floor((32 * KiB) / 1_000)
   await pool.release()
   assert.equal(await socket.drained(), true)
-  while (socket.bufferedAmount > 0) await turns(1)
+  await until(() => socket.bufferedAmount === 0)
   socket.close()
   assert.equal(await count(peer), queued)
   assert.equal(told, 1_000 - queued)
@@ -92,7 +93,7 @@ test("'close' does not blame a peer for what waits in our process, up to 4 MiB m
   assert.equal(socket.readyState, socket.OPEN)
   await pool.release()
   assert.equal(await socket.drained(), true)
-  while (socket.bufferedAmount > 0) await turns(1)
+  await until(() => socket.bufferedAmount === 0)
   socket.close()
   assert.equal(await count(peer), 2_000)
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { createWebSocketStream } from 'ws'
 import type { LifecycleSocket } from '../../lib/index.js'
+import { until } from '../support/time/timed.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { clog, type Line, readAway, TCP, TLS } from '../support/servers/outbox.js'
 import { connectOne, serveOne } from '../support/servers/server.js'
@@ -103,7 +104,7 @@ for (const kind of [TCP, TLS]) {
     assert.ok(told.length === 10 && told.every((error) => error instanceof Error))
     const drained = socket.drained()
     line.run()
-    while (socket.bufferedAmount > 0) await turns(1)
+    await until(() => socket.bufferedAmount === 0)
     await clock.advance(2_000)
     assert.equal(await drained, true)
     assert.equal(socket.send('x'), true)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConnectionClosedError, type LifecycleSocket } from '../../lib/index.js'
+import { until } from '../support/time/timed.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { within } from '../support/time/bound.js'
 import { clog, MORE_THAN_A_KERNEL_HOLDS, readAway, unclog } from '../support/servers/outbox.js'
@@ -17,7 +18,7 @@ type Data = Parameters<LifecycleSocket['send']>[0]
 /** All that ws sends, so many bytes of it. */
 const KINDS: Readonly<Record<string, (bytes: number) => Data>> = {
   text: (bytes) => 'x'.repeat(bytes),
-  'text of 3-byte characters': (bytes) => '€'.repeat(bytes / 3) + 'x'.repeat(bytes % 3),
+  '3-byte text': (bytes) => '€'.repeat(bytes / 3) + 'x'.repeat(bytes % 3),
   'a Buffer': (bytes) => Buffer.alloc(bytes, 'x'),
   'an ArrayBuffer': (bytes) => new Uint8Array(bytes).fill(120).buffer,
   'part of an array': (bytes) => new Uint8Array(bytes + 9).fill(120).subarray(4, 4 + bytes),
@@ -212,7 +213,7 @@ test('the callback of a message that still waits when the connection is lost get
 })
 
 async function untilTold(told: readonly unknown[], count: number): Promise<void> {
-  while (told.length < count) await turns(1)
+  await until(() => told.length >= count)
 }
 
 test('where nothing waits a message of any size is sent, and arrives whole', async (t) => {

@@ -5,9 +5,11 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { test } from 'node:test'
 import { createWebSocketStream } from 'ws'
+import { allRead } from '../support/peers/exchange.js'
+import { until } from '../support/time/timed.js'
 import { Client } from '../support/peers/client.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
-import { connectOver, readAway, TCP, TLS } from '../support/servers/outbox.js'
+import { connectOver, readAway, TCP, TLS, rawOf } from '../support/servers/outbox.js'
 import { DEFLATE, RawPeer } from '../support/peers/raw-peer.js'
 import { connectOne, serveOne } from '../support/servers/server.js'
 
@@ -28,7 +30,7 @@ test('a broadcast cuts off the one that does not read; the others get all of it,
   for (let i = 0; i < count; i++) {
     const message = `${i} `.padEnd(100_000, '.')
     for (const socket of app.websocketLifecycle.connections) socket.send(message)
-    await turns(4)
+    await until(() => clients.every(({ events }) => events.length > i))
   }
   for (const socket of app.websocketLifecycle.connections) socket.close(4000)
   await Promise.all(clients.map(({ closed }) => closed))
@@ -97,7 +99,7 @@ test('a hundred megabytes, turn by turn, do not condemn a reader that keeps up',
   readAway(peer)
   for (let turn = 0; turn < 400; turn++) {
     for (let i = 0; i < 16; i++) socket.send(Buffer.alloc(16 * KiB))
-    await turns(2)
+    await allRead(rawOf(socket), peer.socket)
   }
   assert.equal(socket.readyState, socket.OPEN)
   assert.equal(socket.bufferedAmount, 0)
