@@ -7,7 +7,8 @@ import { logSafely } from '../facts/log.js'
 import { refusalCodeReplaced } from '../facts/log-lines.js'
 import { tooLateToRefuse } from '../errors.js'
 import { routeNameOf } from '../routes/route.js'
-import { isUpgrade, upgradeOf } from './upgrade.js'
+import { isUpgrade } from './scope-holder.js'
+import { upgradeOf } from './upgrade.js'
 
 const kAnswered = Symbol('fastify-websocket-lifecycle.answered')
 
@@ -38,7 +39,7 @@ export function refuseWebsocket(
   const closeCode = sendableCode(reply, code)
   const text = toReason(reason)
   const upgrade = upgradeOf(raw)
-  if (upgrade !== undefined) upgrade.refuseWithClose(reply, closeCode, text)
+  if (upgrade !== undefined) upgrade.refuseForApp(reply, closeCode, text)
   else if (isUpgrade(raw)) throw tooLateToRefuse(routeNameOf(reply.request))
   else answer(reply, statusOf(closeCode), text)
   return reply

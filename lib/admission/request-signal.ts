@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { beneath } from '../platform/beneath.js'
 import { peek } from '../platform/thrown.js'
-import { scopeOf } from './upgrade.js'
+import { scopeOf } from './scope-holder.js'
 
 const kSignal = Symbol('fastify-websocket-lifecycle.signal')
 

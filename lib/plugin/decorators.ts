@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { refuseWebsocket } from '../admission/refuse-websocket.js'
-import { scopeOf, upgradeOf } from '../admission/upgrade.js'
+import { scopeOf } from '../admission/scope-holder.js'
+import { upgradeOf } from '../admission/upgrade.js'
 import type { WebsocketLifecycle } from '../api/api.js'
 import type { Facts } from '../facts/facts.js'
 import { beneath } from '../platform/beneath.js'

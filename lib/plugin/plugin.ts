@@ -129,7 +129,7 @@ function openUpgrades(
 ): UpgradeListener {
   return (message, raw, head) => {
     nameWebsocketOnly(message)
-    const upgrade = new Upgrade(shared, message, raw, head, settings.route, app.log)
+    const upgrade = new Upgrade(shared, [message, raw, head], settings.route, app.log)
     if (shared.facts.isDraining) {
       upgrade.refuseNow('draining', drain.refusal)
       return

@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import { runReleases } from '../callbacks/run-step.js'
+import { ScopeKeeper, type ScopeKeeperOwner } from '../callbacks/scope-keeper.js'
+import type { Shared } from '../connection/shared.js'
+import { ReleaseScope } from '../core/scope.js'
+import { ConnectionClosedError } from '../errors.js'
+import type { RouteSettings } from '../options/settings.js'
+import { RequestContext } from '../platform/context.js'
+import { Deferred } from '../platform/deferred.js'
+import { toError } from '../platform/thrown.js'
+import { type Route, routeOf } from '../routes/route.js'
+import { Answer } from './answer.js'
+import type { ScopeHolder } from './scope-holder.js'
+
+/** An upgrade request as node gives it to whoever shakes hands. */
+export type Handshake = readonly [message: IncomingMessage, raw: Duplex, head: Buffer]
+
+/** Of a path that is no route's. */
+const LONGEST_PATH = 200
+
+/** Who an upgrade is: its request, its route once Fastify has found it, and the scope for what the app acquires. */
+export abstract class UpgradeRequest implements ScopeKeeperOwner, ScopeHolder {
+  readonly shared: Shared
+  readonly handshake: Handshake
+  readonly answer: Answer
+  isRefused = false
+  /** Whether the request is over without a connection. */
+  isOver = false
+  protected readonly message: IncomingMessage
+  protected readonly raw: Duplex
+  protected request: FastifyRequest | undefined
+  protected route: Route | undefined
+  protected usedScope: ReleaseScope | undefined
+  /** By the forgiving time. */
+  readonly #startedAt: number
+  readonly #released = new Deferred<void>()
+  #settings: RouteSettings
+  #log: FastifyBaseLogger
+  #context: RequestContext | undefined
+  #id: string | undefined
+
+  constructor(
+    shared: Shared,
+    handshake: Handshake,
+    settings: RouteSettings,
+    log: FastifyBaseLogger,
+  ) {
+    this.shared = shared
+    this.handshake = handshake
+    const [message, raw] = handshake
+    this.message = message
+    this.raw = raw
+    this.answer = new Answer(raw)
+    this.#settings = settings
+    this.#log = log
+    this.#startedAt = shared.transitions.forgivingNow
+  }
+
+  get id(): string {
+    return (this.#id ??= randomUUID())
+  }
+
+  get log(): FastifyBaseLogger {
+    return this.#log
+  }
+
+  /** Those of its route; before that is known, the plugin's. */
+  get settings(): RouteSettings {
+    return this.#settings
+  }
+
+  get cleanupTimeout(): number {
+    return this.#settings.cleanupTimeout
+  }
+
+  get routeUrl(): string {
+    if (this.pattern !== undefined) return this.pattern
+    // A path that is none of a route's has no parameters. Before that is known they may be secrets, as a query may.
+    if (this.request?.is404 !== true) return ''
+    return String(this.message.url).split('?', 1).join().slice(0, LONGEST_PATH)
+  }
+
+  /** That of a route, ours or not. */
+  protected get pattern(): string | undefined {
+    return this.route?.url ?? this.request?.routeOptions.url
+  }
+
+  /** By when it has to be decided, by the forgiving time. */
+  protected get decidedBy(): number {
+    return this.#startedAt + (this.#settings.handshakeTimeout || Infinity)
+  }
+
+  get scope(): ReleaseScope {
+    if (this.usedScope === undefined) {
+      this.usedScope = new ReleaseScope(new ScopeKeeper(this))
+      this.#context = new RequestContext()
+      if (this.isOver) {
+        this.usedScope.abort()
+        this.usedScope.next()
+      }
+    }
+    return this.usedScope
+  }
+
+  /** As it was where the scope was first asked for: nothing of the app's is called before. */
+  get context(): RequestContext {
+    return (this.#context ??= new RequestContext())
+  }
+
+  /** Whether its handler must not run any more. */
+  get isLost(): boolean {
+    return this.isRefused || this.isOver
+  }
+
+  /** Whether nothing can be decided of it any more: it is lost, or being answered. */
+  get isDecided(): boolean {
+    return !this.answer.isOpen || this.isLost
+  }
+
+  /** Whether Fastify may still be told what to answer. */
+  get mayAnswer(): boolean {
+    return this.answer.isOpen && !this.isOver
+  }
+
+  /** Resolves when it is over, and all releases have run. */
+  get released(): Promise<void> {
+    return this.#released.promise
+  }
+
+  abortReason(): Error {
+    return new ConnectionClosedError(undefined)
+  }
+
+  fail(error: unknown, step: string): void {
+    this.shared.facts.upgradeCallbackFailed(this, step, toError(error))
+  }
+
+  /** Fastify has routed it: the options of the route hold. */
+  protected routedBy(request: FastifyRequest): void {
+    this.request = request
+    this.#log = request.log
+    const route = routeOf(request.routeOptions.config)
+    if (!route) return
+    this.route = route
+    this.#settings = route.settings
+  }
+
+  /** The request is over without a connection: what was acquired for it is released. */
+  protected async release(): Promise<void> {
+    this.scope.abort()
+    await runReleases(this, this.scope)
+    this.forget()
+    this.#released.resolve()
+  }
+
+  /** Nobody needs to know of it any more. */
+  protected abstract forget(): void
+}
