@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import type { HookReturn, Refused } from '../api/augmentation.js'
-import { kindOf } from '../options/check.js'
+import { kindOf } from '../options/complaints.js'
 import { CloseCode, toReason, toSendableCode } from '../core/close/codes.js'
 import { logSafely } from '../facts/log.js'
 import { refusalCodeReplaced } from '../facts/log-lines.js'

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebsocketLifecycleOptions } from '../api/api.js'
-import { kindOf } from '../options/check.js'
+import { kindOf } from '../options/complaints.js'
 import { logSafely } from '../facts/log.js'
 import { LOG_LINES } from '../facts/log-lines.js'
 import type { RouteTable } from '../routes/route-table.js'

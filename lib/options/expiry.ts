@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import { invalidOption } from '../errors.js'
 import { copyOfDate } from '../platform/real-time.js'
-import { kindOf, show } from './check.js'
+import { kindOf, show } from './complaints.js'
 
 /** Epoch seconds are below this until the year 5138, epoch ms above it since 1973. */
 const LEAST_EPOCH_MS = 1e11

@@ -1,4 +1,5 @@
-import { didYouMean, isNearMiss, refuse, refuseName } from './check.js'
+import { didYouMean, refuse, refuseName } from './complaints.js'
+import { isNearMiss } from './near-names.js'
 import { PLUGIN_CHECKS, ROUTE_CHECKS } from './tables.js'
 import { meantBy, plain } from './other-names.js'
 import { OURS_TO_SET } from '../platform/ws-options.js'

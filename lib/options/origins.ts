@@ -1,6 +1,7 @@
 import { types } from 'node:util'
 import type { LifecycleOptions } from '../api/api.js'
-import { type Check, refuse } from './check.js'
+import type { Check } from './check.js'
+import { refuse } from './complaints.js'
 import type { OriginPolicy } from './settings.js'
 import { anchor, isAnchored, normalizeOrigin } from '../core/admission/origin.js'
 

@@ -1,29 +1,15 @@
-import type { FastifyRequest } from 'fastify'
-import type {
-  LifecycleOptions,
-  RouteLifecycleOptions,
-  WebsocketLifecycleOptions,
-} from '../api/api.js'
-import { type Check, read, readGroup, refuse, refuseMore, refuseUnknown, show } from './check.js'
-import type { HeartbeatPolicy } from '../core/liveness/heartbeat.js'
+import type { RouteLifecycleOptions, WebsocketLifecycleOptions } from '../api/api.js'
 import type { InboxPolicy } from '../core/messages/inbox.js'
-import type { RatePolicy } from '../core/messages/message-rate.js'
 import type { OutboxPolicy } from '../core/messages/outbox-age.js'
 import { invalidOption } from '../errors.js'
-import { hintForPlugin, refuseMisplaced } from './misplaced.js'
-import {
-  DRAIN_CHECKS,
-  INBOX_CHECKS,
-  KEEPALIVE_CHECKS,
-  OUTBOX_CHECKS,
-  PER_KEY_CHECKS,
-  PLUGIN_CHECKS,
-  RATE_CHECKS,
-  ROUTE_CHECKS,
-} from './tables.js'
+import { refuseMore, refuseUnknown, show } from './complaints.js'
 import { DEFAULTS, ROUTE_DEFAULTS } from './defaults.js'
+import { read, readGroup } from './group.js'
+import { fitted, resolveKeepalive, resolvePerKey, resolveRate } from './groups.js'
+import { hintForPlugin, refuseMisplaced } from './misplaced.js'
 import { resolveOrigins } from './origins.js'
-import type { DrainSettings, PerKeyPolicy, PluginSettings, RouteSettings } from './settings.js'
+import type { DrainSettings, PluginSettings, RouteSettings } from './settings.js'
+import { DRAIN_CHECKS, INBOX_CHECKS, OUTBOX_CHECKS, PLUGIN_CHECKS, ROUTE_CHECKS } from './tables.js'
 import { resolveWebsocket } from './websocket.js'
 
 /** What Fastify itself reads from the options of `register`. */
@@ -121,90 +107,6 @@ function resolveRoute(
     onShutdown: inOrder(options.onShutdown, base.onShutdown),
     onHandlerError: inOrder(options.onHandlerError, base.onHandlerError),
   })
-}
-
-function resolveKeepalive(
-  option: LifecycleOptions['keepalive'],
-  base: HeartbeatPolicy | false,
-  where: string,
-): HeartbeatPolicy | false {
-  if (option === false) return false
-  if (option === undefined) return base
-  const given = readGroup(option, KEEPALIVE_CHECKS, 'keepalive', where)
-  return Object.freeze({ ...(base || DEFAULTS.keepalive), ...given })
-}
-
-/** Of two that must fit each other, where one alone was given the other follows it. */
-function fitted<Settings extends object>(
-  given: Partial<Settings>,
-  base: Settings,
-  [group, name, bound]: readonly [string, keyof Settings & string, keyof Settings & string],
-  where: string,
-): Settings {
-  const settings = { ...base, ...given }
-  const [value, limit] = [Number(settings[name]), Number(settings[bound])]
-  if (value <= limit) return Object.freeze(settings)
-  if (given[name] === undefined) return Object.freeze({ ...settings, [name]: limit })
-  if (given[bound] === undefined) return Object.freeze({ ...settings, [bound]: value })
-  return refuseMore(`${group}.${name}`, value, `${group}.${bound}`, limit, where)
-}
-
-/** Neither of its members has a default. */
-function resolveRate(
-  option: LifecycleOptions['messageRate'],
-  base: RatePolicy | false,
-  where: string,
-): RatePolicy | false {
-  if (option === undefined || option === false) return option ?? base
-  const { max, window } = readGroup(option, RATE_CHECKS, 'messageRate', where)
-  return Object.freeze({
-    max: required(max, 'messageRate.max', RATE_CHECKS.max, where),
-    window: required(window, 'messageRate.window', RATE_CHECKS.window, where),
-  })
-}
-
-/** A route's replaces the plugin's, and has a count of its own. */
-function resolvePerKey(
-  option: LifecycleOptions['maxConnectionsPerKey'],
-  plugins: PerKeyPolicy | undefined,
-  where: string,
-): PerKeyPolicy | undefined {
-  if (option === undefined) return plugins
-  const given = readGroup(option, PER_KEY_CHECKS, 'maxConnectionsPerKey', where)
-  const max = required(given.max, 'maxConnectionsPerKey.max', PER_KEY_CHECKS.max, where)
-  const { whenFull = 'refuse' } = given
-  if (whenFull === 'replace' && max === 0) {
-    // There would be nobody to replace.
-    refuse('maxConnectionsPerKey.max', AT_LEAST_ONE, max, where)
-  }
-  return Object.freeze({
-    max,
-    key: given.key ?? byAddress,
-    whenFull,
-  })
-}
-
-const AT_LEAST_ONE = {
-  expected: "at least 1 where `maxConnectionsPerKey.whenFull` is 'replace'",
-}
-
-/** Behind a socket of the file system nobody has an address: there all are one. */
-function byAddress(request: FastifyRequest): string | undefined {
-  // injectWS comes over none, and with trustProxy Fastify looks for its address all the same.
-  const { socket }: { readonly socket?: object } = request.raw
-  if (socket === undefined) return undefined
-  const { ip }: { readonly ip?: string } = request
-  return ip ?? ''
-}
-
-/** A member that has no default. */
-function required<Value>(
-  value: Value | undefined,
-  name: string,
-  wanted: Check,
-  where: string,
-): Value {
-  return value ?? refuse(name, wanted, value, where)
 }
 
 /** A hook of the route runs before the plugin's. */

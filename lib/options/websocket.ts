@@ -1,8 +1,10 @@
 import type { PerMessageDeflateOptions } from 'ws'
 import type { WebsocketLifecycleOptions } from '../api/api.js'
-import { GROUP, read, show } from './check.js'
+import { GROUP } from './check.js'
+import { show } from './complaints.js'
 import { invalidOption } from '../errors.js'
 import { OURS_TO_SET } from '../platform/ws-options.js'
+import { read } from './group.js'
 import type { WebsocketSettings } from './settings.js'
 import { WEBSOCKET_CHECKS } from './tables.js'
 

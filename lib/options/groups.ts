@@ -1,0 +1,96 @@
+/** Options that are groups of others, and how each becomes what the code uses. All throw FST_ERR_WSL_INVALID_OPTION. */
+import type { FastifyRequest } from 'fastify'
+import type { LifecycleOptions } from '../api/api.js'
+import type { HeartbeatPolicy } from '../core/liveness/heartbeat.js'
+import type { RatePolicy } from '../core/messages/message-rate.js'
+import type { Check } from './check.js'
+import { refuse, refuseMore } from './complaints.js'
+import { DEFAULTS } from './defaults.js'
+import { readGroup } from './group.js'
+import type { PerKeyPolicy } from './settings.js'
+import { KEEPALIVE_CHECKS, PER_KEY_CHECKS, RATE_CHECKS } from './tables.js'
+
+/** `false` turns it off; what is given is laid over what the plugin, or the default, says. */
+export function resolveKeepalive(
+  option: LifecycleOptions['keepalive'],
+  base: HeartbeatPolicy | false,
+  where: string,
+): HeartbeatPolicy | false {
+  if (option === false) return false
+  if (option === undefined) return base
+  const given = readGroup(option, KEEPALIVE_CHECKS, 'keepalive', where)
+  return Object.freeze({ ...(base || DEFAULTS.keepalive), ...given })
+}
+
+/** Of two that must fit each other, where one alone was given the other follows it. */
+export function fitted<Settings extends object>(
+  given: Partial<Settings>,
+  base: Settings,
+  [group, name, bound]: readonly [string, keyof Settings & string, keyof Settings & string],
+  where: string,
+): Settings {
+  const settings = { ...base, ...given }
+  const [value, limit] = [Number(settings[name]), Number(settings[bound])]
+  if (value <= limit) return Object.freeze(settings)
+  if (given[name] === undefined) return Object.freeze({ ...settings, [name]: limit })
+  if (given[bound] === undefined) return Object.freeze({ ...settings, [bound]: value })
+  return refuseMore(`${group}.${name}`, value, `${group}.${bound}`, limit, where)
+}
+
+/** Neither of its members has a default. */
+export function resolveRate(
+  option: LifecycleOptions['messageRate'],
+  base: RatePolicy | false,
+  where: string,
+): RatePolicy | false {
+  if (option === undefined || option === false) return option ?? base
+  const { max, window } = readGroup(option, RATE_CHECKS, 'messageRate', where)
+  return Object.freeze({
+    max: required(max, 'messageRate.max', RATE_CHECKS.max, where),
+    window: required(window, 'messageRate.window', RATE_CHECKS.window, where),
+  })
+}
+
+/** A route's replaces the plugin's, and has a count of its own. */
+export function resolvePerKey(
+  option: LifecycleOptions['maxConnectionsPerKey'],
+  plugins: PerKeyPolicy | undefined,
+  where: string,
+): PerKeyPolicy | undefined {
+  if (option === undefined) return plugins
+  const given = readGroup(option, PER_KEY_CHECKS, 'maxConnectionsPerKey', where)
+  const max = required(given.max, 'maxConnectionsPerKey.max', PER_KEY_CHECKS.max, where)
+  const { whenFull = 'refuse' } = given
+  if (whenFull === 'replace' && max === 0) {
+    // There would be nobody to replace.
+    refuse('maxConnectionsPerKey.max', AT_LEAST_ONE, max, where)
+  }
+  return Object.freeze({
+    max,
+    key: given.key ?? byAddress,
+    whenFull,
+  })
+}
+
+const AT_LEAST_ONE = {
+  expected: "at least 1 where `maxConnectionsPerKey.whenFull` is 'replace'",
+}
+
+/** Behind a socket of the file system nobody has an address: there all are one. */
+function byAddress(request: FastifyRequest): string | undefined {
+  // injectWS comes over none, and with trustProxy Fastify looks for its address all the same.
+  const { socket }: { readonly socket?: object } = request.raw
+  if (socket === undefined) return undefined
+  const { ip }: { readonly ip?: string } = request
+  return ip ?? ''
+}
+
+/** A member that has no default. */
+function required<Value>(
+  value: Value | undefined,
+  name: string,
+  wanted: Check,
+  where: string,
+): Value {
+  return value ?? refuse(name, wanted, value, where)
+}
