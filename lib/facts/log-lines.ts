@@ -20,7 +20,7 @@ export const LOG_LINES = {
     text: 'a message was discarded: the WebSocket route has no onMessage, and its handler has settled without a listener for messages',
   },
   drainEnded: { level: 'info', text: 'all WebSocket connections have ended' },
-} as const satisfies Readonly<Record<string, LogLine>>
+} as const
 
 /** The network's whims are news; our faults and the client's are warnings. */
 export function connectionEnded(level: LogLine['level']): LogLine {
