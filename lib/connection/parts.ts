@@ -15,7 +15,8 @@ import { TimeWatch, type TimeWatchOwner } from '../liveness/time-watch.js'
 import { RateGate } from '../messages/rate-gate.js'
 import { Reader, type ReaderOwner } from '../messages/reader.js'
 import type { RouteSettings } from '../options/settings.js'
-import { type OutboxOwner, Writer } from '../outbox/writer.js'
+import type { OutboxOwner } from '../outbox/owner.js'
+import { Writer } from '../outbox/writer.js'
 import { RequestContext } from '../platform/context.js'
 import { Deferred } from '../platform/deferred.js'
 import { queueMicrotask } from '../platform/real-time.js'
@@ -209,7 +210,7 @@ export abstract class ConnectionParts
 
   protected override lookAtQueues(now: number, forgivingNow: number): number {
     return Math.min(
-      this.usedWriter?.look(forgivingNow) ?? Infinity,
+      this.usedWriter?.judgeBacklog(forgivingNow) ?? Infinity,
       this.usedReader?.inbox.warnOfHandler(now) ?? Infinity,
     )
   }

@@ -24,7 +24,8 @@ import {
 import { bufferedByWs } from '../platform/ws-sender.js'
 import { closeWithin } from '../platform/ws-socket.js'
 import type { Reader } from '../messages/reader.js'
-import { NO_OPTIONS, type SendOptions, type Writer } from '../outbox/writer.js'
+import { NO_OPTIONS, type SendOptions } from '../outbox/send-options.js'
+import type { Writer } from '../outbox/writer.js'
 
 type Callback = (error?: Error) => void
 /** @types/ws says that these always get an error; ws calls them without one where all went well. */

@@ -1,0 +1,41 @@
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import type { Callbacks } from '../callbacks/callbacks.js'
+import type { CloseCause } from '../core/close/policy.js'
+import type { Facts } from '../facts/facts.js'
+import type { Clock } from '../time/clock.js'
+import type { Sweep } from '../time/sweep.js'
+import type { Turns } from '../time/turns.js'
+import type { Frames } from './frames.js'
+
+/** What the outbox needs of its connection. */
+export interface OutboxOwner {
+  readonly shared: {
+    readonly clock: Clock
+    readonly facts: Facts
+    readonly frames: Frames
+    readonly sweep: Sweep
+    readonly turns: Turns
+  }
+  readonly socket: WebSocket
+  readonly raw: Duplex
+  readonly callbacks: Callbacks
+  readonly isOpen: boolean
+  /** Messages and control frames that came. */
+  readonly received: number
+  /** Messages sent. */
+  sent: number
+  /** When the last of them was. */
+  sentAt: number
+  /** How many bytes were sent since the last look, or a few more. */
+  bytesUnseen: number
+  /** Asks for a look by then, if none is due before. */
+  lookBy(at: number): void
+  /** A ping or pong is being sent. */
+  noteControl(): void
+  end(cause: CloseCause): void
+  /** A callback of the app's did wrong: the connection ends. */
+  fail(error: Error, step: string): void
+  /** What callbacks get that come too late. */
+  abortReason(): Error
+}
