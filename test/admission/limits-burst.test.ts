@@ -115,7 +115,7 @@ async function leave(app: FastifyInstance, peers: readonly RawPeer[]): Promise<v
 
 for (const [what, options] of Object.entries<WebsocketLifecycleOptions>({
   'async hooks': {},
-  'async hooks behind an async judgement of the origin': {
+  'async hooks behind an async origin': {
     allowedOrigins: async (_origin, request) => {
       await dawdle(request)
       return true

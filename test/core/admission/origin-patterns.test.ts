@@ -57,7 +57,7 @@ const PATTERNS: ReadonlyArray<readonly [pattern: RegExp, anchored: true | string
 
 for (const [pattern, anchored] of PATTERNS) {
   const to = anchored === true ? 'reaches to the end' : `would reach to the end as ${anchored}`
-  test(`the pattern ${String(pattern)} ${to}`, () => {
+  test(`pattern ${String(pattern)} ${to}`, () => {
     assert.equal(isAnchored(pattern), anchored === true)
     if (anchored !== true) assert.equal(String(anchor(pattern)), anchored)
     assert.equal(isAnchored(anchor(pattern)), true)
