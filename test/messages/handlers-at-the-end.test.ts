@@ -65,7 +65,7 @@ const HANGS: ReadonlyArray<{
 ]
 
 for (const { who, dropped, setup } of HANGS) {
-  test(`${who} is left behind at cleanupTimeout; what waits is dropped`, async (t) => {
+  test(`${who} is left at cleanupTimeout; what waits is dropped`, async (t) => {
     const handled: string[] = []
     const connected = await connectTimed(t, setup(handled))
     const { app, clock, peer, socket, order, lines } = connected

@@ -349,7 +349,7 @@ async function play(
 }
 
 for (const kind of READERS) {
-  test(`for ${kind} order and bounds are kept, and nothing is lost or doubled, whatever happens`, async (t) => {
+  test(`for ${kind} order and bounds are kept, nothing is lost or doubled, whatever comes`, async (t) => {
     const world = await serveAll(t)
     const schedules = fc.array(commands, { minLength: 5, maxLength: 60 })
     await fc.assert(

@@ -53,7 +53,7 @@ for (const [what, end] of Object.entries(OTHERS_ENDS)) {
 }
 
 for (const [what, end] of Object.entries(OUR_ENDS)) {
-  test(`what waits at ${what} is dropped and counted; a running onMessage ends before onClose`, async (t) => {
+  test(`what waits at ${what} is dropped and counted; a running call ends before onClose`, async (t) => {
     const stuck = gate()
     const events: string[] = []
     const connected = await connectOne(t, {
@@ -203,7 +203,7 @@ const DROPPING: ReadonlyArray<{
 ]
 
 for (const { cause, code, dropped, route, provoke } of DROPPING) {
-  test(`after ${cause} what waits and what comes is dropped and counted; a running call may end`, async (t) => {
+  test(`after ${cause} what waits and comes is dropped and counted; a running call may end`, async (t) => {
     const stuck = gate()
     const began: string[] = []
     const ended: string[] = []
