@@ -12,7 +12,7 @@ import { connectOne, portOf, serve } from '../support/servers/server.js'
 const { closeFrame } = RawPeer
 
 for (const [how, fault] of Object.entries(FAULTS)) {
-  test(`an onMessage ${how}: 1011, for no other; what waits is dropped`, async (t) => {
+  test(`onMessage ${how}: 1011; what waits is dropped`, async (t) => {
     const error = new Error('of the app')
     const told: Error[] = []
     const got: string[] = []

@@ -97,7 +97,7 @@ for (const [options, name, expected, values] of WRONG) {
   for (const [value, shown] of values) {
     const message = (where: string): string =>
       `Expected \`${name}\` to be ${expected}, got ${shown}, in ${where}`
-    test(`\`${name}\` of ${shown} is refused, also in the plugin`, () => {
+    test(`\`${name}\` of ${shown} is refused`, () => {
       assert.throws(() => route(options(value)), invalid(message(ROUTE)))
       assert.throws(() => plugin(options(value)), invalid(message(PLUGIN)))
     })

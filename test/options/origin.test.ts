@@ -352,7 +352,7 @@ describe('a function', () => {
 
   for (const [name, fault] of Object.entries(FAULTS)) {
     for (const value of [new Error('not today'), 'no', '', 0, false, null, undefined]) {
-      test(`${name} (${String(value) || "''"}) lets nobody in, as a hook`, async (t) => {
+      test(`${name} (${String(value) || "''"}) lets nobody in`, async (t) => {
         const seen: string[] = []
         const { app, port } = await serveOrigins(t, (() => fault(value)) as AllowedOrigins, {
           handler: () => void seen.push('handler'),

@@ -49,7 +49,7 @@ const AT_ONCE: ReadonlySet<string> = new Set(['an onMessage', 'a listener'])
 for (const { by, setup } of ANSWERERS) {
   for (const line of LINES) {
     const most = AT_ONCE.has(by) ? 1 : 2
-    test(`over ${line.over}, ${by} answers eight messages in ${most} write(s) at most`, async (t) => {
+    test(`over ${line.over}, ${by} answers 8 messages in up to ${most} write(s)`, async (t) => {
       const { peer, socket } = await connectOver(line, t, setup)
       await turns(1)
       const writes = watchWrites(socket)

@@ -17,7 +17,7 @@ describe('a schema that is broken', () => {
   } as const
 
   for (const [name, message] of Object.entries(BROKEN)) {
-    test(`${name}: each upgrade gets a 500, the log says why, and the process goes on`, async (t) => {
+    test(`${name}: each upgrade gets a 500, the log says why, the app goes on`, async (t) => {
       const { lines, fastify } = logLines()
       const { app, port, events } = await serveOne(t, {
         fastify,
