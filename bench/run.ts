@@ -10,7 +10,7 @@ import { thisMachine } from './harness/machine.js'
 import { boundsMissed, type Miss, table } from './harness/report.js'
 import { fromJson, type Results, toJson } from './harness/results.js'
 import { type Result, runRounds } from './harness/rounds.js'
-import { make } from './pictures/files.js'
+import { writeDocuments } from './documents/files.js'
 import { SCENARIOS } from './scenarios/all.js'
 
 const FILE = new URL('results.json', import.meta.url)
@@ -69,7 +69,7 @@ if (!values.quick && (isAll || values.keep)) {
     results: SCENARIOS.flatMap(({ name }) => all.filter(({ scenario }) => scenario === name)),
   }
   writeFileSync(FILE, toJson(results))
-  if (isAll) make()
+  if (isAll) writeDocuments()
 }
 for (const { how } of misses) console.log(`too slow: ${how}`)
 process.exitCode = misses.length > 0 ? 1 : 0

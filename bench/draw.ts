@@ -1,4 +1,4 @@
 /** `npm run bench:draw`: draws the pictures of results.json, and quotes it in the documents. */
-import { make } from './pictures/files.js'
+import { writeDocuments } from './documents/files.js'
 
-make()
+writeDocuments()
