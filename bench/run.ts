@@ -1,75 +1,86 @@
 /**
  * Measures, and prints a table: `npm run bench [-- scenario ...]`. All scenarios together also write
  * results.json, and what is made of it; with `--keep` those that are named replace theirs in it.
- * `--quick` takes small sizes, to see that all works.
+ * `--against REF` compares with the plugin of another commit instead, and writes nothing.
+ * `--size 0.1` takes a tenth of all sizes, to see that all works, and writes nothing.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
-import { lineUp } from './harness/contestants.js'
-import { thisMachine } from './harness/machine.js'
-import { boundsMissed, type Miss, table } from './harness/report.js'
-import { fromJson, type Results, toJson } from './harness/results.js'
-import { type Result, runRounds } from './harness/rounds.js'
 import { writeDocuments } from './documents/files.js'
+import { against, contestantsAt } from './harness/against.js'
+import { onFastify, others, path } from './harness/contestants.js'
+import { thisMachine } from './harness/machine.js'
+import { missed, table } from './harness/report.js'
+import { fromJson, toJson } from './harness/results.js'
+import { type Result, runRounds } from './harness/rounds.js'
+import type { Scenario } from './harness/scenario.js'
 import { SCENARIOS } from './scenarios/all.js'
 
-const FILE = new URL('results.json', import.meta.url)
+const FILE = path('results.json')
 
-const { values, positionals } = parseArgs({
+const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    against: { type: 'string' },
     keep: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '7' },
+    size: { type: 'string', default: '1' },
   },
 })
-for (const name of positionals) {
-  if (!SCENARIOS.some((scenario) => scenario.name === name)) {
-    throw new Error(`Expected one of ${SCENARIOS.map((each) => each.name).join(', ')}, got ${name}`)
-  }
+const unknown = positionals.find((name) => !SCENARIOS.some((scenario) => scenario.name === name))
+if (unknown !== undefined) {
+  throw new Error(`Expected one of ${SCENARIOS.map(({ name }) => name).join(', ')}, got ${unknown}`)
 }
 const isAll = positionals.length === 0
-const names = isAll ? SCENARIOS.map(({ name }) => name) : positionals
-const machine = thisMachine()
-const kept = values.keep ? othersResults() : []
+const scenarios = SCENARIOS.filter(({ name }) => isAll || positionals.includes(name))
+if (flags.against === undefined) await measureAll()
+else await compare(flags.against)
 
-function othersResults(): readonly Result[] {
-  if (!existsSync(FILE)) return []
+async function measure(
+  scenario: Scenario,
+  find: Parameters<typeof runRounds>[1],
+): Promise<Result[]> {
+  const { rounds, size } = flags
+  const results = await runRounds(scenario, find, Number(rounds), Number(size))
+  console.log(table(scenario, results, scenario.targets))
+  return results
+}
+
+async function compare(ref: string): Promise<void> {
+  const find = contestantsAt(ref)
+  for (const scenario of scenarios) await measure(against(scenario, ref), find)
+}
+
+async function measureAll(): Promise<void> {
+  const machine = thisMachine()
   const before = fromJson(readFileSync(FILE, 'utf8'))
-  if (!isDeepStrictEqual(before.machine, machine)) {
+  if (flags.keep && !isDeepStrictEqual(before.machine, machine)) {
     throw new Error('Expected the results to keep to be of this machine, with the same versions')
   }
-  return before.results.filter(({ scenario }) => !names.includes(scenario))
-}
-
-const leftOut: string[] = []
-const contestants = lineUp((name, why) => {
-  leftOut.push(name)
-  console.log(`left out: ${name} (${why.trim()})`)
-})
-const byName = new Map(contestants.map((contestant) => [contestant.name, contestant]))
-
-const taken: Result[] = []
-const misses: Miss[] = []
-for (const scenario of SCENARIOS) {
-  if (!names.includes(scenario.name)) continue
-  const size = values.quick ? 'quick' : 'full'
-  const results = await runRounds(scenario, byName, Number(values.rounds), size)
-  taken.push(...results)
-  console.log(table(scenario, results))
-  misses.push(...boundsMissed(scenario.targets, results))
-}
-
-if (!values.quick && (isAll || values.keep)) {
-  const all = [...kept, ...taken]
-  const results: Results = {
-    date: new Date().toISOString().slice(0, 10),
-    machine,
-    leftOut,
-    results: SCENARIOS.flatMap(({ name }) => all.filter(({ scenario }) => scenario === name)),
+  const leftOut: string[] = []
+  const found = others((name, why) => {
+    leftOut.push(name)
+    console.log(`left out: ${name} (${why.trim()})`)
+  })
+  const taken: Result[] = []
+  for (const scenario of scenarios) {
+    const results = await measure(scenario, (name) =>
+      leftOut.includes(name) ? undefined : (found.get(name) ?? onFastify(name)),
+    )
+    taken.push(...results)
+    for (const target of scenario.targets) {
+      const how = missed(target, results, target.bound)
+      if (how === undefined) continue
+      console.log(`too slow: ${how}`)
+      process.exitCode = 1
+    }
   }
-  writeFileSync(FILE, toJson(results))
+  if (flags.size !== '1' || !(isAll || flags.keep)) return
+  const results = SCENARIOS.flatMap(({ name }) => {
+    const isNew = scenarios.some((scenario) => scenario.name === name)
+    return (isNew ? taken : before.results).filter(({ scenario }) => scenario === name)
+  })
+  const date = new Date().toISOString().slice(0, 10)
+  writeFileSync(FILE, toJson({ date, machine, leftOut, results }))
   if (isAll) writeDocuments()
 }
-for (const { how } of misses) console.log(`too slow: ${how}`)
-process.exitCode = misses.length > 0 ? 1 : 0

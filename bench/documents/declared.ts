@@ -84,7 +84,7 @@ function echoRows(what: string, contestant: string): Row[] {
 }
 
 function growthColumns(scenario: string, figure: string, cost = figure): Column[] {
-  return Object.entries(CROWDS.full).map(([crowd, count]) => ({
+  return Object.entries(CROWDS).map(([crowd, count]) => ({
     heading: `of ${count.toLocaleString('en')}`,
     cost,
     scenario,

@@ -1,7 +1,7 @@
 /** The numbers of a picture, found in the results. */
 import { find, type Results } from '../harness/results.js'
-import type { Scenario } from '../harness/scenario.js'
-import type { Spread } from '../harness/spread.js'
+import type { Spread } from '../harness/numbers.js'
+import { betterOf, type Scenario } from '../harness/scenario.js'
 import { called, type Column, type Picture } from './declared.js'
 import { quantity, times } from './words.js'
 
@@ -28,16 +28,15 @@ export function numbersOf(
   return columns.map((column) => {
     const { scenario: name, figure, of } = column
     const scenario = scenarios.find((each) => each.name === name)
-    const declared = scenario?.figures.find((each) => each.name === figure)
-    if (!scenario || !declared) throw new Error(`No figure ${name}: ${figure}`)
-    const { unit, better } = declared
+    const unit = scenario?.figures[figure]
+    if (scenario === undefined || unit === undefined)
+      throw new Error(`No figure ${name}: ${figure}`)
     const found = contestants
-      .filter((each) => scenario.entrants.some(({ name }) => name === each))
-      .filter((each) => !leftOut.includes(each))
+      .filter((each) => each in scenario.entrants && !leftOut.includes(each))
       .map((contestant) => find(results, { scenario: name, figure, contestant }))
     return {
       ...column,
-      better,
+      better: betterOf(unit),
       rounds: Math.min(...found.map(({ rounds }) => rounds)),
       show: of === 'ratio' ? times : (value) => quantity(value, unit),
       cells: found.map(({ contestant, [of]: spread }) => {

@@ -1,5 +1,5 @@
 /** Figures as people read them. */
-import type { Spread } from '../harness/spread.js'
+import type { Spread } from '../harness/numbers.js'
 
 const NUMBER = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 })
 

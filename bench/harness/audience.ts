@@ -14,13 +14,12 @@ export interface FanOut {
 export class Audience {
   readonly #sockets: readonly Socket[]
   #awaited = 0
-  #hasAll: () => void = () => {}
-  #hasLost: (error: Error) => void = () => {}
+  #settle = (_error?: Error): void => {}
   readonly #onData = (data: Buffer): void => {
     this.#awaited -= data.length
-    if (this.#awaited === 0) this.#hasAll()
+    if (this.#awaited === 0) this.#settle()
   }
-  readonly #onClose = (): void => this.#hasLost(new Error('A peer that reads was cut off'))
+  readonly #onClose = (): void => this.#settle(new Error('A peer that reads was cut off'))
 
   constructor(sockets: readonly Socket[]) {
     this.#sockets = sockets
@@ -31,11 +30,10 @@ export class Audience {
   async hear(server: Server, bytes: number): Promise<FanOut> {
     this.#awaited += frameBytes(bytes) * this.#sockets.length
     const heard = new Promise<void>((resolve, reject) => {
-      this.#hasAll = resolve
-      this.#hasLost = reject
+      this.#settle = (error) => (error ? reject(error) : resolve())
     })
     const startedAt = performance.now()
-    const sent = server.ask('fanOut', bytes) as Promise<number>
+    const sent = server.ask('fanOut', bytes)
     await heard
     const last = performance.now() - startedAt
     return { loop: await sent, last }

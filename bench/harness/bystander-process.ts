@@ -15,20 +15,16 @@ if (socket === undefined) throw new Error('No connection')
 const startAt = performance.now() + WARM_UP
 const worsts = Array.from({ length: rounds }, () => 0)
 let sentAt = 0
-
-function trip(): void {
+const trip = (): void => {
   sentAt = performance.now()
-  socket?.write(message)
+  socket.write(message)
 }
 
 behave(socket, (opcode) => {
   if (opcode !== OPCODES.text) return
   const round = Math.floor((sentAt - startAt) / duration)
-  if (round >= rounds) {
-    process.send?.(worsts)
-    return
-  }
   if (round >= 0) worsts[round] = Math.max(worsts[round] ?? 0, performance.now() - sentAt)
-  setTimeout(trip, PAUSE)
+  if (round < rounds) setTimeout(trip, PAUSE)
+  else process.send?.(worsts.slice(0, rounds))
 })
 trip()

@@ -1,9 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { path } from './contestants.js'
 import type { Server } from './server.js'
-
-const PROGRAM = fileURLToPath(new URL('bystander-process.ts', import.meta.url))
 
 /**
  * One more connection, that of a process of its own, which echoes all the time: what the driver has to
@@ -15,7 +13,7 @@ export async function worstTrips(
   rounds: number,
   duration: number,
 ): Promise<number[]> {
-  const bystander = fork(PROGRAM, [port, rounds, duration].map(String))
+  const bystander = fork(path('harness/bystander-process.ts'), [port, rounds, duration].map(String))
   const exited = once(bystander, 'exit')
   try {
     const [worsts] = (await Promise.race([

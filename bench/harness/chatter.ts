@@ -11,6 +11,8 @@ export interface Load {
 
 /** Connections that echo as fast as the server can, whenever they are told to. */
 export class Chatter {
+  /** For how long the collector of the server has worked meanwhile, in ms, where `talk` watches it. */
+  collected = 0
   readonly #server: Server
   readonly #sockets: readonly Socket[]
   readonly #underWayAtOnce: number
@@ -48,13 +50,17 @@ export class Chatter {
     return (this.#counted / this.#duration) * 1_000
   }
 
-  /** Forgets what was counted: that was to warm up. */
+  /** What has been counted so far was to warm up. */
   forget(): void {
     this.#counted = this.#duration = this.#cpu = this.#echoed = 0
   }
 
-  /** Talks for so many ms, and then waits for what is under way. */
-  async talk(duration: number): Promise<void> {
+  /**
+   * Talks for so many ms, and then waits for what is under way.
+   * @param watchesGc adds up what the collector does meanwhile
+   */
+  async talk(duration: number, watchesGc = false): Promise<void> {
+    if (watchesGc) await this.#server.ask('watchGc')
     const quiet = new Promise<void>((resolve) => (this.#quiet = resolve))
     const cpuBefore = await this.#server.cpu()
     const echoedBefore = this.#echoed
@@ -68,10 +74,11 @@ export class Chatter {
     this.#duration += performance.now() - startedAt
     await quiet
     this.#cpu += (await this.#server.cpu()) - cpuBefore
+    if (watchesGc) this.collected += await this.#server.ask('collected')
   }
 
-  async end(): Promise<void> {
-    await end(this.#sockets)
+  end(): Promise<void> {
+    return end(this.#sockets)
   }
 
   #answer(socket: Socket, messageBytes: number, echoBytes: number): void {

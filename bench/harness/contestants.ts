@@ -13,78 +13,72 @@ export interface Contestant {
   readonly command: readonly string[]
 }
 
-const ON_FASTIFY = [
-  'bare',
-  'bare, as text',
-  'bare, corked',
-  'sweep',
-  'sweep, spread',
-  'timers',
-  'ours',
-  'ours, no keepalive',
-  'ours, onMessage',
-  'ours, async onMessage',
-  'ours, everything on',
-]
 const NODE = [process.execPath, '--import', 'tsx', '--expose-gc']
 
-function source(name: string): string {
-  return fileURLToPath(new URL(`../${name}`, import.meta.url))
+/** @param dist the plugin, where it is not today's */
+export function onFastify(name: string, variant = name, dist = path('../dist')): Contestant {
+  return { name, dialect: webSocket, command: [...NODE, path('servers/fastify.ts'), variant, dist] }
 }
 
-export function onFastify(name: string): Contestant {
-  return { name, dialect: webSocket, command: [...NODE, source('servers/fastify.ts'), name] }
-}
-
-/** @returns the contestants that can be started here; `leftOut` is told of the others */
-export function lineUp(leftOut: (name: string, why: string) => void): Contestant[] {
-  const contestants = ON_FASTIFY.map(onFastify)
-  const others: ReadonlyArray<readonly [name: string, dialect: Dialect, find: () => string[]]> = [
+/** Those that can be started here, by their names; `leftOut` is told of the rest. */
+export function others(leftOut: (name: string, why: string) => void): Map<string, Contestant> {
+  const all: ReadonlyArray<readonly [name: string, dialect: Dialect, find: () => string[]]> = [
     ['Socket.IO', socketIo, findSocketIo],
     ['Bun', webSocket, findBun],
     ['gorilla', webSocket, buildGorilla],
   ]
-  for (const [name, dialect, find] of others) {
+  const found = new Map<string, Contestant>()
+  for (const [name, dialect, find] of all) {
     try {
-      contestants.push({ name, dialect, command: find() })
+      found.set(name, { name, dialect, command: find() })
     } catch (error) {
       leftOut(name, error instanceof Error ? error.message : String(error))
     }
   }
-  return contestants
+  return found
 }
 
 function findSocketIo(): string[] {
   import.meta.resolve('socket.io')
-  return [...NODE, source('servers/socket-io.js')]
+  return [...NODE, path('others/socket-io.js')]
 }
 
 function findBun(): string[] {
-  const bun = source('node_modules/.bin/bun')
+  const bun = path('node_modules/.bin/bun')
   run(bun, ['--version'])
-  return [bun, source('servers/bun.js')]
+  return [bun, path('others/bun.js')]
 }
 
 /** Debian keeps gorilla/websocket in the tree of sources that Go has from before its modules. */
 function buildGorilla(): string[] {
-  const folder = mkdtempSync(join(tmpdir(), 'bench-'))
-  process.once('exit', () => rmSync(folder, { recursive: true }))
-  const program = join(folder, 'gorilla')
-  run('go', ['build', '-o', program, 'gorilla.go'], {
-    GO111MODULE: 'off',
-    GOPATH: '/usr/share/gocode',
-    GOFLAGS: '',
-  })
+  const program = join(temporaryFolder(), 'gorilla')
+  const env = { GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOFLAGS: '' }
+  run('go', ['build', '-o', program, path('others/gorilla.go')], { env })
   return [program]
 }
 
-/** Runs a program to its end, among the servers. */
-function run(program: string, args: string[], env: Record<string, string> = {}): void {
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Runs a program to its end. */
+export function run(
+  program: string,
+  args: readonly string[],
+  { cwd, env }: { cwd?: string; env?: Record<string, string> } = {},
+): void {
   const { error, status, stderr } = spawnSync(program, args, {
-    cwd: source('servers'),
+    cwd: cwd ?? path('.'),
     encoding: 'utf8',
     env: { ...process.env, ...env },
   })
   if (error) throw error
   if (status !== 0) throw new Error(stderr)
+}
+
+/** Of what is in this folder. */
+export function path(name: string): string {
+  return fileURLToPath(new URL(`../${name}`, import.meta.url))
 }

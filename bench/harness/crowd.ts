@@ -16,7 +16,14 @@ export class Crowd {
   static async open(server: Server, count: number): Promise<Crowd> {
     const crowd = new Crowd()
     // From the first on: a ping may come while others are still being opened.
-    crowd.sockets = await open(server, count, server.dialect.path, (socket) => crowd.#join(socket))
+    crowd.sockets = await open(server, count, server.dialect.path, (socket) => {
+      behave(socket, (opcode) => {
+        if (opcode === OPCODES.ping) crowd.pings++
+        else if (opcode === OPCODES.text) crowd.messages++
+      })
+      // After an error comes a close.
+      socket.on('error', () => {}).on('close', () => crowd.lost++)
+    })
     return crowd
   }
 
@@ -31,14 +38,5 @@ export class Crowd {
 
   leave(): void {
     for (const socket of this.sockets) socket.destroy()
-  }
-
-  #join(socket: Socket): void {
-    behave(socket, (opcode) => {
-      if (opcode === OPCODES.ping) this.pings++
-      else if (opcode === OPCODES.text) this.messages++
-    })
-    // After an error comes a close.
-    socket.on('error', () => {}).on('close', () => this.lost++)
   }
 }

@@ -11,21 +11,16 @@ export interface Dialect {
   echoBytes(bytes: number): number
 }
 
-const MASKED = 0x80
 const FIN = 0x80
-
-export const OPCODES = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
+const MASKED = 0x80
+export const OPCODES = { text: 1, close: 8, ping: 9, pong: 10 } as const
 
 /** A masked frame; its mask is zero, so that the driver has nothing to compute. */
 export function frame(opcode: number, payload: Buffer | string): Buffer {
   const data = Buffer.from(payload)
-  const mask = Buffer.alloc(4)
-  if (data.length < 126) {
-    return Buffer.concat([Buffer.from([FIN | opcode, MASKED | data.length]), mask, data])
-  }
-  const header = Buffer.from([FIN | opcode, MASKED | 126, 0, 0])
-  header.writeUInt16BE(data.length, 2)
-  return Buffer.concat([header, mask, data])
+  const { length } = data
+  const lengths = length < 126 ? [MASKED | length] : [MASKED | 126, length >> 8, length & 0xff]
+  return Buffer.concat([Buffer.from([FIN | opcode, ...lengths, 0, 0, 0, 0]), data])
 }
 
 /** An unmasked frame, as servers send them. */
@@ -41,11 +36,10 @@ export const webSocket: Dialect = {
 
 /** Engine.IO 4 and Socket.IO 5: packets of text within the frames. */
 const EVENT = ['42["echo","', '"]'] as const
-const EVENT_BYTES = EVENT.join('').length
 
 export const socketIo: Dialect = {
   path: '/socket.io/?EIO=4&transport=websocket',
   greeting: { say: frame(OPCODES.text, '40'), until: /40\{.*\}/ },
   message: (bytes) => frame(OPCODES.text, EVENT.join('a'.repeat(bytes))),
-  echoBytes: (bytes) => frameBytes(EVENT_BYTES + bytes),
+  echoBytes: (bytes) => frameBytes(EVENT.join('').length + bytes),
 }

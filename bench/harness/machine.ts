@@ -1,6 +1,7 @@
 /** Where the figures come from. */
 import { existsSync, readFileSync } from 'node:fs'
-import { cpus, release, totalmem, type as system } from 'node:os'
+import { cpus, release, totalmem, type } from 'node:os'
+import { path } from './contestants.js'
 
 export interface Machine {
   readonly cpu: string
@@ -10,28 +11,20 @@ export interface Machine {
   readonly versions: Readonly<Record<string, string>>
 }
 
-const PACKAGES = ['fastify', '@fastify/websocket', 'ws']
-/** The benchmark's own. */
-const CONTESTANTS = ['socket.io', 'bun']
-
 export function thisMachine(): Machine {
-  const [first] = cpus()
+  const measured = ['fastify', '@fastify/websocket', 'ws'].map((name) => versionOf('..', name))
+  const others = ['socket.io', 'bun'].map((name) => versionOf('.', name))
   return {
-    cpu: first?.model ?? 'unknown',
+    cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
-    system: `${system()} ${release()}`,
-    versions: Object.fromEntries([
-      ['node', process.versions.node],
-      ...PACKAGES.map((name) => [name, versionOf(`../../node_modules/${name}`)]),
-      ...CONTESTANTS.map((name) => [name, versionOf(`../node_modules/${name}`)]),
-    ]) as Record<string, string>,
+    system: `${type()} ${release()}`,
+    versions: Object.fromEntries([['node', process.versions.node], ...measured, ...others]),
   }
 }
 
-function versionOf(folder: string): string {
-  const url = new URL(`${folder}/package.json`, import.meta.url)
-  if (!existsSync(url)) return 'not installed'
-  const { version } = JSON.parse(readFileSync(url, 'utf8')) as { version: string }
-  return version
+function versionOf(folder: string, name: string): [name: string, version: string] {
+  const file = path(`${folder}/node_modules/${name}/package.json`)
+  if (!existsSync(file)) return [name, 'not installed']
+  return [name, (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version]
 }

@@ -1,8 +1,8 @@
 /** Raw TCP peers: as little work as possible, so that the driver is not the limit. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import type { Server } from './server.js'
 import { frame, OPCODES } from './dialects.js'
+import type { Server } from './server.js'
 
 const HANDSHAKE = [
   'Host: localhost',
@@ -17,7 +17,7 @@ const HANDSHAKE_END = /\r\n\r\n/
 const AT_ONCE = 100
 
 /** Where to connect to, and how to speak there. */
-export type Place = Pick<Server, 'port' | 'dialect'>
+type Place = Pick<Server, 'port' | 'dialect'>
 
 /** Opens so many connections, each ready for messages, some at a time, and tells of each at once. */
 export async function open(
@@ -27,17 +27,15 @@ export async function open(
   opened: (socket: Socket) => void = () => {},
 ): Promise<Socket[]> {
   const sockets: Socket[] = []
+  let left = count
   const opening = async (): Promise<void> => {
-    while (sockets.length + underWay < count) {
-      underWay++
+    while (left-- > 0) {
       const socket = await openOne(place, path)
-      underWay--
       sockets.push(socket)
       opened(socket)
     }
   }
-  let underWay = 0
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, opening))
+  await Promise.all(Array.from({ length: AT_ONCE }, opening))
   return sockets
 }
 
@@ -70,14 +68,10 @@ export async function end(sockets: readonly Socket[]): Promise<void> {
   )
 }
 
-/** What a peer is told of: each whole frame. */
-export type Hears = (opcode: number, payload: Buffer) => void
-
-const OPCODE = 0x0f
 const LENGTH_FOLLOWS = 126
 
-/** Reads frames (of up to 64 KiB), answers pings and close frames as a browser does, and tells `hears`. */
-export function behave(socket: Socket, hears: Hears = () => {}): void {
+/** Reads frames (of up to 64 KiB), answers pings and close frames as a browser does, and tells of each. */
+export function behave(socket: Socket, hears: (opcode: number) => void = () => {}): void {
   let rest = Buffer.alloc(0)
   socket.on('data', (data) => {
     const bytes = rest.length === 0 ? data : Buffer.concat([rest, data])
@@ -86,13 +80,13 @@ export function behave(socket: Socket, hears: Hears = () => {}): void {
       const isLong = bytes[at + 1] === LENGTH_FOLLOWS
       const start = at + (isLong ? 4 : 2)
       if (start > bytes.length) break
-      const stop = start + (isLong ? bytes.readUInt16BE(at + 2) : (bytes[at + 1] ?? 0))
+      const stop = start + (isLong ? bytes.readUInt16BE(at + 2) : bytes.readUInt8(at + 1))
       if (stop > bytes.length) break
-      const opcode = (bytes[at] ?? 0) & OPCODE
+      const opcode = bytes.readUInt8(at) & 0x0f
       const payload = bytes.subarray(start, stop)
       if (opcode === OPCODES.ping) socket.write(frame(OPCODES.pong, payload))
       if (opcode === OPCODES.close) socket.end(frame(OPCODES.close, payload))
-      hears(opcode, payload)
+      hears(opcode)
       at = stop
     }
     rest = bytes.subarray(at)

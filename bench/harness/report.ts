@@ -1,56 +1,45 @@
 /** The table that is printed, and what of it misses its goal or its bound. */
+import type { Spread } from './numbers.js'
 import type { Result } from './rounds.js'
-import type { Scenario, Target } from './scenario.js'
-import type { Spread } from './spread.js'
+import { betterOf, type Scenario, type Target } from './scenario.js'
 
 const NUMBER = new Intl.NumberFormat('en', { maximumSignificantDigits: 3, useGrouping: false })
 
-export function printed({ median, least, most }: Spread): string {
+function printed({ median, least, most }: Spread): string {
   const [a, b, c] = [median, least, most].map((value) => NUMBER.format(value))
   return `${a} (${b} to ${c})`
 }
 
-export function table(scenario: Scenario, results: readonly Result[]): string {
+/** @param goals of the scenario; none where sizes are too small to say anything of them */
+export function table(
+  scenario: Scenario,
+  results: readonly Result[],
+  goals: readonly Target[],
+): string {
   const lines = [`\n${scenario.name}: ${scenario.title}`]
-  for (const figure of scenario.figures) {
-    lines.push(`  ${figure.name} (${figure.unit}, ${figure.better} is better)`)
-    for (const result of results) {
-      if (result.figure !== figure.name) continue
-      const { contestant, value, against, ratio } = result
+  for (const [figure, unit] of Object.entries(scenario.figures)) {
+    lines.push(`  ${figure} (${unit}, ${betterOf(unit)} is better)`)
+    for (const { contestant, value, against, ratio } of results.filter(
+      (each) => each.figure === figure,
+    )) {
       const compared = ratio ? `${printed(ratio)} of ${against}` : ''
       lines.push(`    ${contestant.padEnd(22)} ${printed(value).padEnd(30)} ${compared}`)
     }
   }
-  for (const target of scenario.targets) {
-    const miss = missed(target, results, target.goal)
-    if (miss !== undefined) lines.push(`  goal missed: ${miss}`)
-  }
-  return lines.join('\n')
-}
-
-export interface Miss {
-  readonly target: Target
-  readonly how: string
-}
-
-/** @returns the targets whose bound was missed */
-export function boundsMissed(targets: readonly Target[], results: readonly Result[]): Miss[] {
-  return targets.flatMap((target) => {
-    const how = target.bound === undefined ? undefined : missed(target, results, target.bound)
-    return how === undefined ? [] : [{ target, how }]
-  })
+  const misses = goals.flatMap((target) => missed(target, results, target.goal) ?? [])
+  return [...lines, ...misses.map((how) => `  goal missed: ${how}`)].join('\n')
 }
 
 /** @returns how a contestant missed `limit`, if it did */
 export function missed(
   { contestant, figure, of }: Target,
   results: readonly Result[],
-  limit: number,
+  limit: number | undefined,
 ): string | undefined {
+  if (limit === undefined) return undefined
   const result = results.find((each) => each.contestant === contestant && each.figure === figure)
-  if (result === undefined) throw new Error(`No figure ${figure} of ${contestant}`)
-  const got = of === 'ratio' ? result.ratio : result.value
-  if (got === undefined) throw new Error(`No ratio of ${contestant} in ${figure}`)
+  const got = result?.[of]
+  if (!result || !got) throw new Error(`No ${of} of ${contestant} in ${figure}`)
   const isMet = result.better === 'more' ? got.median >= limit : got.median <= limit
   if (isMet) return undefined
   const most = result.better === 'more' ? 'at least' : 'at most'

@@ -15,12 +15,12 @@ const DIGITS = 8
 /** A result a line, so that it can be read and compared. */
 export function toJson({ results, ...others }: Results): string {
   const head = JSON.stringify(others, null, 2).replace(/\n\}$/, '')
-  const lines = results.map((result) => JSON.stringify(result, shortened))
+  const lines = results.map((result) =>
+    JSON.stringify(result, (_key, value: unknown) =>
+      typeof value === 'number' ? Number(value.toPrecision(DIGITS)) : value,
+    ),
+  )
   return `${head},\n  "results": [\n    ${lines.join(',\n    ')}\n  ]\n}\n`
-}
-
-function shortened(_key: string, value: unknown): unknown {
-  return typeof value === 'number' ? Number(value.toPrecision(DIGITS)) : value
 }
 
 /** JSON has no `NaN`: it writes `null`. */
@@ -30,9 +30,8 @@ export function fromJson(text: string): Results {
 
 export function find(
   results: readonly Result[],
-  wanted: Pick<Result, 'scenario' | 'figure' | 'contestant'>,
+  { scenario, figure, contestant }: Pick<Result, 'scenario' | 'figure' | 'contestant'>,
 ): Result {
-  const { scenario, figure, contestant } = wanted
   const found = results.find(
     (each) =>
       each.scenario === scenario && each.figure === figure && each.contestant === contestant,

@@ -1,8 +1,8 @@
 /** Contestants in turn, each in a fresh process: one may be lucky with its compiler for all its life. */
 import type { Contestant } from './contestants.js'
-import type { Round, Scenario, Size, Values } from './scenario.js'
+import { type Spread, spread } from './numbers.js'
+import { betterOf, type Scenario, type Values } from './scenario.js'
 import { Server } from './server.js'
-import { type Spread, spread } from './spread.js'
 
 /** How a contestant did in one figure. */
 export interface Result {
@@ -18,37 +18,35 @@ export interface Result {
   readonly ratio?: Spread
 }
 
+/** @param find tells of nobody where a contestant is left out */
 export async function runRounds(
   scenario: Scenario,
-  contestants: ReadonlyMap<string, Contestant>,
+  find: (name: string) => Contestant | undefined,
   rounds: number,
-  size: Size,
+  size: number,
 ): Promise<Result[]> {
-  const entrants = scenario.entrants.filter(({ name }) => contestants.has(name))
-  const taken: Round[] = []
+  const contestants = Object.keys(scenario.entrants).flatMap((name) => find(name) ?? [])
+  const taken: Array<ReadonlyMap<string, Values>> = []
   for (let round = 0; round < rounds; round++) {
-    const names = inTurn(entrants, round).map(({ name }) => name)
-    const turns = names.flatMap((name) => contestants.get(name) ?? [])
-    const values = await measured(scenario, turns, size)
-    taken.push(new Map(turns.map(({ name }, i) => [name, values[i] ?? {}])))
+    taken.push(await measured(scenario, inTurn(contestants, round), size))
   }
-  return entrants.flatMap((entrant) =>
-    scenario.figures.map(({ name: figure, unit, better }): Result => {
-      const { name: contestant, against } = entrant
-      const of = (round: Round, who: string): number => round.get(who)?.[figure] ?? NaN
-      return {
+  return contestants.flatMap(({ name: contestant }) =>
+    Object.entries(scenario.figures).map(([figure, unit]): Result => {
+      const against = scenario.entrants[contestant]
+      const of = (who: string): number[] => taken.map((values) => values.get(who)?.[figure] ?? NaN)
+      const result = {
         scenario: scenario.name,
         figure,
         unit,
-        better,
+        better: betterOf(unit),
         contestant,
         rounds,
-        value: spread(taken.map((round) => of(round, contestant))),
-        ...(against !== undefined && {
-          against,
-          ratio: spread(taken.map((round) => of(round, contestant) / of(round, against))),
-        }),
+        value: spread(of(contestant)),
       }
+      if (!against) return result
+      const others = of(against)
+      const ratios = of(contestant).map((value, round) => value / (others[round] ?? NaN))
+      return Object.assign(result, { against, ratio: spread(ratios) })
     }),
   )
 }
@@ -64,28 +62,20 @@ export function inTurn<T>(entrants: readonly T[], round: number): readonly T[] {
 async function measured(
   scenario: Scenario,
   contestants: readonly Contestant[],
-  size: Size,
-): Promise<readonly Values[]> {
-  const { settings: given } = scenario
-  const settings = typeof given === 'function' ? given(size) : given
+  size: number,
+): Promise<ReadonlyMap<string, Values>> {
   const servers: Server[] = []
-  const start = async (contestant: Contestant): Promise<Server> => {
-    const server = await Server.start(contestant, settings)
-    servers.push(server)
-    return server
-  }
+  const values: Values[] = []
   try {
-    if ('measureInTurn' in scenario) {
-      for (const contestant of contestants) await start(contestant)
-      return await scenario.measureInTurn(servers, size)
-    }
-    const values: Values[] = []
     for (const contestant of contestants) {
-      const server = await start(contestant)
+      const server = await Server.start(contestant, scenario.settings)
+      servers.push(server)
+      if ('measureInTurn' in scenario) continue
       values.push(await scenario.measure(server, size))
       await server.stop()
     }
-    return values
+    if ('measureInTurn' in scenario) values.push(...(await scenario.measureInTurn(servers, size)))
+    return new Map(servers.map(({ name }, index) => [name, values[index] ?? {}]))
   } finally {
     for (const server of servers) await server.stop()
   }

@@ -1,21 +1,13 @@
-import type { Settings } from '../servers/variant.js'
 import type { Server } from './server.js'
 
-/** `quick`: sizes for the gate, where a coarse answer is enough. */
-export type Size = 'full' | 'quick'
-
-export interface Figure {
-  readonly name: string
-  readonly unit: string
-  readonly better: 'more' | 'less'
+/** What a scenario sets of all servers alike: of heartbeats, in ms. With an interval of 0 there are none. */
+export interface Settings {
+  readonly interval?: number
+  readonly timeout?: number
 }
 
-/** A contestant, and whom it is compared with. */
-export interface Entrant {
-  readonly name: string
-  /** None: it is the measure of the others. */
-  readonly against?: string
-}
+/** By figure; `NaN` where a contestant has none. */
+export type Values = Readonly<Record<string, number>>
 
 /** What a contestant has to reach, as a ratio to its reference or as a value. */
 export interface Target {
@@ -25,34 +17,42 @@ export interface Target {
   /** What we aim for; the other direction is free. */
   readonly goal: number
   /** What the gate lets pass on any machine, however noisy; without it the gate does not look. */
-  readonly bound?: number
+  readonly bound?: number | undefined
 }
-
-/** By figure. */
-export type Values = Readonly<Record<string, number>>
-
-/** What each contestant has measured. */
-export type Round = ReadonlyMap<string, Values>
 
 interface Declared {
   readonly name: string
   /** A sentence for the table. */
   readonly title: string
-  readonly entrants: readonly Entrant[]
-  readonly figures: readonly Figure[]
+  /** Who takes part, and whom each is compared with. */
+  readonly entrants: Readonly<Record<string, string | null>>
+  /** Each with its unit. */
+  readonly figures: Readonly<Record<string, string>>
   readonly targets: readonly Target[]
-  /** What the servers are started with. */
-  readonly settings?: Settings | ((size: Size) => Settings)
+  readonly settings?: Settings
 }
 
 interface OneByOne extends Declared {
-  /** Measures a fresh process; a value for each figure, `NaN` where a contestant has none. */
-  measure(server: Server, size: Size): Promise<Values>
+  /** Measures a fresh process. @param size of what is published: less of it is a coarse answer */
+  measure(server: Server, size: number): Promise<Values>
 }
 
 interface InTurn extends Declared {
-  /** Measures the fresh processes of all contestants, each many times; the values of each server. */
-  measureInTurn(servers: readonly Server[], size: Size): Promise<readonly Values[]>
+  /** Measures the fresh processes of all contestants, each many times. */
+  measureInTurn(servers: readonly Server[], size: number): Promise<readonly Values[]>
 }
 
 export type Scenario = OneByOne | InTurn
+
+/** Of a figure there may be much or little. */
+export function betterOf(unit: string): 'more' | 'less' {
+  return unit === '/s' ? 'more' : 'less'
+}
+
+export function ratio(figure: string, goal: number, bound?: number, contestant = 'ours'): Target {
+  return { contestant, figure, of: 'ratio', goal, bound }
+}
+
+export function value(figure: string, goal: number, bound?: number): Target {
+  return { contestant: 'ours', figure, of: 'value', goal, bound }
+}

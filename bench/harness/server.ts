@@ -4,12 +4,12 @@ import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Contestant } from './contestants.js'
 import type { Dialect } from './dialects.js'
+import type { Settings } from './scenario.js'
 
-/** Bytes, after a collection. */
+/** Bytes, after a collection; `NaN` where the contestant cannot tell. */
 export interface Memory {
-  /** `NaN` where the contestant cannot tell. */
   readonly heap: number
-  /** Of buffers, outside of the heap; `NaN` likewise. */
+  /** Of buffers, outside of the heap. */
   readonly external: number
   readonly rss: number
 }
@@ -21,58 +21,46 @@ const LOOK = 10
 export class Server {
   readonly name: string
   readonly dialect: Dialect
-  readonly port: number
+  port = NaN
   readonly #contestant: Contestant
-  readonly #settings: object
   readonly #child: ChildProcess
   readonly #answers: AsyncIterator<string>
 
-  private constructor(
-    contestant: Contestant,
-    settings: object,
-    port: number,
-    child: ChildProcess,
-    answers: AsyncIterator<string>,
-  ) {
-    this.name = contestant.name
-    this.dialect = contestant.dialect
-    this.port = port
-    this.#contestant = contestant
-    this.#settings = settings
-    this.#child = child
-    this.#answers = answers
-  }
-
-  static async start(contestant: Contestant, settings: object = {}): Promise<Server> {
+  private constructor(contestant: Contestant, settings: Settings) {
     const [program = '', ...args] = contestant.command
     const child = spawn(program, [...args, JSON.stringify(settings)], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
-    const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-    const port = (await nextAnswer(contestant.name, answers)) as number
-    return new Server(contestant, settings, port, child, answers)
+    this.name = contestant.name
+    this.dialect = contestant.dialect
+    this.#contestant = contestant
+    this.#child = child
+    this.#answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   }
 
-  /** @returns the same contestant in another process, with other settings where there are some */
-  again(settings: object = this.#settings): Promise<Server> {
+  static async start(contestant: Contestant, settings: Settings = {}): Promise<Server> {
+    const server = new Server(contestant, settings)
+    server.port = (await server.#answer('port')) as number
+    return server
+  }
+
+  /** @returns the same contestant in another process */
+  again(settings: Settings): Promise<Server> {
     return Server.start(this.#contestant, settings)
   }
 
-  /** Gives an order; one at a time. */
-  async ask(order: string, argument = 0): Promise<unknown> {
-    this.#child.stdin?.write(`${order} ${argument}\n`)
-    return nextAnswer(`${this.name}: ${order}`, this.#answers)
+  /** Gives an order, see servers/control.ts; one at a time. */
+  async ask(order: string, argument = 0): Promise<number> {
+    return (await this.#order(order, argument)) as number
   }
 
   /** What it has used since it started, in µs, as the operating system counts them. */
-  async cpu(): Promise<number> {
-    return (await this.ask('cpu')) as number
+  cpu(): Promise<number> {
+    return this.ask('cpu')
   }
 
   async memory(): Promise<Memory> {
-    const answer = (await this.ask('memory')) as Partial<Record<keyof Memory, number | null>>
-    const { heap, external, rss } = answer
-    return { heap: heap ?? NaN, external: external ?? NaN, rss: rss ?? NaN }
+    return (await this.#order('memory')) as Memory
   }
 
   /** From here on, `worst` counts. */
@@ -84,7 +72,7 @@ export class Server {
   /** The worst stall of its loop since `watch`, in ms. */
   async worst(): Promise<number> {
     await pause(LOOK)
-    return (await this.ask('worst')) as number
+    return this.ask('worst')
   }
 
   async stop(): Promise<void> {
@@ -93,10 +81,16 @@ export class Server {
     this.#child.kill('SIGKILL')
     await exited
   }
-}
 
-async function nextAnswer(question: string, answers: AsyncIterator<string>): Promise<unknown> {
-  const answer = await answers.next()
-  if (answer.done === true) throw new Error(`${question}: the server ended instead of answering`)
-  return JSON.parse(answer.value)
+  #order(order: string, argument = 0): Promise<unknown> {
+    this.#child.stdin?.write(`${order} ${argument}\n`)
+    return this.#answer(order)
+  }
+
+  /** JSON has no `NaN`: it says `null`. */
+  async #answer(order: string): Promise<unknown> {
+    const answer = await this.#answers.next()
+    if (answer.done) throw new Error(`${this.name} ended instead of answering: ${order}`)
+    return JSON.parse(answer.value, (_key, value: unknown) => value ?? NaN)
+  }
 }

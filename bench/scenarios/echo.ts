@@ -1,73 +1,77 @@
 /** Messages a second, and CPU of the server for each, with so many in flight on each connection. */
 import { Chatter, type Load } from '../harness/chatter.js'
 import { inTurn } from '../harness/rounds.js'
-import type { Entrant, Scenario, Size, Target } from '../harness/scenario.js'
+import { ratio, type Scenario, type Target } from '../harness/scenario.js'
 import type { Server } from '../harness/server.js'
 
-/** ms, and how often: a machine does not stay the same for long, so each has its turn again and again. */
-const TIMES = {
-  full: { compile: 1_200, warmUp: 200, turn: 150, turns: 6 },
-  quick: { compile: 500, warmUp: 100, turn: 100, turns: 3 },
-}
+/**
+ * ms, and how often: a machine does not stay the same for long, so each has its turn again and again. It is
+ * no longer compiling then: a server runs for days.
+ */
+const TIMES = { compile: 1_200, warmUp: 200, turn: 150, turns: 6 }
+/** As long as it takes to pay for collections. */
+const STEADY = { compile: 0, warmUp: 2_000, turn: 1_000, turns: 4 }
 
-/** A server is no longer compiling when it is measured: it will run for days. */
-async function compile(servers: readonly Server[], load: Load, size: Size): Promise<void> {
-  for (const server of servers) {
-    const chatter = await Chatter.open(server, load)
-    await chatter.talk(TIMES[size].compile)
-    await chatter.end()
-  }
-}
+const RATE = 'messages a second'
+const CPU = 'CPU a message'
+const COLLECTIONS = 'collections'
 
-/** Echoes by one server after the other. */
-async function echo(servers: readonly Server[], load: Load, size: Size): Promise<Chatter[]> {
-  const { warmUp, turn, turns } = TIMES[size]
+async function talking(servers: readonly Server[], load: Load, ms: number): Promise<Chatter[]> {
   const chatters: Chatter[] = []
   for (const server of servers) {
     const chatter = await Chatter.open(server, load)
-    await chatter.talk(warmUp)
+    await chatter.talk(ms)
     chatter.forget()
     chatters.push(chatter)
   }
-  for (let round = 0; round < turns; round++) {
-    for (const chatter of inTurn(chatters, round)) await chatter.talk(turn)
-  }
-  await Promise.all(chatters.map((chatter) => chatter.end()))
   return chatters
 }
 
-function key({ connections, bytes, inFlight }: Load): string {
-  const size = bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KiB`
-  return `${size}, ${inFlight} in flight on ${connections === 1 ? '1 connection' : `${connections} connections`}`
+async function end(chatters: readonly Chatter[]): Promise<void> {
+  await Promise.all(chatters.map((chatter) => chatter.end()))
 }
 
-function scenario(
-  name: string,
-  title: string,
-  entrants: readonly Entrant[],
-  loads: readonly Load[],
-  targets: Scenario['targets'],
-): Scenario {
+function keyOf({ connections, bytes, inFlight }: Load): string {
+  const size = bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KiB`
+  return `, ${size}, ${inFlight} in flight on ${connections} connection${connections === 1 ? '' : 's'}`
+}
+
+interface About extends Pick<Scenario, 'name' | 'title' | 'entrants' | 'targets'> {
+  readonly loads: readonly Load[]
+  /** Seconds at a time, of one load, and with the collector's work. */
+  readonly isSteady?: boolean
+}
+
+function scenario({ loads, isSteady = false, ...about }: About): Scenario {
+  const { compile, warmUp, turn, turns } = isSteady ? STEADY : TIMES
+  const keyed = (figure: string, load: Load): string => (isSteady ? figure : figure + keyOf(load))
+  const figures: Record<string, string> = {}
+  for (const load of loads) {
+    figures[keyed(RATE, load)] = '/s'
+    figures[keyed(CPU, load)] = 'µs'
+  }
+  if (isSteady) figures[COLLECTIONS] = 'ms'
   return {
-    name,
-    title,
-    entrants,
-    figures: loads.flatMap((load) => [
-      { name: `messages a second, ${key(load)}`, unit: '/s', better: 'more' },
-      { name: `CPU a message, ${key(load)}`, unit: 'µs', better: 'less' },
-    ]),
-    targets,
+    ...about,
+    figures,
     async measureInTurn(servers, size) {
       const values: Array<Record<string, number>> = servers.map(() => ({}))
       let compiledFor = 0
       for (const load of loads) {
         // Long messages take another path.
-        if (load.bytes !== compiledFor) await compile(servers, load, size)
+        if (load.bytes !== compiledFor) await end(await talking(servers, load, compile * size))
         compiledFor = load.bytes
-        for (const [i, { rate, cpu }] of (await echo(servers, load, size)).entries()) {
-          Object.assign(values[i] ?? {}, {
-            [`messages a second, ${key(load)}`]: rate,
-            [`CPU a message, ${key(load)}`]: cpu,
+        const chatters = await talking(servers, load, warmUp)
+        const rounds = Math.ceil(turns * size)
+        for (let round = 0; round < rounds; round++) {
+          for (const chatter of inTurn(chatters, round)) await chatter.talk(turn, isSteady)
+        }
+        await end(chatters)
+        for (const [index, { rate, cpu, collected }] of chatters.entries()) {
+          Object.assign(values[index] ?? {}, {
+            [keyed(RATE, load)]: rate,
+            [keyed(CPU, load)]: cpu,
+            [COLLECTIONS]: collected / rounds,
           })
         }
       }
@@ -81,69 +85,77 @@ function loads(connections: number, bytes: number): Load[] {
 }
 
 /** Each beside the one that it is compared with: the machine does not stay the same for long. */
-const PLUGIN: readonly Entrant[] = [
-  { name: 'bare' },
-  { name: 'ours', against: 'bare' },
-  { name: 'ours, onMessage', against: 'bare, as text' },
-  { name: 'bare, as text' },
-]
+const PLUGIN = {
+  bare: null,
+  ours: 'bare',
+  'ours, onMessage': 'bare, as text',
+  'bare, as text': null,
+}
 
 /** One write for all that a read has brought, done by hand, is what can be gained by it. */
-const MESSAGES: readonly Entrant[] = [{ name: 'bare, corked', against: 'bare' }, ...PLUGIN]
-
-function atLeast(contestant: string, load: Load, goal: number, bound: number): Target {
-  return { contestant, figure: `messages a second, ${key(load)}`, of: 'ratio', goal, bound }
-}
+const MESSAGES = { 'bare, corked': 'bare', ...PLUGIN }
 
 /** What the plugin has to reach with 64 bytes, and what the gate forgives. */
 function targets(connections: number): Target[] {
-  const [one, eight, many] = loads(connections, 64) as [Load, Load, Load]
+  const [one = '', eight = '', many = ''] = loads(connections, 64).map((load) => RATE + keyOf(load))
   return [
-    atLeast('ours', one, 0.98, 0.6),
-    atLeast('ours', eight, 2.6, 1.4),
-    atLeast('ours', many, 5, 2),
-    atLeast('ours, onMessage', one, 0.95, 0.55),
-    atLeast('ours, onMessage', eight, 2.4, 1.3),
-    atLeast('ours, onMessage', many, 4, 1.8),
+    ratio(one, 0.98, 0.6),
+    ratio(eight, 2.6, 1.4),
+    ratio(many, 5, 2),
+    ratio(one, 0.95, 0.55, 'ours, onMessage'),
+    ratio(eight, 2.4, 1.3, 'ours, onMessage'),
+    ratio(many, 4, 1.8, 'ours, onMessage'),
   ]
 }
 
-export const echoes: Scenario = scenario(
-  'echo',
+export const echo: Scenario = scenario({
+  name: 'echo',
   // Of small messages, Bun echoes more than its peers can send; gorilla leaves them less than a core.
-  'clients that send on as soon as they have their answer; of Bun and gorilla the CPU counts, not the rate',
-  [
+  title:
+    'clients that send on as soon as they have their answer; of Bun and gorilla the CPU counts, not the rate',
+  entrants: {
     ...MESSAGES,
-    { name: 'ours, async onMessage', against: 'bare, as text' },
-    { name: 'ours, everything on', against: 'bare, as text' },
-    { name: 'sweep', against: 'bare' },
-    { name: 'timers', against: 'bare' },
-    { name: 'Socket.IO', against: 'bare' },
-    { name: 'Bun', against: 'bare' },
-    { name: 'gorilla', against: 'bare' },
+    'ours, async onMessage': 'bare, as text',
+    'ours, everything on': 'bare, as text',
+    sweep: 'bare',
+    timers: 'bare',
+    'Socket.IO': 'bare',
+    Bun: 'bare',
+    gorilla: 'bare',
+  },
+  loads: [...loads(64, 64), ...loads(64, 4096)],
+  targets: [
+    ...targets(64),
+    ratio(RATE + keyOf({ connections: 64, bytes: 4096, inFlight: 1 }), 0.98, 0.6),
   ],
-  [...loads(64, 64), ...loads(64, 4096)],
-  [...targets(64), atLeast('ours', { connections: 64, bytes: 4096, inFlight: 1 }, 0.98, 0.6)],
-)
+})
 
-export const echoesOfFewAndMany: Scenario = scenario(
-  'echo-few-many',
-  'the same, with one connection and with 256',
-  MESSAGES,
-  [...loads(1, 64), ...loads(256, 64)],
-  // The gate does not look: on one connection client and server take turns where a burst is one write.
-  [...targets(1), ...targets(256)].map(({ contestant, figure, of, goal }) => ({
-    contestant,
-    figure,
-    of,
-    goal,
-  })),
-)
+export const echoOfFewAndMany: Scenario = scenario({
+  name: 'echo-few-many',
+  title: 'the same, with one connection and with 256',
+  entrants: MESSAGES,
+  loads: [...loads(1, 64), ...loads(256, 64)],
+  // Without bounds: on one connection client and server take turns where a burst is one write.
+  targets: [...targets(1), ...targets(256)].map(({ figure, goal, contestant }) =>
+    ratio(figure, goal, undefined, contestant),
+  ),
+})
 
-export const echoesOfTheGate: Scenario = scenario(
-  'echo',
-  'clients that send on as soon as they have their answer',
-  PLUGIN,
-  loads(64, 64),
-  targets(64),
-)
+export const echoSteady: Scenario = scenario({
+  name: 'echo-steady',
+  title:
+    'echoes with one message in flight on 64 connections, seconds at a time, with the flags that node has by default',
+  entrants: PLUGIN,
+  loads: [{ connections: 64, bytes: 64, inFlight: 1 }],
+  isSteady: true,
+  // Its goal, 0.98 of bare, stands in docs/performance.md with what was measured.
+  targets: [],
+})
+
+export const echoOfTheGate: Scenario = scenario({
+  name: 'echo',
+  title: 'clients that send on as soon as they have their answer',
+  entrants: PLUGIN,
+  loads: loads(64, 64),
+  targets: targets(64),
+})

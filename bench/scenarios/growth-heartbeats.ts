@@ -1,49 +1,43 @@
 /** What the heartbeat of an idle connection costs beside few others, beside some and beside many. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { Crowd } from '../harness/crowd.js'
-import type { Scenario } from '../harness/scenario.js'
-import { figuresOf, growth, measureCrowds, of, type Task } from './crowds.js'
+import { ratio, type Scenario, type Settings, value } from '../harness/scenario.js'
+import { figuresOf, growth, measureCrowds, of } from './crowds.js'
 
 /** Few are pinged more often: as much is done for them as for many. */
-const PINGS_A_MS = { full: 9, quick: 2 }
+const PINGS_A_MS = 9
 /** ms; no less than one interval of many. */
-const TIMES = {
-  full: { warmUp: 2_000, cpu: 2_000, stall: 1_500 },
-  quick: { warmUp: 1_000, cpu: 1_000, stall: 1_000 },
-}
+const WARM_UP = 2_000
+const MEASURED = 2_000
+const WATCHED = 1_500
 
 const CPU = 'CPU of a ping and its pong'
 const STALL = 'worst stall'
 const LOST = 'healthy peers cut off'
 
-const TASK: Task = {
-  costs: { [CPU]: 'µs' },
-  others: { [STALL]: 'ms', [LOST]: 'peers' },
-  settings: (count, size) => ({ interval: count / PINGS_A_MS[size] }),
-  async measure(server, count, size) {
-    const times = TIMES[size]
-    const crowd = await Crowd.open(server, count)
-    await pause(times.warmUp)
-    const cpu = await crowd.cpuOfPing(server, times.cpu)
-    // The watch takes time of its own: it looks each millisecond.
-    await server.watch()
-    await pause(times.stall)
-    const stall = await server.worst()
-    const { lost } = crowd
-    crowd.leave()
-    return { [CPU]: cpu, [STALL]: stall, [LOST]: lost }
-  },
-}
-
 export const growthOfHeartbeats: Scenario = {
   name: 'growth-heartbeats',
   title: '9,000 pings a second to 1,000 (few), 4,500 (some) and 18,000 (many) idle connections',
-  entrants: [{ name: 'sweep' }, { name: 'ours', against: 'sweep' }],
-  figures: figuresOf(TASK),
+  entrants: { sweep: null, ours: 'sweep' },
+  figures: figuresOf({ [CPU]: 'µs' }, { [STALL]: 'ms', [LOST]: 'peers' }),
   targets: [
-    { contestant: 'ours', figure: growth(CPU), of: 'value', goal: 1.25, bound: 2.5 },
-    { contestant: 'ours', figure: of('many', STALL), of: 'ratio', goal: 0.2 },
-    { contestant: 'ours', figure: of('many', LOST), of: 'value', goal: 0, bound: 0 },
+    value(growth(CPU), 1.25, 2.5),
+    ratio(of('many', STALL), 0.2),
+    value(of('many', LOST), 0, 0),
   ],
-  measure: (server, size) => measureCrowds(server, size, TASK),
+  async measure(server, size) {
+    const settings = (count: number): Settings => ({ interval: count / (PINGS_A_MS * size) })
+    return measureCrowds(server, size, settings, async (own, count) => {
+      const crowd = await Crowd.open(own, count)
+      await pause(WARM_UP)
+      const cpu = await crowd.cpuOfPing(own, MEASURED)
+      // The watch takes time of its own: it looks each millisecond.
+      await own.watch()
+      await pause(WATCHED)
+      const stall = await own.worst()
+      const { lost } = crowd
+      crowd.leave()
+      return { [CPU]: cpu, [STALL]: stall, [LOST]: lost }
+    })
+  },
 }

@@ -2,52 +2,38 @@
 import type { Socket } from 'node:net'
 import { Chatter } from '../harness/chatter.js'
 import { onFastify } from '../harness/contestants.js'
+import { sequence, spread } from '../harness/numbers.js'
 import { end, open } from '../harness/peers.js'
-import { sequence } from '../harness/random.js'
-import type { Scenario, Size } from '../harness/scenario.js'
+import { ratio, type Scenario } from '../harness/scenario.js'
 import { Server } from '../harness/server.js'
-import { spread } from '../harness/spread.js'
 
 const CONNECTIONS = 64
 const BYTES = 64
-
 /** ms. */
-const FULL_LOAD = { full: 700, quick: 350 }
-
+const FULL_LOAD = 700
 /** s. */
 const SLICE = 0.25
-const TIMES = { full: { warmUp: 1, run: 2.5 }, quick: { warmUp: 1, run: 1.5 } }
-
+const WARM_UP = 1
+const RUN = 2.5
 /** ms after the last message, when what is still missing has taken forever. */
 const PATIENCE = 5_000
 
-/** ms from when each message was due. */
-interface Times {
-  readonly sent: Float64Array
-  readonly echoed: Float64Array
-}
-
-const FIGURES = {
-  p50: 'p50',
-  p99: 'p99',
-  late: 'p99 of the driver alone, from due to sent',
-  rate: 'messages a second, the same for all',
-}
+const P50 = 'p50'
+const P99 = 'p99'
+const LATE = 'p99 of the driver alone, from due to sent'
+const RATE = 'messages a second, the same for all'
 
 let halfLoad: Promise<number> | undefined
 
 /** Messages a second that take a bare server half of its time: the same for all contestants of a run. */
-async function findHalfLoad(size: Size): Promise<number> {
+async function findHalfLoad(): Promise<number> {
   const server = await Server.start(onFastify('bare'))
   try {
-    const chatter = await Chatter.open(server, {
-      connections: CONNECTIONS,
-      bytes: BYTES,
-      inFlight: 1,
-    })
-    await chatter.talk(FULL_LOAD[size])
+    const load = { connections: CONNECTIONS, bytes: BYTES, inFlight: 1 }
+    const chatter = await Chatter.open(server, load)
+    await chatter.talk(FULL_LOAD)
     chatter.forget()
-    await chatter.talk(FULL_LOAD[size])
+    await chatter.talk(FULL_LOAD)
     await chatter.end()
     return chatter.rate / 2
   } finally {
@@ -55,19 +41,20 @@ async function findHalfLoad(size: Size): Promise<number> {
   }
 }
 
-/**
- * When messages are due, in ms from the start: at random, as from clients that know nothing of each
- * other, and the same each time.
- */
+/** In ms from the start: at random, as from clients that know nothing of each other, and the same each time. */
 function schedule(rate: number, seconds: number): Float64Array {
-  const dueAt = new Float64Array(Math.ceil(rate * seconds))
   const random = sequence()
   let at = 0
-  for (let i = 0; i < dueAt.length; i++) {
+  return new Float64Array(Math.ceil(rate * seconds)).map(() => {
     at -= (Math.log(1 - random()) / rate) * 1_000
-    dueAt[i] = at
-  }
-  return dueAt
+    return at
+  })
+}
+
+/** ms from when each message was due. */
+interface Times {
+  readonly sent: Float64Array
+  readonly echoed: Float64Array
 }
 
 /**
@@ -76,12 +63,12 @@ function schedule(rate: number, seconds: number): Float64Array {
  * timers are too coarse, and `npm run bench` gives it so large a nursery that it hardly ever collects.
  */
 async function take(
-  server: Server,
+  { dialect }: Server,
   sockets: readonly Socket[],
   dueAt: Float64Array,
 ): Promise<Times> {
-  const message = server.dialect.message(BYTES)
-  const echoBytes = server.dialect.echoBytes(BYTES)
+  const message = dialect.message(BYTES)
+  const echoBytes = dialect.echoBytes(BYTES)
   const sent = new Float64Array(dueAt.length)
   const echoed = new Float64Array(dueAt.length).fill(Infinity)
   const startedAt = performance.now()
@@ -115,10 +102,7 @@ async function take(
   return { sent, echoed }
 }
 
-/**
- * The median of what it is in each slice, in µs: when the machine was busy with something else for a
- * moment, that is not the contestant's.
- */
+/** The median of what it is in each slice, in µs: when the machine was busy for a moment, that is not the contestant's. */
 function percentile(share: number, times: Float64Array, slices: number): number {
   const size = Math.floor(times.length / slices)
   const each = Array.from({ length: slices }, (_, slice) => {
@@ -132,40 +116,31 @@ export const latency: Scenario = {
   name: 'latency',
   title:
     'echoes at half of what bare can do, of 64 B over 64 connections, due at random times and timed from then',
-  entrants: [
-    { name: 'bare' },
-    { name: 'bare, as text' },
-    { name: 'ours', against: 'bare' },
-    { name: 'ours, onMessage', against: 'bare, as text' },
-    { name: 'Socket.IO', against: 'bare' },
-    { name: 'Bun', against: 'bare' },
-    { name: 'gorilla', against: 'bare' },
-  ],
-  figures: [
-    { name: FIGURES.p50, unit: 'µs', better: 'less' },
-    { name: FIGURES.p99, unit: 'µs', better: 'less' },
-    { name: FIGURES.late, unit: 'µs', better: 'less' },
-    { name: FIGURES.rate, unit: '/s', better: 'more' },
-  ],
-  targets: [
-    { contestant: 'ours', figure: FIGURES.p99, of: 'ratio', goal: 1.05, bound: 2 },
-    { contestant: 'ours, onMessage', figure: FIGURES.p99, of: 'ratio', goal: 1.05, bound: 2 },
-  ],
-  async measure(server, size) {
-    halfLoad ??= findHalfLoad(size)
+  entrants: {
+    bare: null,
+    'bare, as text': null,
+    ours: 'bare',
+    'ours, onMessage': 'bare, as text',
+    'Socket.IO': 'bare',
+    Bun: 'bare',
+    gorilla: 'bare',
+  },
+  figures: { [P50]: 'µs', [P99]: 'µs', [LATE]: 'µs', [RATE]: '/s' },
+  targets: [ratio(P99, 1.05, 2), ratio(P99, 1.05, 2, 'ours, onMessage')],
+  async measure(server) {
+    halfLoad ??= findHalfLoad()
     const rate = await halfLoad
-    const { warmUp, run } = TIMES[size]
     const sockets = await open(server, CONNECTIONS)
-    const times = await take(server, sockets, schedule(rate, warmUp + run))
+    const times = await take(server, sockets, schedule(rate, WARM_UP + RUN))
     await end(sockets)
-    const slices = run / SLICE
-    const sent = times.sent.subarray(rate * warmUp)
-    const echoed = times.echoed.subarray(rate * warmUp)
+    const slices = RUN / SLICE
+    const sent = times.sent.subarray(rate * WARM_UP)
+    const echoed = times.echoed.subarray(rate * WARM_UP)
     return {
-      [FIGURES.p50]: percentile(0.5, echoed, slices),
-      [FIGURES.p99]: percentile(0.99, echoed, slices),
-      [FIGURES.late]: percentile(0.99, sent, slices),
-      [FIGURES.rate]: rate,
+      [P50]: percentile(0.5, echoed, slices),
+      [P99]: percentile(0.99, echoed, slices),
+      [LATE]: percentile(0.99, sent, slices),
+      [RATE]: rate,
     }
   },
 }

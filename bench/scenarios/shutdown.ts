@@ -1,36 +1,28 @@
 /** The end of a server that has many connections. */
 import { OPCODES } from '../harness/dialects.js'
 import { behave, open } from '../harness/peers.js'
-import type { Scenario, Target } from '../harness/scenario.js'
+import { ratio, type Scenario, value } from '../harness/scenario.js'
 
-const CONNECTIONS = { full: 10_000, quick: 1_000 }
-/** For how long an end is waited for, in ms; the gate does not sit out all of the 30 s of ws. */
-const PATIENCE = { full: 60_000, quick: 5_000 }
+const CONNECTIONS = 10_000
+/** For how long an end is waited for, in ms. */
+const PATIENCE = 60_000
 const TIME = 'time of app.close()'
 const STALL = 'worst stall meanwhile'
 const UNTOLD = 'polite peers without a close frame'
 
-function shutdown(
-  name: string,
-  title: string,
+/** @param frozenShare of the peers read, and never answer */
+function scenario(
+  about: Pick<Scenario, 'name' | 'title' | 'targets'>,
   frozenShare: number,
-  targets: readonly Target[],
 ): Scenario {
   return {
-    name,
-    title,
-    entrants: [{ name: 'bare' }, { name: 'ours', against: 'bare' }],
-    figures: [
-      { name: TIME, unit: 'ms', better: 'less' },
-      { name: STALL, unit: 'ms', better: 'less' },
-      { name: UNTOLD, unit: 'peers', better: 'less' },
-    ],
-    targets: [...targets, { contestant: 'ours', figure: UNTOLD, of: 'value', goal: 0, bound: 0 }],
+    ...about,
+    entrants: { bare: null, ours: 'bare' },
+    figures: { [TIME]: 'ms', [STALL]: 'ms', [UNTOLD]: 'peers' },
     settings: { interval: 3_600_000 },
     async measure(server, size) {
-      // They read, and never answer.
-      const frozen = await open(server, CONNECTIONS[size] * frozenShare)
-      const polite = await open(server, CONNECTIONS[size] - frozen.length)
+      const frozen = await open(server, CONNECTIONS * size * frozenShare)
+      const polite = await open(server, CONNECTIONS * size - frozen.length)
       let untold = polite.length
       for (const socket of polite) {
         behave(socket, (opcode) => {
@@ -38,7 +30,7 @@ function shutdown(
         })
       }
       await server.watch()
-      const time = (await server.ask('close', PATIENCE[size])) as number
+      const time = await server.ask('close', PATIENCE)
       const stall = await server.worst()
       for (const socket of [...frozen, ...polite]) socket.destroy()
       return { [TIME]: time, [STALL]: stall, [UNTOLD]: untold }
@@ -46,22 +38,20 @@ function shutdown(
   }
 }
 
-export const shutdownOfPolite: Scenario = shutdown(
-  'shutdown',
-  'app.close() with 10,000 peers that answer a close frame',
+export const shutdown: Scenario = scenario(
+  {
+    name: 'shutdown',
+    title: 'app.close() with 10,000 peers that answer a close frame',
+    targets: [ratio(TIME, 1.25, 2.5), ratio(STALL, 0.25), value(UNTOLD, 0, 0)],
+  },
   0,
-  [
-    { contestant: 'ours', figure: TIME, of: 'ratio', goal: 1.25, bound: 2.5 },
-    { contestant: 'ours', figure: STALL, of: 'ratio', goal: 0.25 },
-  ],
 )
 
-export const shutdownOfFrozen: Scenario = shutdown(
-  'shutdown-frozen',
-  'the same, with one in a hundred that never answers and keeps its connection',
+export const shutdownOfFrozen: Scenario = scenario(
+  {
+    name: 'shutdown-frozen',
+    title: 'the same, with one in a hundred that never answers and keeps its connection',
+    targets: [ratio(TIME, 0.15, 0.8), ratio(STALL, 0.25), value(UNTOLD, 0, 0)],
+  },
   0.01,
-  [
-    { contestant: 'ours', figure: TIME, of: 'ratio', goal: 0.15, bound: 0.8 },
-    { contestant: 'ours', figure: STALL, of: 'ratio', goal: 0.25 },
-  ],
 )

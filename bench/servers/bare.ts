@@ -3,43 +3,38 @@ import type { Socket } from 'node:net'
 import fastifyWebsocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
-import { fanOut, held } from './fan-out.js'
-import type { Settings, Variant } from './variant.js'
+import type { Variant } from './variant.js'
 
 const INTERVAL = 30_000
 
 type Handler = (socket: WebSocket) => void
+/** @returns what it does with each connection */
+type Heartbeat = (app: FastifyInstance, interval: number) => Handler
 
 /** What a route without the plugin does at the end of a connection. */
-function variant(echo: Handler, opened: Handler = () => {}): Variant {
-  return async (app) => {
+function variant(echo: Handler, heartbeat?: Heartbeat): Variant {
+  return async (app, { interval = INTERVAL }) => {
     await app.register(fastifyWebsocket)
-    let ended = 0
-    let released = 0
-    const release = (): void => void released++
+    const keepAlive = interval === 0 ? undefined : heartbeat?.(app, interval)
+    const counts = { ended: 0, released: 0 }
+    const release = (): void => void counts.released++
     app.get('/', { websocket: true }, (socket) => {
-      opened(socket)
+      keepAlive?.(socket)
       echo(socket)
     })
     app.get('/hooks', { websocket: true }, (socket) => {
-      opened(socket)
-      socket.on('close', () => ended++)
+      keepAlive?.(socket)
+      socket.on('close', () => counts.ended++)
     })
     app.get('/storm', { websocket: true }, (socket) => {
-      opened(socket)
+      keepAlive?.(socket)
       const releases = [release, release]
       socket.on('close', () => {
-        ended++
+        counts.ended++
         for (const each of releases.toReversed()) each()
       })
     })
-    const { clients } = app.websocketServer
-    return {
-      ended: () => ended,
-      released: () => released,
-      fanOut: (bytes) => fanOut(clients, bytes),
-      held: () => held(clients),
-    }
+    return { connections: app.websocketServer.clients, counts }
   }
 }
 
@@ -69,6 +64,12 @@ function echoCorked(socket: WebSocket): void {
   })
 }
 
+/** Repeats until the server ends. */
+function each(app: FastifyInstance, interval: number, round: () => void): void {
+  const timer = setInterval(round, interval)
+  app.addHook('onClose', async () => clearInterval(timer))
+}
+
 /** What the heartbeat of ws's README knows: who has answered since the last round. */
 class Answered {
   readonly #sockets = new WeakSet<WebSocket>()
@@ -87,15 +88,12 @@ class Answered {
 }
 
 /** The heartbeat of ws's README: all connections in one turn of the loop. */
-async function sweep(app: FastifyInstance, settings: Settings): ReturnType<Variant> {
-  const { interval = INTERVAL } = settings
+function sweep(app: FastifyInstance, interval: number): Handler {
   const answered = new Answered()
-  const orders = await variant(echo, (socket) => answered.add(socket))(app, settings)
-  const timer = setInterval(() => {
+  each(app, interval, () => {
     for (const socket of app.websocketServer.clients) answered.next(socket)
-  }, interval)
-  app.addHook('onClose', async () => clearInterval(timer))
-  return orders
+  })
+  return (socket) => answered.add(socket)
 }
 
 /** In so many parts of an interval: as ours has departures of pings. */
@@ -106,31 +104,27 @@ const PINGS_A_TURN = 64
  * The same, a part of the connections at a time, and of these no more than 64 in a turn of the loop: what
  * it takes not to stall, done by hand and with nothing else.
  */
-async function spreadSweep(app: FastifyInstance, settings: Settings): ReturnType<Variant> {
-  const { interval = INTERVAL } = settings
+function spreadSweep(app: FastifyInstance, interval: number): Handler {
   const answered = new Answered()
   const parts = Array.from({ length: PARTS }, () => new Set<WebSocket>())
   let opened = 0
   let ticks = 0
-  const orders = await variant(echo, (socket) => {
-    const part = parts[opened++ % PARTS]
-    part?.add(socket)
-    answered.add(socket)
-    socket.on('close', () => part?.delete(socket))
-  })(app, settings)
   const pingSome = (waiting: WebSocket[]): void => {
     for (const socket of waiting.splice(0, PINGS_A_TURN)) answered.next(socket)
     if (waiting.length > 0) setImmediate(pingSome, waiting)
   }
-  const timer = setInterval(() => pingSome([...(parts[ticks++ % PARTS] ?? [])]), interval / PARTS)
-  app.addHook('onClose', async () => clearInterval(timer))
-  return orders
+  each(app, interval / PARTS, () => pingSome([...(parts[ticks++ % PARTS] ?? [])]))
+  return (socket) => {
+    const part = parts[opened++ % PARTS]
+    part?.add(socket)
+    answered.add(socket)
+    socket.on('close', () => part?.delete(socket))
+  }
 }
 
 /** A timer and a cleanup of its own for each connection. */
-async function timers(app: FastifyInstance, settings: Settings): ReturnType<Variant> {
-  const { interval = INTERVAL } = settings
-  return variant(echo, (socket) => {
+function timers(_app: FastifyInstance, interval: number): Handler {
+  return (socket) => {
     let isAlive = true
     const timer = setInterval(() => {
       if (!isAlive) {
@@ -146,14 +140,14 @@ async function timers(app: FastifyInstance, settings: Settings): ReturnType<Vari
     })
     socket.on('error', cleanUp)
     socket.on('close', cleanUp)
-  })(app, settings)
+  }
 }
 
 export const bare: Readonly<Record<string, Variant>> = {
   bare: variant(echo),
   'bare, as text': variant(echoText),
   'bare, corked': variant(echoCorked),
-  sweep,
-  'sweep, spread': spreadSweep,
-  timers,
+  sweep: variant(echo, sweep),
+  'sweep, spread': variant(echo, spreadSweep),
+  timers: variant(echo, timers),
 }

@@ -1,6 +1,6 @@
 /** How a server under measurement takes orders: a line each on its standard streams, in any language. */
 import { createInterface } from 'node:readline'
-import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
+import { monitorEventLoopDelay, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 
 /** What the driver may ask for, with a number; the answer is sent as JSON. */
 export type Orders = Readonly<Record<string, (argument: number) => unknown>>
@@ -55,33 +55,28 @@ function worst(): number {
   return (delays?.max ?? NaN) / 1e6
 }
 
-const collections = new PerformanceObserver((list) => {
-  note(list.getEntries())
+const observer = new PerformanceObserver((list) => {
+  pauses.push(...list.getEntries())
 })
-let longest = 0
-let total = 0
-
-function note(entries: ReadonlyArray<{ readonly duration: number }>): void {
-  for (const { duration } of entries) {
-    longest = Math.max(longest, duration)
-    total += duration
-  }
-}
+let pauses: PerformanceEntry[] = []
 
 function watchGc(): void {
-  longest = total = 0
-  collections.observe({ entryTypes: ['gc'] })
+  pauses = []
+  observer.observe({ entryTypes: ['gc'] })
 }
 
-/** For how long the collector has worked since `watchGc`, in ms. */
+/** For how long the loop has stood still for the collector since `watchGc`, each time, in ms. */
+function gcPauses(): number[] {
+  pauses.push(...observer.takeRecords())
+  observer.disconnect()
+  return pauses.map(({ duration }) => duration)
+}
+
+/** In all. */
 function collected(): number {
-  note(collections.takeRecords())
-  collections.disconnect()
-  return total
+  return gcPauses().reduce((sum, pause) => sum + pause, 0)
 }
 
-/** For how long the loop has stood still at worst for the collector since `watchGc`, in ms. */
 function longestGc(): number {
-  collections.disconnect()
-  return longest
+  return Math.max(0, ...gcPauses())
 }

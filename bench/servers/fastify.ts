@@ -2,30 +2,44 @@
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import Fastify from 'fastify'
-import { obey } from './control.js'
+import type { Settings } from '../harness/scenario.js'
 import { bare } from './bare.js'
+import { obey } from './control.js'
 import { ours } from './ours.js'
-import type { Settings, Variant } from './variant.js'
+import type { Variant } from './variant.js'
 
 // tsx turns them on. A server is not run so: each error, as at a reset, would be looked up in the sources.
 process.setSourceMapsEnabled(false)
 
-const VARIANTS: Readonly<Record<string, Variant>> = { ...bare, ...ours }
-
-const [name = '', settings = '{}'] = process.argv.slice(2)
-const variant = VARIANTS[name]
-if (variant === undefined)
-  throw new Error(`Expected one of ${Object.keys(VARIANTS).join(', ')}, got ${name}`)
-
+const [name = '', dist = '', settings = '{}'] = process.argv.slice(2)
+const variants: Readonly<Record<string, Variant>> = { ...bare, ...(await ours(dist)) }
+const variant = variants[name]
+if (variant === undefined) {
+  throw new Error(`Expected one of ${Object.keys(variants).join(', ')}, got ${name}`)
+}
 const app = Fastify()
-const orders = await variant(app, JSON.parse(settings) as Settings)
+const { connections, counts } = await variant(app, JSON.parse(settings) as Settings)
 await app.listen({ host: '127.0.0.1', port: 0, backlog: 4096 })
 obey((app.server.address() as AddressInfo).port, {
+  ended: () => counts.ended,
+  released: () => counts.released,
+  /** Sends one message to all, and tells how long that took, in ms. */
+  fanOut(bytes) {
+    const message = 'a'.repeat(bytes)
+    const startedAt = performance.now()
+    for (const socket of connections) socket.send(message)
+    return performance.now() - startedAt
+  },
+  /** How many bytes wait for all of them together. */
+  held() {
+    let bytes = 0
+    for (const socket of connections) bytes += socket.bufferedAmount
+    return bytes
+  },
   /** Ends the server, and tells how long that took, in ms; nobody waits for longer than `patience`. */
   async close(patience) {
     const startedAt = performance.now()
     await Promise.race([app.close(), pause(patience)])
     return performance.now() - startedAt
   },
-  ...orders,
 })

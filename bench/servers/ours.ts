@@ -1,36 +1,11 @@
 /** The plugin: with its defaults, with `onMessage`, and with everything on. */
+import { pathToFileURL } from 'node:url'
 import type { FastifyInstance } from 'fastify'
-import websocketLifecycle, { type WebsocketLifecycleOptions } from '../../dist/index.js'
-import { fanOut, held } from './fan-out.js'
+import type * as Ours from '../../dist/index.js'
 import type { Variant } from './variant.js'
 
-function variant(
-  echo: (app: FastifyInstance) => void,
-  options: WebsocketLifecycleOptions = {},
-): Variant {
-  return async (app, { interval, timeout }) => {
-    const keepalive = { ...(interval && { interval }), ...(timeout && { timeout }) }
-    await app.register(websocketLifecycle, { keepalive, ...options })
-    echo(app)
-    let ended = 0
-    let released = 0
-    const release = (): void => void released++
-    app.get('/hooks', { websocket: true, onClose: () => void ended++ }, (socket) => {
-      socket.scope.defer(release)
-    })
-    app.get('/storm', { websocket: true, onClose: () => void ended++ }, (socket) => {
-      socket.scope.defer(release)
-      socket.scope.defer(release)
-    })
-    const { connections } = app.websocketLifecycle
-    return {
-      ended: () => ended,
-      released: () => released,
-      fanOut: (bytes) => fanOut(connections, bytes),
-      held: () => held(connections),
-    }
-  }
-}
+/** Echoes at `/`. */
+type Route = (app: FastifyInstance) => void
 
 function listener(app: FastifyInstance): void {
   app.get('/', { websocket: true }, (socket) => {
@@ -62,7 +37,7 @@ function asyncOnMessage(app: FastifyInstance): void {
 const HOUR = 3_600_000
 
 /** Nothing of it ever comes into effect: it is there to be looked at. */
-const EVERYTHING: WebsocketLifecycleOptions = {
+const EVERYTHING: Ours.WebsocketLifecycleOptions = {
   allowedOrigins: ['http://localhost'],
   maxConnections: 50_000,
   maxConnectionsPerKey: { max: 50_000 },
@@ -78,10 +53,33 @@ const EVERYTHING: WebsocketLifecycleOptions = {
   onHandlerError: () => {},
 }
 
-export const ours: Readonly<Record<string, Variant>> = {
-  ours: variant(listener),
-  'ours, no keepalive': variant(listener, { keepalive: false }),
-  'ours, onMessage': variant(onMessage),
-  'ours, async onMessage': variant(asyncOnMessage),
-  'ours, everything on': variant(onMessage, EVERYTHING),
+/** @param dist where the plugin has been built */
+export async function ours(dist: string): Promise<Record<string, Variant>> {
+  const { default: plugin } = (await import(pathToFileURL(`${dist}/index.js`).href)) as typeof Ours
+
+  const variant =
+    (echo: Route, options: Ours.WebsocketLifecycleOptions = {}): Variant =>
+    async (app, { interval, timeout }) => {
+      const given = { ...(interval && { interval }), ...(timeout && { timeout }) }
+      await app.register(plugin, { keepalive: interval === 0 ? false : given, ...options })
+      echo(app)
+      const counts = { ended: 0, released: 0 }
+      const onClose = (): void => void counts.ended++
+      const release = (): void => void counts.released++
+      app.get('/hooks', { websocket: true, onClose }, (socket) => {
+        socket.scope.defer(release)
+      })
+      app.get('/storm', { websocket: true, onClose }, (socket) => {
+        socket.scope.defer(release)
+        socket.scope.defer(release)
+      })
+      return { connections: app.websocketLifecycle.connections, counts }
+    }
+
+  return {
+    ours: variant(listener),
+    'ours, onMessage': variant(onMessage),
+    'ours, async onMessage': variant(asyncOnMessage),
+    'ours, everything on': variant(onMessage, EVERYTHING),
+  }
 }

@@ -1,12 +1,13 @@
 import type { FastifyInstance } from 'fastify'
-import type { Orders } from './control.js'
+import type { WebSocket } from 'ws'
+import type { Settings } from '../harness/scenario.js'
 
-/** What a scenario sets of all contestants alike. */
-export interface Settings {
-  /** Of heartbeats, in ms; none without it, but for the defaults of ours. */
-  readonly interval?: number
-  readonly timeout?: number
+/** What a contestant has to show. */
+export interface Shown {
+  readonly connections: Iterable<WebSocket>
+  /** How often a connection of `/hooks` and of `/storm` has ended, and a release has run. */
+  readonly counts: { readonly ended: number; readonly released: number }
 }
 
 /** Adds a contestant's routes: `/` echoes; `/hooks` and `/storm` clean up after each connection. */
-export type Variant = (app: FastifyInstance, settings: Settings) => Promise<Orders>
+export type Variant = (app: FastifyInstance, settings: Settings) => Promise<Shown>

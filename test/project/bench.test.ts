@@ -4,11 +4,12 @@ import { test } from 'node:test'
 import { missed } from '../../bench/harness/report.js'
 import { fromJson, type Results, toJson } from '../../bench/harness/results.js'
 import { inTurn, type Result } from '../../bench/harness/rounds.js'
-import { spread } from '../../bench/harness/spread.js'
+import { spread } from '../../bench/harness/numbers.js'
 import { PICTURES, TABLES } from '../../bench/documents/declared.js'
 import { DOCUMENTS, FOLDER, made, quoted, quotesOf } from '../../bench/documents/files.js'
 import { numbersOf } from '../../bench/documents/numbers.js'
 import { quantity, times } from '../../bench/documents/words.js'
+import { betterOf } from '../../bench/harness/scenario.js'
 import { SCENARIOS } from '../../bench/scenarios/all.js'
 
 const FEWEST_ROUNDS = 7
@@ -42,15 +43,12 @@ test('every picture and every table is in a document', () => {
 
 test('every contestant of a picture takes part in one of its scenarios', () => {
   for (const { name: picture, contestants, columns } of PICTURES) {
-    const names = new Set(columns.map(({ scenario }) => scenario))
-    const entrants = SCENARIOS.filter(({ name }) => names.has(name)).flatMap(
-      (each) => each.entrants,
+    const scenarios = SCENARIOS.filter(({ name }) =>
+      columns.some(({ scenario }) => scenario === name),
     )
     for (const contestant of contestants) {
-      assert.ok(
-        entrants.some(({ name }) => name === contestant),
-        `${picture}: ${contestant}`,
-      )
+      const isEntrant = scenarios.some(({ entrants }) => contestant in entrants)
+      assert.ok(isEntrant, `${picture}: ${contestant}`)
     }
   }
 })
@@ -78,9 +76,8 @@ test('every ratio is the median of seven rounds at least', () => {
 
 test('every contestant is compared with one that takes part', () => {
   for (const { entrants, name: scenario } of SCENARIOS) {
-    const names = new Set(entrants.map(({ name }) => name))
-    for (const { name, against = name } of entrants) {
-      assert.ok(names.has(against), `${scenario}: ${name} against ${against}`)
+    for (const [name, against] of Object.entries(entrants)) {
+      assert.ok((against ?? name) in entrants, `${scenario}: ${name} against ${against}`)
     }
   }
 })
@@ -88,12 +85,11 @@ test('every contestant is compared with one that takes part', () => {
 test('every target has an entrant and a figure, and its bound forgives more than its goal', () => {
   for (const { entrants, figures, targets } of SCENARIOS) {
     for (const { contestant, figure, of, goal, bound = goal } of targets) {
-      const entrant = entrants.find(({ name }) => name === contestant)
-      assert.ok(entrant, contestant)
-      assert.ok(of === 'value' || entrant.against !== undefined, `${contestant}: ${figure}`)
-      const measured = figures.find(({ name }) => name === figure)
-      assert.ok(measured, figure)
-      assert.ok(measured.better === 'more' ? bound <= goal : bound >= goal, figure)
+      assert.ok(contestant in entrants, contestant)
+      assert.ok(of === 'value' || entrants[contestant], `${contestant}: ${figure}`)
+      const unit = figures[figure]
+      assert.ok(unit !== undefined, figure)
+      assert.ok(betterOf(unit) === 'more' ? bound <= goal : bound >= goal, figure)
     }
   }
 })
@@ -161,8 +157,7 @@ test('results are written a line each, and read as they were, with what is not k
 })
 
 test('a picture of what was not measured is an error that names it', () => {
-  const cups = { name: 'cups', unit: 'ms', better: 'more' } as const
-  const tea = { ...SCENARIOS[0]!, name: 'tea', figures: [cups], targets: [] }
+  const tea = { ...SCENARIOS[0]!, name: 'tea', figures: { cups: 'ms' }, targets: [] }
   const column = {
     scenario: 'tea',
     figure: 'cups',

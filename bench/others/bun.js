@@ -1,5 +1,5 @@
 /** Bun's own server, with its defaults: pings, and an idle timeout of 120 s. */
-import { obey } from './control.ts'
+import { obey } from '../servers/control.ts'
 
 const server = Bun.serve({
   hostname: '127.0.0.1',

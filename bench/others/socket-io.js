@@ -1,7 +1,7 @@
 /** Socket.IO over WebSocket only, with its defaults: pings each 25 s, no compression. */
 import { createServer } from 'node:http'
 import { Server } from 'socket.io'
-import { obey } from './control.ts'
+import { obey } from '../servers/control.ts'
 
 const http = createServer()
 const io = new Server(http, { transports: ['websocket'] })

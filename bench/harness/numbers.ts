@@ -11,9 +11,17 @@ export function spread(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = (sorted.length - 1) / 2
   const at = (index: number): number => sorted[index] ?? NaN
-  return {
-    median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2,
-    least: at(0),
-    most: at(sorted.length - 1),
+  const median = (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2
+  return { median, least: at(0), most: at(sorted.length - 1) }
+}
+
+/** Mulberry32: numbers from 0 up to 1, the same ones each time. */
+export function sequence(): () => number {
+  let state = 1
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }
