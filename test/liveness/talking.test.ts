@@ -31,7 +31,8 @@ async function startTalk(t: TestContext, options: WebsocketLifecycleOptions = {}
   let looks = 0
   Object.defineProperty(handle, 'bytesWritten', {
     get() {
-      looks++
+      // The fake clock asks too, for what is on its way.
+      if (/\/lib\//.test(String(new Error('asked').stack))) looks++
       return Reflect.get(prototype as object, 'bytesWritten', handle) as unknown
     },
   })

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Clock, Timer } from '../../../lib/time/clock.js'
+import { delivered } from './delivered.js'
 
 interface Entry extends Timer {
   readonly callback: () => void
@@ -48,18 +49,18 @@ export class FakeClock implements Clock {
     return [...this.#entries].flatMap(({ every }) => every ?? [])
   }
 
-  /** Moves time on, timer by timer; before that, and after each, the loop polls its sockets as it would. */
+  /** Moves time on, timer by timer; before that, and after each, all arrives that was sent on loopback. */
   async advance(delay: number): Promise<void> {
     const isLate = (this.#next()?.at ?? Infinity) <= this.#now
-    if (!isLate) await turns()
+    if (!isLate) await delivered()
     const until = this.#now + delay
     for (let next = this.#next(); next !== undefined && next.at <= until; next = this.#next()) {
       this.#now = Math.max(this.#now, next.at)
       this.#fire(next)
-      await turns()
+      await delivered()
     }
     this.#now = until
-    await turns()
+    await delivered()
   }
 
   /** The loop stood still for so long: time has passed, and no timer has run. */

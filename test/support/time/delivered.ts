@@ -1,0 +1,146 @@
+import { subscribe } from 'node:diagnostics_channel'
+import type { Socket } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
+
+/** Two turns for what waits for the next poll, as lib/time/sweep.ts has it, and one to see what came of it. */
+const STILL = 3
+/** The same, where not all is to be seen: the other end is in another thread or process, a unix socket, or beneath TLS. */
+const STILL_UNSEEN = 6
+/** Fails a test that would wait for ever; nothing else depends on how long it is. In ms. */
+const LONG = 10_000
+
+/** One end of a connection. It is only looked at: nothing is kept alive by that, and no listener is added. */
+interface End {
+  readonly ref: WeakRef<Socket>
+  /** The other end, if it is in this thread. */
+  far: End | undefined
+  /** Its own port and that of the other end, once it is connected. */
+  name: string | undefined
+  /** How much had come and gone when it was last looked at. */
+  progress: number
+}
+
+const ends = new Set<End>()
+const named = new Map<string, End>()
+/** The ports at which this thread has accepted somebody. */
+const served = new Set<number>()
+
+subscribe('net.client.socket', (message) => join(message as Joined))
+subscribe('net.server.socket', (message) => {
+  const { localPort } = (message as Joined).socket
+  if (localPort !== undefined) served.add(localPort)
+  join(message as Joined)
+})
+
+interface Joined {
+  readonly socket: Socket
+}
+
+/**
+ * Lets the loop go on until all that was sent on loopback is with whoever reads, and nothing more
+ * comes of it. Who has paused, or takes nothing, is not waited for.
+ */
+export async function delivered(): Promise<void> {
+  const startedAt = performance.now()
+  let still = 0
+  let wanted = STILL
+  while (still < wanted) {
+    await turn()
+    const { moves, onItsWay, hasUnseen } = look()
+    still = moves || onItsWay !== undefined ? 0 : still + 1
+    wanted = hasUnseen ? STILL_UNSEEN : STILL
+    if (performance.now() - startedAt > LONG) {
+      throw new Error(
+        `Expected all that was sent on loopback to arrive within ${LONG} ms, got ${onItsWay ?? 'more and more of it'}`,
+      )
+    }
+  }
+}
+
+interface Look {
+  /** Whether something has come or gone since the last look. */
+  moves: boolean
+  onItsWay: string | undefined
+  hasUnseen: boolean
+}
+
+function look(): Look {
+  const seen: Look = { moves: false, onItsWay: undefined, hasUnseen: false }
+  for (const end of ends) {
+    const socket = here(end)
+    if (socket === undefined) {
+      forget(end)
+      continue
+    }
+    introduce(end, socket)
+    const progress = progressOf(socket)
+    if (progress !== end.progress) seen.moves = true
+    end.progress = progress
+    seen.onItsWay ??= whatComesTo(end, socket)
+    if (end.far === undefined || isBeneath(socket)) seen.hasUnseen = true
+  }
+  return seen
+}
+
+function join({ socket }: Joined): void {
+  const end: End = { ref: new WeakRef(socket), far: undefined, name: undefined, progress: -1 }
+  ends.add(end)
+  introduce(end, socket)
+}
+
+/** Finds the other end, once both have ports. */
+function introduce(end: End, socket: Socket): void {
+  // Whoever asks for the local port too early is told a wrong one from then on.
+  if (end.name !== undefined || socket.remotePort === undefined) return
+  const { localPort, remotePort } = socket
+  end.name = `${localPort} ${remotePort}`
+  named.set(end.name, end)
+  const far = named.get(`${remotePort} ${localPort}`)
+  // Ports are used again: who is gone, and had another end, is not meant.
+  if (far === undefined || (here(far) === undefined && far.far !== undefined)) return
+  end.far = far
+  far.far = end
+}
+
+/** An end that is gone counts as long as the other one is there, or may still be connecting. */
+function forget(end: End): void {
+  if (end.far !== undefined && here(end.far) !== undefined) return
+  ends.delete(end)
+  const { name, far } = end
+  if (name !== undefined && far !== undefined && named.get(name) === end) named.delete(name)
+}
+
+/** The socket, unless it is gone. */
+function here(end: End): Socket | undefined {
+  const socket = end.ref.deref()
+  return socket?.destroyed === false ? socket : undefined
+}
+
+function progressOf({ bytesRead, bytesWritten, readableEnded, writableEnded }: Socket): number {
+  return bytesRead + bytesWritten + Number(readableEnded) + Number(writableEnded)
+}
+
+function whatComesTo({ far: farEnd, name }: End, socket: Socket): string | undefined {
+  if (socket.connecting) return 'a socket that connects'
+  if (!reads(socket) || isBeneath(socket)) return undefined
+  if (farEnd === undefined) {
+    const isOurs = socket.remotePort !== undefined && served.has(socket.remotePort)
+    return isOurs ? `a connection that is not accepted: ${name}` : undefined
+  }
+  const far = here(farEnd)
+  if (far === undefined || far.writableEnded) {
+    return socket.readableEnded || socket.readableLength > 0 ? undefined : `the end of ${name}`
+  }
+  const missing = far.bytesWritten - socket.bytesRead
+  return missing > 0 ? `${missing} bytes that are on their way: ${name}` : undefined
+}
+
+/** Whether another stream, such as TLS, may take from the kernel what comes: who knows whether it reads. */
+function isBeneath({ readableFlowing, readableLength, bytesRead }: Socket): boolean {
+  return readableFlowing === null && bytesRead > readableLength
+}
+
+/** Whether the socket takes from the kernel what is there. */
+function reads(socket: Socket): boolean {
+  return !socket.isPaused() && socket.readableLength < socket.readableHighWaterMark
+}
