@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
-import type { WebsocketLifecycleOptions } from './api/api.js'
+import type { WebsocketLifecycleOptions } from './api/options.js'
 import {
   CloseCode,
   isCloseCode,
@@ -11,24 +11,25 @@ import { ConnectionClosedError } from './errors.js'
 import { createPlugin } from './plugin/plugin.js'
 
 export type {
-  ConnectionScope,
+  DrainReport,
+  LifecycleStats,
+  RefusalReason,
+  WebsocketLifecycle,
+} from './api/lifecycle.js'
+export type {
   ConnectionsPerKey,
   DrainOptions,
-  DrainReport,
   InboxOptions,
   KeepaliveOptions,
-  LifecycleOptions,
-  LifecycleSocket,
-  LifecycleStats,
-  Message,
-  MessageOf,
   OutboxOptions,
-  RefusalReason,
-  RouteLifecycleOptions,
-  WebsocketLifecycle,
-  WebsocketLifecycleOptions,
-} from './api/api.js'
-export type { WebsocketHandler } from './api/augmentation.js'
+} from './api/option-groups.js'
+export type { LifecycleOptions, WebsocketLifecycleOptions } from './api/options.js'
+export type { MessageOf, RouteLifecycleOptions } from './api/route-options.js'
+export type { LifecycleSocket, Message } from './api/socket.js'
+export type { ConnectionScope } from './core/scope.js'
+export type { WebsocketHandler } from './api/websocket-handler.js'
+// What Fastify's own types get: it exports no names.
+export type {} from './api/augmentation.js'
 export type { CloseFrame, CloseInfo } from './core/close/info.js'
 export type { CloseCause, CloseInitiator } from './core/close/policy.js'
 export type { LifecycleErrorCode } from './errors.js'

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import type { RefusalReason } from '../api/api.js'
+import type { RefusalReason } from '../api/lifecycle.js'
 import type { Shared } from '../connection/shared.js'
 import { type LifecycleError, tooLateToRefuse } from '../errors.js'
 import type { RouteSettings } from '../options/settings.js'

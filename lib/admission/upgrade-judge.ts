@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
-import type { WebsocketLifecycleOptions } from '../api/api.js'
+import type { WebsocketLifecycleOptions } from '../api/options.js'
 import { kindOf } from '../options/complaints.js'
 import { logSafely } from '../facts/log.js'
 import { LOG_LINES } from '../facts/log-lines.js'

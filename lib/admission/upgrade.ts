@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
-import type { RefusalReason } from '../api/api.js'
+import type { RefusalReason } from '../api/lifecycle.js'
 import { type Refusal, refusePerKey } from './verdict.js'
 import { askExpiry } from './credentials.js'
 import { Places } from './places.js'

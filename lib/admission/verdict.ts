@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { RefusalReason } from '../api/api.js'
+import type { RefusalReason } from '../api/lifecycle.js'
 import { CloseCode } from '../core/close/codes.js'
 import type { Limit } from '../core/admission/limits.js'
 import { Succession } from '../core/admission/succession.js'

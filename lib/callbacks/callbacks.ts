@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { LifecycleSocket } from '../api/api.js'
+import type { LifecycleSocket } from '../api/socket.js'
 import { bindCallback } from '../platform/context.js'
 import type { CloseInfo } from '../core/close/info.js'
 import type { ReleaseScope } from '../core/scope.js'

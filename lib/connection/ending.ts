@@ -261,6 +261,8 @@ export class Ending implements ClosingWatchOwner {
     const before = this.#state
     this.#state = next
     switch (next.phase) {
+      case 'open':
+        break
       case 'closing':
         sweep.delete(owner)
         owner.usedWriter?.end()

@@ -1,7 +1,7 @@
 import { captureRejectionSymbol, EventEmitter } from 'node:events'
 import type { FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
-import type { LifecycleSocket, Message } from '../api/api.js'
+import type { Data, LifecycleSocket, Message, SendOptions } from '../api/socket.js'
 import type { ConnectionScope } from '../core/scope.js'
 import type { Callbacks } from '../callbacks/callbacks.js'
 import type { RequestContext } from '../platform/context.js'
@@ -24,13 +24,12 @@ import {
 import { bufferedByWs } from '../platform/ws-sender.js'
 import { closeWithin } from '../platform/ws-socket.js'
 import type { Reader } from '../messages/reader.js'
-import { NO_OPTIONS, type SendOptions } from '../outbox/send-options.js'
+import { NO_OPTIONS } from '../outbox/send-options.js'
 import type { Writer } from '../outbox/writer.js'
 
 type Callback = (error?: Error) => void
 /** @types/ws says that these always get an error; ws calls them without one where all went well. */
 type ControlCallback = (error: Error) => void
-type SendData = Parameters<WebSocket['send']>[0]
 type EventMap = WebSocket.WebSocketEventMap
 
 /** Where no route of ours opened a socket, its own timer counts, which is off in what we open (ms). */
@@ -187,9 +186,9 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
     else this.#attached.terminate('server-terminate')
   }
 
-  override send(data: SendData, callback?: Callback): boolean
-  override send(data: SendData, options: SendOptions, callback?: Callback): boolean
-  override send(data: SendData, options?: SendOptions | Callback, callback?: Callback): boolean {
+  override send(data: Data, callback?: Callback): boolean
+  override send(data: Data, options: SendOptions, callback?: Callback): boolean
+  override send(data: Data, options?: SendOptions | Callback, callback?: Callback): boolean {
     // Not by calling itself: what a tool has put on this socket would count that, too.
     const given = isOptions(options) ? options : NO_OPTIONS
     const done = typeof options === 'function' ? options : callback

@@ -1,4 +1,4 @@
-import type { LifecycleStats, RefusalReason } from '../api/api.js'
+import type { LifecycleStats, RefusalReason } from '../api/lifecycle.js'
 import { CLOSE_CAUSES, type CloseCause } from '../core/close/policy.js'
 
 /** Counts what has happened since the server started. */

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { DrainReport, LifecycleStats, RefusalReason } from '../api/api.js'
+import type { DrainReport, LifecycleStats, RefusalReason } from '../api/lifecycle.js'
 import { type CloseInfo, closeLogLevel } from '../core/close/info.js'
 import type { Clock } from '../time/clock.js'
 import { Counters } from './counters.js'

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { RefusalReason } from '../api/api.js'
+import type { RefusalReason } from '../api/lifecycle.js'
 import type { Clock } from '../time/clock.js'
 import { logSafely } from './log.js'
 import { LOG_LINES } from './log-lines.js'

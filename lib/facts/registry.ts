@@ -1,4 +1,5 @@
-import type { LifecycleSocket, RefusalReason } from '../api/api.js'
+import type { RefusalReason } from '../api/lifecycle.js'
+import type { LifecycleSocket } from '../api/socket.js'
 import type { CloseInfo } from '../core/close/info.js'
 import type { CloseCause } from '../core/close/policy.js'
 import type { LifecycleError } from '../errors.js'

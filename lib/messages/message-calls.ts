@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
-import type { LifecycleSocket, Message } from '../api/api.js'
+import type { LifecycleSocket, Message } from '../api/socket.js'
 import type { Callbacks } from '../callbacks/callbacks.js'
 import type { RequestContext } from '../platform/context.js'
 import type { CloseCause } from '../core/close/policy.js'

@@ -1,4 +1,4 @@
-import type { Message } from '../api/api.js'
+import type { Message } from '../api/socket.js'
 
 /** A message that a loop got. */
 export interface Taken {

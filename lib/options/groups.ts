@@ -1,6 +1,6 @@
 /** Options that are groups of others, and how each becomes what the code uses. All throw FST_ERR_WSL_INVALID_OPTION. */
 import type { FastifyRequest } from 'fastify'
-import type { LifecycleOptions } from '../api/api.js'
+import type { LifecycleOptions } from '../api/options.js'
 import type { HeartbeatPolicy } from '../core/liveness/heartbeat.js'
 import type { RatePolicy } from '../core/messages/message-rate.js'
 import type { Check } from './check.js'

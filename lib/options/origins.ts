@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import type { LifecycleOptions } from '../api/api.js'
+import type { LifecycleOptions } from '../api/options.js'
 import type { Check } from './check.js'
 import { refuse } from './complaints.js'
 import type { OriginPolicy } from './settings.js'

@@ -1,4 +1,5 @@
-import type { RouteLifecycleOptions, WebsocketLifecycleOptions } from '../api/api.js'
+import type { WebsocketLifecycleOptions } from '../api/options.js'
+import type { RouteLifecycleOptions } from '../api/route-options.js'
 import type { InboxPolicy } from '../core/messages/inbox.js'
 import type { OutboxPolicy } from '../core/messages/outbox-age.js'
 import { invalidOption } from '../errors.js'

@@ -1,10 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type {
-  ConnectionsPerKey,
-  LifecycleOptions,
-  LifecycleSocket,
-  WebsocketLifecycleOptions,
-} from '../api/api.js'
+import type { ConnectionsPerKey } from '../api/option-groups.js'
+import type { LifecycleOptions, WebsocketLifecycleOptions } from '../api/options.js'
+import type { LifecycleSocket } from '../api/socket.js'
 import type { OriginList } from '../core/admission/origin.js'
 import type { CloseInfo } from '../core/close/info.js'
 import type { HeartbeatPolicy } from '../core/liveness/heartbeat.js'

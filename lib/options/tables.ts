@@ -1,8 +1,5 @@
-import type {
-  LifecycleOptions,
-  RouteLifecycleOptions,
-  WebsocketLifecycleOptions,
-} from '../api/api.js'
+import type { LifecycleOptions, WebsocketLifecycleOptions } from '../api/options.js'
+import type { RouteLifecycleOptions } from '../api/route-options.js'
 import {
   type Check,
   duration,

@@ -1,5 +1,5 @@
 import type { PerMessageDeflateOptions } from 'ws'
-import type { WebsocketLifecycleOptions } from '../api/api.js'
+import type { WebsocketLifecycleOptions } from '../api/options.js'
 import { GROUP } from './check.js'
 import { show } from './complaints.js'
 import { invalidOption } from '../errors.js'

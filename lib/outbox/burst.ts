@@ -10,7 +10,8 @@ import { MOST_HEADER } from '../core/frame.js'
 import { frameOf } from './frames.js'
 import type { OutboxOwner } from './owner.js'
 import type { SendCallback } from './send-callbacks.js'
-import { asText, isBinary, isFragment, isMasked, type SendOptions } from './send-options.js'
+import type { SendOptions } from '../api/socket.js'
+import { asText, isBinary, isFragment, isMasked } from './send-options.js'
 
 /** A message that leaves alone is cheaper to hand over than to copy beyond this; in bytes, or units of UTF-16. */
 const MOST_COPIED_ALONE = 512

@@ -1,10 +1,4 @@
-/** What `send()` may be told about a message, as in ws. */
-export interface SendOptions {
-  mask?: boolean
-  binary?: boolean
-  compress?: boolean
-  fin?: boolean
-}
+import type { SendOptions } from '../api/socket.js'
 
 /** Where none were given. */
 export const NO_OPTIONS: SendOptions = Object.freeze({})

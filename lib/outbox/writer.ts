@@ -1,4 +1,5 @@
 import { WebSocket } from 'ws'
+import type { Data } from '../api/socket.js'
 import { LONGEST_LOOK } from '../core/budgets.js'
 import { OutboxAge, type OutboxPolicy } from '../core/messages/outbox-age.js'
 import { bytesTaken } from '../platform/node-internals.js'
@@ -12,9 +13,8 @@ import { MOST_CONTROL, MOST_HEADER } from '../core/frame.js'
 import type { OutboxOwner } from './owner.js'
 import { Room } from './room.js'
 import { type SendCallback, SendCallbacks, tellTooLate } from './send-callbacks.js'
-import { asText, isFragment, NO_OPTIONS, type SendOptions } from './send-options.js'
-
-type Data = Parameters<WebSocket['send']>[0]
+import type { SendOptions } from '../api/socket.js'
+import { asText, isFragment, NO_OPTIONS } from './send-options.js'
 
 /** What a frame has beside its message: a header (RFC 6455 §5.2), and what does not compress grows by. */
 const OVERHEAD = 128

@@ -11,7 +11,7 @@ import { claimUpgrades, type UpgradeListener } from '../admission/server-upgrade
 import { Upgrade } from '../admission/upgrade.js'
 import { nameWebsocketOnly } from '../admission/upgrade-header.js'
 import { UpgradeJudge } from '../admission/upgrade-judge.js'
-import type { WebsocketLifecycleOptions } from '../api/api.js'
+import type { WebsocketLifecycleOptions } from '../api/options.js'
 import { Steps } from '../callbacks/steps.js'
 import type { Shared } from '../connection/shared.js'
 import { Facts } from '../facts/facts.js'

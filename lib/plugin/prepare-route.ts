@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
-import type { RouteLifecycleOptions } from '../api/api.js'
+import type { RouteLifecycleOptions } from '../api/route-options.js'
 import { ConnectionSocket } from '../connection/socket.js'
 import { DEPARTURES } from '../core/liveness/heartbeat.js'
 import { checkFlag } from '../options/misplaced.js'

@@ -5,7 +5,7 @@ import type {
   FastifyRequest,
   RouteOptions,
 } from 'fastify'
-import type { LifecycleSocket } from '../api/api.js'
+import type { LifecycleSocket } from '../api/socket.js'
 import type { RouteLimits } from './limits.js'
 import { logSafely } from '../facts/log.js'
 import type { LogLine } from '../facts/log-lines.js'

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { DrainOptions, DrainReport } from '../api/api.js'
+import type { DrainReport } from '../api/lifecycle.js'
+import type { DrainOptions } from '../api/option-groups.js'
 import type { Clock, Timer } from '../time/clock.js'
 import { MOST_PER_TURN } from '../core/budgets.js'
 import { departureDelay, DRAIN_GRACE, goodbyeBudget, spreadWithin } from '../core/drain-plan.js'

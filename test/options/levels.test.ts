@@ -1,7 +1,7 @@
 // What options given at both levels make together, and options that have to do with each other.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DrainOptions } from '../../lib/api/api.js'
+import type { DrainOptions } from '../../lib/api/option-groups.js'
 import { DEFAULTS } from '../../lib/options/defaults.js'
 import { toExpiry } from '../../lib/options/expiry.js'
 import { checkPluginTimeout, resolveDrainOptions } from '../../lib/options/resolve.js'
