@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { writeDocuments } from './documents/files.js'
 import { against, contestantsAt } from './harness/against.js'
-import { onFastify, others, path } from './harness/contestants.js'
+import { type Find, onFastify, others, path } from './harness/contestants.js'
 import { thisMachine } from './harness/machine.js'
 import { missed, table } from './harness/report.js'
 import { fromJson, toJson } from './harness/results.js'
@@ -36,13 +36,10 @@ const scenarios = SCENARIOS.filter(({ name }) => isAll || positionals.includes(n
 if (flags.against === undefined) await measureAll()
 else await compare(flags.against)
 
-async function measure(
-  scenario: Scenario,
-  find: Parameters<typeof runRounds>[1],
-): Promise<Result[]> {
+async function measure(scenario: Scenario, find: Find): Promise<Result[]> {
   const { rounds, size } = flags
   const results = await runRounds(scenario, find, Number(rounds), Number(size))
-  console.log(table(scenario, results, scenario.targets))
+  console.log(table(scenario, results))
   return results
 }
 

@@ -147,10 +147,10 @@ function signs(columns: readonly Numbers[]): string {
 function origin({ machine, date, leftOut }: Results): string[] {
   const { cpu, cores, memory, system, versions } = machine
   const numbered = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
-  const missing = leftOut.length > 0 ? [`without ${leftOut.join(', ')}`] : []
+  const missing = leftOut.length > 0 ? ` · without ${leftOut.join(', ')}` : ''
   return [
-    [cpu, `${cores} cores`, memory, system].join(', '),
-    [numbered.join(', '), date, ...missing].join(' · '),
+    `${cpu}, ${cores} cores, ${memory}, ${system}`,
+    `${numbered.join(', ')} · ${date}${missing}`,
   ]
 }
 

@@ -1,14 +1,14 @@
 /** The plugin of another commit as a contestant. */
 import { symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Contestant, onFastify, path, run, temporaryFolder } from './contestants.js'
+import { type Find, onFastify, path, run, temporaryFolder } from './contestants.js'
 import type { Scenario } from './scenario.js'
 
 /**
  * Checks a commit out and builds it, with the packages that are installed here.
  * @returns each contestant: those at that commit by their names with ` at REF`, today's without
  */
-export function contestantsAt(ref: string): (name: string) => Contestant {
+export function contestantsAt(ref: string): Find {
   const folder = join(temporaryFolder(), 'at')
   run('git', ['worktree', 'add', '--detach', folder, ref])
   process.once('exit', () => run('git', ['worktree', 'remove', '--force', folder]))

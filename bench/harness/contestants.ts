@@ -13,6 +13,9 @@ export interface Contestant {
   readonly command: readonly string[]
 }
 
+/** @returns nobody where a contestant is left out */
+export type Find = (name: string) => Contestant | undefined
+
 const NODE = [process.execPath, '--import', 'tsx', '--expose-gc']
 
 /** @param dist the plugin, where it is not today's */

@@ -10,23 +10,18 @@ function printed({ median, least, most }: Spread): string {
   return `${a} (${b} to ${c})`
 }
 
-/** @param goals of the scenario; none where sizes are too small to say anything of them */
-export function table(
-  scenario: Scenario,
-  results: readonly Result[],
-  goals: readonly Target[],
-): string {
+export function table(scenario: Scenario, results: readonly Result[]): string {
+  const width = Math.max(...results.map(({ contestant }) => contestant.length))
   const lines = [`\n${scenario.name}: ${scenario.title}`]
   for (const [figure, unit] of Object.entries(scenario.figures)) {
     lines.push(`  ${figure} (${unit}, ${betterOf(unit)} is better)`)
-    for (const { contestant, value, against, ratio } of results.filter(
-      (each) => each.figure === figure,
-    )) {
+    for (const { contestant, value, against, ratio, ...result } of results) {
+      if (result.figure !== figure) continue
       const compared = ratio ? `${printed(ratio)} of ${against}` : ''
-      lines.push(`    ${contestant.padEnd(22)} ${printed(value).padEnd(30)} ${compared}`)
+      lines.push(`    ${contestant.padEnd(width)} ${printed(value).padEnd(30)} ${compared}`)
     }
   }
-  const misses = goals.flatMap((target) => missed(target, results, target.goal) ?? [])
+  const misses = scenario.targets.flatMap((target) => missed(target, results, target.goal) ?? [])
   return [...lines, ...misses.map((how) => `  goal missed: ${how}`)].join('\n')
 }
 

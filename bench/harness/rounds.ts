@@ -1,5 +1,5 @@
 /** Contestants in turn, each in a fresh process: one may be lucky with its compiler for all its life. */
-import type { Contestant } from './contestants.js'
+import type { Contestant, Find } from './contestants.js'
 import { type Spread, spread } from './numbers.js'
 import { betterOf, type Scenario, type Values } from './scenario.js'
 import { Server } from './server.js'
@@ -18,10 +18,9 @@ export interface Result {
   readonly ratio?: Spread
 }
 
-/** @param find tells of nobody where a contestant is left out */
 export async function runRounds(
   scenario: Scenario,
-  find: (name: string) => Contestant | undefined,
+  find: Find,
   rounds: number,
   size: number,
 ): Promise<Result[]> {
