@@ -1,10 +1,4 @@
-import type { Server } from './server.js'
-
-/** What a scenario sets of all servers alike: of heartbeats, in ms. With an interval of 0 there are none. */
-export interface Settings {
-  readonly interval?: number
-  readonly timeout?: number
-}
+import type { Server, Settings } from './server.js'
 
 /** By figure; `NaN` where a contestant has none. */
 export type Values = Readonly<Record<string, number>>

@@ -4,7 +4,12 @@ import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Contestant } from './contestants.js'
 import type { Dialect } from './dialects.js'
-import type { Settings } from './scenario.js'
+
+/** What a scenario sets of all servers alike: of heartbeats, in ms. With an interval of 0 there are none. */
+export interface Settings {
+  readonly interval?: number
+  readonly timeout?: number
+}
 
 /** Bytes, after a collection; `NaN` where the contestant cannot tell. */
 export interface Memory {

@@ -1,7 +1,8 @@
 /** What the heartbeat of an idle connection costs beside few others, beside some and beside many. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { Crowd } from '../harness/crowd.js'
-import { ratio, type Scenario, type Settings, value } from '../harness/scenario.js'
+import { ratio, type Scenario, value } from '../harness/scenario.js'
+import type { Settings } from '../harness/server.js'
 import { figuresOf, growth, measureCrowds, of } from './crowds.js'
 
 /** Few are pinged more often: as much is done for them as for many. */

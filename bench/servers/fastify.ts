@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import Fastify from 'fastify'
-import type { Settings } from '../harness/scenario.js'
+import type { Settings } from '../harness/server.js'
 import { bare } from './bare.js'
 import { obey } from './control.js'
 import { ours } from './ours.js'

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
-import type { Settings } from '../harness/scenario.js'
+import type { Settings } from '../harness/server.js'
 
 /** What a contestant has to show. */
 export interface Shown {

@@ -3,8 +3,6 @@ import type { WebSocket } from 'ws'
 import type { CloseInfo } from '../core/close/info.js'
 import type { ConnectionScope } from '../core/scope.js'
 
-export type { ConnectionScope }
-
 /** A text frame arrives as a string, a binary one as a Buffer: `socket.send(message)` answers in kind. */
 export type Message = string | Buffer
 

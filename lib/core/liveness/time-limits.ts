@@ -30,13 +30,6 @@ export interface TimeFacts {
 
 export type TimeCause = Extract<CloseCause, 'idle-timeout' | 'lifetime-expired' | 'auth-expired'>
 
-/** The code that says it to the peer. */
-export const TIME_CODES: Readonly<Record<TimeCause, number>> = {
-  'idle-timeout': 3008,
-  'lifetime-expired': 1001,
-  'auth-expired': 3000,
-}
-
 /** So much of a lifetime is cut off at random at most: a fleet that came together goes one by one. */
 const SHORTENED_BY = 0.1
 
