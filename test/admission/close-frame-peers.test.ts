@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { within } from '../support/time/bound.js'
 import { allRead } from '../support/peers/exchange.js'
+import { expectNoEndOf } from '../support/time/delivered.js'
 import { turns } from '../support/time/fake-clock.js'
 import { DEFLATE, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { refused } from '../support/servers/refused.js'
@@ -191,6 +192,7 @@ describe('a peer that is refused by a close frame', () => {
     const pump = (): void => {
       while (socket.writable && socket.write(packet));
     }
+    expectNoEndOf(socket)
     socket.on('drain', pump)
     pump()
     await served.clock.advance(980)

@@ -22,6 +22,8 @@ interface End {
 
 const ends = new Set<End>()
 const named = new Map<string, End>()
+/** Those that never stop sending. */
+const endless = new WeakSet<Socket>()
 /** The ports at which this thread has accepted somebody. */
 const served = new Set<number>()
 
@@ -57,6 +59,11 @@ export async function delivered(): Promise<void> {
   }
 }
 
+/** Has nobody wait until all has arrived that a socket sends, or is sent: it never stops. */
+export function expectNoEndOf(socket: Socket): void {
+  endless.add(socket)
+}
+
 interface Look {
   /** Whether something has come or gone since the last look. */
   moves: boolean
@@ -73,6 +80,10 @@ function look(): Look {
       continue
     }
     introduce(end, socket)
+    if (isEndless(end)) {
+      seen.hasUnseen = true
+      continue
+    }
     const progress = progressOf(socket)
     if (progress !== end.progress) seen.moves = true
     end.progress = progress
@@ -114,6 +125,13 @@ function forget(end: End): void {
 function here(end: End): Socket | undefined {
   const socket = end.ref.deref()
   return socket?.destroyed === false ? socket : undefined
+}
+
+function isEndless({ ref, far }: End): boolean {
+  return [ref, far?.ref].some((each) => {
+    const socket = each?.deref()
+    return socket !== undefined && endless.has(socket)
+  })
 }
 
 function progressOf({ bytesRead, bytesWritten, readableEnded, writableEnded }: Socket): number {
