@@ -12,7 +12,7 @@ import { setImmediate } from '../platform/real-time.js'
 import { toError } from '../platform/thrown.js'
 import { afterNextPoll } from '../time/sweep.js'
 import { ConnectionParts } from './parts.js'
-import type { SocketOwner } from './socket.js'
+import type { SocketOwner } from './socket-owner.js'
 
 /**
  * One connection, from the 101 to its last release: its doors, for what the app does, for what ws and the raw stream

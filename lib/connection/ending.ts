@@ -18,15 +18,10 @@ import { isCloseFrameReceived } from '../platform/ws-socket.js'
 import { queueMicrotask } from '../platform/real-time.js'
 import { peek, toError } from '../platform/thrown.js'
 import type { Sweep, Swept } from '../time/sweep.js'
+import type { Totals } from './meter.js'
 import { ClosingWatch, type ClosingWatchOwner } from './closing-watch.js'
 import type { Shared } from './shared.js'
 import { Transport, type TransportOwner } from './transport.js'
-
-/** What is counted of a connection; the rest of its {@link TransportFacts} shows at its end. */
-export type Totals = Omit<
-  TransportFacts,
-  'transportError' | 'received' | 'isSentHandedOver' | 'bytesSent'
->
 
 /** ws names what the peer did wrong with codes of its own, zlib with these. */
 const PEERS_FAULT = /^(?:WS_ERR_|Z_)/

@@ -4,6 +4,12 @@ import type { TransportFacts } from '../core/close/info.js'
 import { bytesTaken } from '../platform/node-internals.js'
 import type { Clock } from '../time/clock.js'
 
+/** What is counted of a connection; the rest of its {@link TransportFacts} shows at its end. */
+export type Totals = Omit<
+  TransportFacts,
+  'transportError' | 'received' | 'isSentHandedOver' | 'bytesSent'
+>
+
 /** Counts the time and the bytes of one connection: what the stream counts, less what there was before the 101. */
 export class Meter {
   readonly #raw: Duplex

@@ -3,10 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
 import type { Data, LifecycleSocket, Message, SendOptions } from '../api/socket.js'
 import type { ConnectionScope } from '../core/scope.js'
-import type { Callbacks } from '../callbacks/callbacks.js'
-import type { RequestContext } from '../platform/context.js'
 import type { CloseInfo } from '../core/close/info.js'
-import type { CloseCause } from '../core/close/policy.js'
 import {
   defineHandlerAttributes,
   defineListenerMethods,
@@ -23,9 +20,8 @@ import {
 } from '../platform/ws-receiver.js'
 import { bufferedByWs } from '../platform/ws-sender.js'
 import { closeWithin } from '../platform/ws-socket.js'
-import type { Reader } from '../messages/reader.js'
 import { NO_OPTIONS } from '../outbox/send-options.js'
-import type { Writer } from '../outbox/writer.js'
+import type { SocketOwner } from './socket-owner.js'
 
 type Callback = (error?: Error) => void
 /** @types/ws says that these always get an error; ws calls them without one where all went well. */
@@ -34,36 +30,6 @@ type EventMap = WebSocket.WebSocketEventMap
 
 /** Where no route of ours opened a socket, its own timer counts, which is off in what we open (ms). */
 const CLOSE_TIMEOUT_OF_WS = 30_000
-
-/** The connection, as its socket sees it. */
-export interface SocketOwner {
-  readonly id: string
-  readonly request: FastifyRequest
-  readonly scope: ConnectionScope
-  readonly closed: Promise<CloseInfo>
-  readonly latency: number | undefined
-  /** Bytes of messages that are framed and not with the raw stream yet. */
-  readonly bytesFramed: number
-  readonly context: RequestContext
-  readonly callbacks: Callbacks
-  readonly reader: Reader
-  readonly writer: Writer
-  /**
-   * Takes note of an event of ws, before its listeners run.
-   * @returns whether they are to run
-   */
-  admits(event: string | symbol, first: unknown, second: unknown): boolean
-  /** No listener heard a message. */
-  unheard(data: unknown, isBinary: boolean): void
-  /** A listener for messages was added. */
-  listened(): void
-  /** Called by the app, and by ws to answer a close frame or a protocol error. */
-  close(code: number | undefined, reason: string | Buffer | undefined): void
-  terminate(cause: CloseCause): void
-  expireAt(when: Date | number): void
-  /** The app has set `binaryType`, to `'blob'` or to something else. */
-  setBlobs(areWanted: boolean): void
-}
 
 /**
  * ws's socket, with every door through which something can happen to it led past its connection.

@@ -112,12 +112,12 @@ export function toSendableCode(code: unknown, otherwise: number): number | undef
  * Lone surrogates, which UTF-8 cannot carry, become U+FFFD.
  */
 export function truncateReason(reason: string): string {
-  const bytes = Buffer.from(reason)
-  if (bytes.length <= MAX_REASON_BYTES) return bytes.toString()
+  const bytes = ENCODER.encode(reason)
+  if (bytes.length <= MAX_REASON_BYTES) return DECODER.decode(bytes)
   let end = MAX_REASON_BYTES
   // A byte of the form 10xxxxxx continues a character that began before it.
-  while ((bytes.readUInt8(end) & 0xc0) === 0x80) end--
-  return bytes.toString('utf8', 0, end)
+  while (((bytes[end] as number) & 0xc0) === 0x80) end--
+  return DECODER.decode(bytes.subarray(0, end))
 }
 
 /** Whatever JavaScript lets people pass as a reason, as one that may be sent. */
@@ -128,6 +128,10 @@ export function toReason(reason: unknown): string {
     : ''
 }
 
+const ENCODER = new TextEncoder()
+/** A mark of the byte order is text like any other. */
+const DECODER = new TextDecoder('utf-8', { ignoreBOM: true })
+
 /** Decoding never makes fewer bytes: what comes behind these is cut off in any case. */
 const MOST_DECODED = MAX_REASON_BYTES + 4
 
@@ -135,7 +139,9 @@ const MOST_DECODED = MAX_REASON_BYTES + 4
 function textOf(view: ArrayBufferView): string {
   try {
     const { buffer, byteOffset, byteLength } = view
-    return Buffer.from(buffer, byteOffset, Math.min(byteLength, MOST_DECODED)).toString()
+    const bytes = new Uint8Array(buffer, byteOffset, Math.min(byteLength, MOST_DECODED))
+    // A copy: the buffer may be shared with other threads, and not every decoder takes such a one.
+    return DECODER.decode(Uint8Array.from(bytes))
   } catch {
     // Its buffer was handed to somebody else (detached), or has shrunk: there is nothing left to read.
     return ''
