@@ -1,15 +1,15 @@
+// In which order an end goes, and who is called in it.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import fastifyWebsocket from '@fastify/websocket'
 import Fastify from 'fastify'
 import { type CloseInfo, fastifyWebsocketLifecycle, type LifecycleSocket } from '../../lib/index.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
-import { logLines } from '../support/servers/log-lines.js'
-import { DEFLATE, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
-import { connectOne, endWith, portOf, serve, serveOne } from '../support/servers/server.js'
+import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
+import { connectOne, endWith, portOf, serve } from '../support/servers/server.js'
 
 const { closeFrame, frame } = RawPeer
 
@@ -288,204 +288,6 @@ test('a peer that leaves while the handler awaits is noticed, and a late listene
   await socket.closed
   assert.deepEqual(events, ['abort', 'unexpected', 'close', 'release'])
   open()
-})
-
-test('a step that overruns cleanupTimeout is left behind, counted and logged with its name and route', async (t) => {
-  const clock = new FakeClock()
-  const { lines, fastify } = logLines()
-  const { opened: never, open: settle } = gate()
-  const ran: string[] = []
-  const { app, peer, socket } = await connectOne(t, {
-    clock,
-    fastify,
-    route: {
-      cleanupTimeout: 200,
-      onUnexpectedClose: () => never,
-      onClose: () => {
-        ran.push('close')
-        return never
-      },
-    },
-    handler: (socket) => {
-      socket.scope.defer(() => ran.push('release'))
-      socket.scope.defer(function closeFeed() {
-        ran.push('closeFeed')
-        return never
-      })
-    },
-  })
-  peer.reset()
-  await once(socket, 'close')
-  await turns()
-  assert.deepEqual(ran, [])
-  await clock.advance(199)
-  assert.deepEqual(ran, [])
-  await clock.advance(1)
-  assert.deepEqual(ran, ['close'])
-  await clock.advance(200)
-  assert.deepEqual(ran, ['close', 'closeFeed'])
-  await clock.advance(200)
-  assert.deepEqual(ran, ['close', 'closeFeed', 'release'])
-  await socket.closed
-  assert.equal(app.websocketLifecycle.stats().abandoned, 3)
-  const logged = lines.filter((line) => /left behind/.test(String(line['msg'])))
-  assert.deepEqual(
-    logged.map(({ level, id, route, step }) => ({ level, id, route, step })),
-    ['onUnexpectedClose', 'onClose', 'release closeFeed'].map((step) => ({
-      level: 40,
-      id: socket.id,
-      route: '/',
-      step,
-    })),
-  )
-  settle()
-})
-
-test('what a step that was left behind does later is only logged', async (t) => {
-  const clock = new FakeClock()
-  const { lines, fastify } = logLines()
-  let fail: ((error: Error) => void) | undefined
-  const told: Error[] = []
-  const { peer, socket } = await connectOne(t, {
-    clock,
-    fastify,
-    route: {
-      cleanupTimeout: 200,
-      onClose: () =>
-        new Promise((_resolve, reject) => {
-          fail = reject
-        }),
-      onHandlerError: (_socket, _request, error) => {
-        told.push(error)
-      },
-    },
-  })
-  peer.reset()
-  await once(socket, 'close')
-  await turns()
-  await clock.advance(200)
-  await socket.closed
-  fail?.(new Error('much later'))
-  await turns()
-  assert.deepEqual(told, [])
-  const line = lines.find(({ err }) => (err as Error | undefined)?.message === 'much later')
-  assert.equal(line?.['level'], 50)
-  assert.equal(line?.['step'], 'onClose')
-})
-
-test('the record counts messages, and bytes on the wire from the 101 on', async (t) => {
-  const { peer, socket } = await connectOne(t)
-  const inbound = [
-    frame(OPCODE.text, 'one'),
-    frame(OPCODE.binary, Buffer.alloc(300)),
-    frame(OPCODE.ping, 'p'),
-  ]
-  const halves = [frame(OPCODE.text, 'th', false), frame(OPCODE.continuation, 'ree')]
-  peer.send(...inbound, ...halves)
-  socket.send('hello')
-  socket.send(Buffer.alloc(200))
-  socket.send('fr', { fin: false })
-  socket.send('agments', { fin: true })
-  await peer.nextOf(OPCODE.pong)
-  peer.send(closeFrame(1000))
-  const close = await socket.closed
-  assert.equal(close.messagesReceived, 3)
-  assert.equal(close.messagesSent, 3)
-  assert.equal(close.bytesReceived, Buffer.concat([...inbound, ...halves, closeFrame(1000)]).length)
-  assert.equal(close.bytesSent, 7 + 204 + 4 + 9 + 3 + 4)
-})
-
-test('bytes that came with the handshake count too', async (t) => {
-  let early: Promise<unknown> | undefined
-  const { port, nextSocket } = await serveOne(t, {
-    handler: (socket) => {
-      early = once(socket, 'message')
-    },
-  })
-  const raw = connect(port, '127.0.0.1')
-  await once(raw, 'connect')
-  raw.write(Buffer.concat([Buffer.from(RawPeer.handshake(port, '/')), frame(OPCODE.text, 'early')]))
-  const socket = await nextSocket()
-  await early
-  raw.resetAndDestroy()
-  const close = await socket.closed
-  assert.equal(close.messagesReceived, 1)
-  assert.equal(close.bytesReceived, frame(OPCODE.text, 'early').length)
-})
-
-test('openedAt is the wall clock at the 101, duration is monotonic', async (t) => {
-  const clock = new FakeClock()
-  const { peer, socket } = await connectOne(t, { clock, options: { keepalive: false } })
-  const openedAt = clock.wall()
-  await clock.advance(12_345)
-  peer.reset()
-  const close = await socket.closed
-  assert.equal(close.openedAt, openedAt)
-  assert.equal(close.duration, 12_345)
-})
-
-test('the signal waits until our close frame has left a message that is being compressed', async (t) => {
-  const { peer, socket } = await connectOne(
-    t,
-    { options: { websocket: { perMessageDeflate: { threshold: 0 } } } },
-    DEFLATE,
-  )
-  const order: string[] = []
-  socket.scope.signal.addEventListener('abort', () => order.push('abort'))
-  socket.send('x'.repeat(1_000_000), () => order.push('message written'))
-  socket.close(4000)
-  await Promise.resolve()
-  assert.equal(socket.scope.signal.aborted, false)
-  const aborted = once(socket.scope.signal, 'abort')
-  const written = await peer.nextOf(OPCODE.close)
-  assert.equal(written?.payload.readUInt16BE(), 4000)
-  await aborted
-  assert.deepEqual(order, ['message written', 'abort'])
-  peer.send(closeFrame(4000))
-  assert.deepEqual((await socket.closed).sent, { code: 4000, reason: '' })
-})
-
-test('a close frame that never left the compression queue is not said to be sent', async (t) => {
-  const { peer, socket } = await connectOne(
-    t,
-    { options: { websocket: { perMessageDeflate: { threshold: 0 } } } },
-    DEFLATE,
-  )
-  socket.send('x'.repeat(5_000_000))
-  socket.close(4000)
-  peer.reset()
-  const close = await socket.closed
-  assert.equal(close.cause, 'server-close')
-  assert.equal(close.sent, undefined)
-})
-
-test('without anything being compressed the signal aborts in a microtask', async (t) => {
-  const { peer, socket } = await connectOne(t)
-  socket.close(1000)
-  assert.equal(socket.scope.signal.aborted, false)
-  await Promise.resolve()
-  await Promise.resolve()
-  assert.equal(socket.scope.signal.aborted, true)
-  peer.destroy()
-})
-
-test('a signal that is first looked at while the connection ends has aborted all the same', async (t) => {
-  const { app, peer } = await (async () => {
-    const app = await serve(t, {
-      routes: (app) => {
-        app.get('/', { websocket: true }, () => {})
-      },
-    })
-    return { app, peer: await RawPeer.open(portOf(app)) }
-  })()
-  const [socket] = app.websocketLifecycle.connections
-  assert.ok(socket)
-  socket.close(1000)
-  await turns(1)
-  const { signal } = socket.scope
-  await turns(1)
-  assert.equal(signal.aborted, true)
-  peer.destroy()
 })
 
 test('closed can be asked for at any time, and gives the same record', async (t) => {

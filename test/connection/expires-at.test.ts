@@ -1,109 +1,31 @@
-// When the credentials of a connection end: `expiresAt`, and `socket.expireAt()`.
+// The option expiresAt: until when a connection may live, by its request.
 import assert from 'node:assert/strict'
-import { describe, test, type TestContext } from 'node:test'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { LifecycleOptions, LifecycleSocket } from '../../lib/index.js'
+import { describe, test } from 'node:test'
+import type { FastifyRequest } from 'fastify'
+import type { LifecycleSocket } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
-import { type Answer, parseAnswer } from '../support/peers/client.js'
+import { parseAnswer } from '../support/peers/client.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate, never } from '../support/time/gate.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
-import {
-  type Connected,
-  connectOne,
-  portOf,
-  serve,
-  serveOne,
-  type Setup,
-} from '../support/servers/server.js'
+import { connectOne, portOf, serve, serveOne } from '../support/servers/server.js'
 import { assertBetween, lasted, until } from '../support/time/timed.js'
+import {
+  type ExpiresAt,
+  TICK,
+  connectUntil,
+  ask,
+  assertRefused,
+  assertNothingLeft,
+} from '../support/servers/expiring.js'
+
+const { frame } = RawPeer
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** When a token ends that a hook has found, epoch ms. */
     tokenEndsAt?: number
   }
-}
-
-type ExpiresAt = NonNullable<LifecycleOptions['expiresAt']>
-
-const { frame } = RawPeer
-/** The longest: no option asks for a shorter one. */
-const TICK = 1_000
-
-interface Timed extends Connected {
-  readonly clock: FakeClock
-}
-
-/** One connection whose credentials end so long after the epoch of its clock. */
-async function connectUntil(t: TestContext, lifetime: number | undefined): Promise<Timed> {
-  const clock = new FakeClock()
-  const answer = lifetime === undefined ? undefined : clock.wall() + lifetime
-  const route = { expiresAt: () => answer }
-  const connected = await connectOne(t, { clock, options: { keepalive: false }, route })
-  return { ...connected, clock }
-}
-
-interface Asked {
-  readonly app: FastifyInstance
-  readonly clock: FakeClock
-  readonly port: number
-  /** What happened, in order: the hooks, `expiresAt`, `handler`, `abort`, `release`. */
-  readonly events: string[]
-}
-
-/** An app whose route `/feed` asks for the end of the credentials, and notes what comes when. */
-async function ask(t: TestContext, expiresAt: ExpiresAt, setup: Setup = {}): Promise<Asked> {
-  const clock = new FakeClock()
-  const events: string[] = []
-  const note = (name: string) => async () => void events.push(name)
-  const app = await serve(t, {
-    clock,
-    ...setup,
-    options: { keepalive: false, ...setup.options },
-    routes: (app) => {
-      setup.routes?.(app)
-      app.get(
-        '/feed',
-        {
-          websocket: true,
-          onRequest: async (request) => {
-            events.push('onRequest')
-            request.wsScope?.signal.addEventListener('abort', () => events.push('abort'))
-            request.wsScope?.defer(() => events.push('release'))
-          },
-          preValidation: note('preValidation'),
-          preHandler: note('preHandler'),
-          expiresAt: (request) => {
-            events.push('expiresAt')
-            return expiresAt(request)
-          },
-        },
-        () => void events.push('handler'),
-      )
-    },
-  })
-  return { app, clock, port: portOf(app), events }
-}
-
-const HOOKS = ['onRequest', 'preValidation', 'preHandler']
-
-/** That an upgrade was answered so, and that nothing of it is left. */
-async function assertRefused(asked: Asked, status: number): Promise<Answer> {
-  const peer = await RawPeer.dial(asked.port, '/feed')
-  const answer = parseAnswer(await within(peer.answer(), 'an answer'))
-  assert.equal(answer.status, status, answer.body)
-  await within(peer.ended(), 'the end of the socket')
-  await assertNothingLeft(asked)
-  return answer
-}
-
-async function assertNothingLeft({ app, clock, events }: Asked): Promise<void> {
-  await until(() => clock.pending === 0)
-  await turns(20)
-  assert.deepEqual(events, [...HOOKS, 'expiresAt', 'abort', 'release'])
-  const { open, opened } = app.websocketLifecycle.stats()
-  assert.deepEqual({ open, opened, pending: clock.pending }, { open: 0, opened: 0, pending: 0 })
 }
 
 describe('expiresAt', () => {
@@ -394,82 +316,5 @@ describe('expiresAt', () => {
   test('holds for injectWS, too', async (t) => {
     const { app } = await serveOne(t, { route: { expiresAt: () => 1e12 } })
     await assert.rejects(app.injectWS('/'), /401/)
-  })
-})
-
-describe('socket.expireAt()', () => {
-  for (const [what, first, second] of [
-    ['later', 2_000, 10_000],
-    ['earlier', 20_000, 3_000],
-    ['from never', undefined, 3_000],
-  ] as const) {
-    test(`moves the end of the credentials: ${what}`, async (t) => {
-      const { clock, socket } = await connectUntil(t, first)
-      await clock.advance(1_000)
-      socket.expireAt(clock.wall() - 1_000 + second)
-      assertBetween(1_000 + (await lasted(clock, socket)), second, second + TICK + 10)
-      socket.terminate()
-      assert.equal((await within(socket.closed, 'the end')).cause, 'auth-expired')
-    })
-  }
-
-  test('can be called again and again, as after each renewal of a token, also in the handler', async (t) => {
-    const clock = new FakeClock()
-    const { socket } = await connectOne(t, {
-      clock,
-      options: { keepalive: false },
-      handler: (socket) => socket.expireAt(new Date(clock.wall() + 1_500)),
-    })
-    for (let renewal = 0; renewal < 20; renewal++) {
-      await clock.advance(1_000)
-      assert.equal(socket.readyState, socket.OPEN)
-      socket.expireAt(new Date(clock.wall() + 1_500))
-    }
-    assertBetween(await lasted(clock, socket), 1_500, 1_500 + TICK + 10)
-  })
-
-  test('with a moment in the past ends the connection at the next look', async (t) => {
-    const { clock, socket } = await connectUntil(t, undefined)
-    await clock.advance(1_000)
-    socket.expireAt(clock.wall() - 1)
-    assert.equal(socket.readyState, socket.OPEN, 'not in the middle of what its caller does')
-    assertBetween(await lasted(clock, socket), 0, TICK)
-  })
-
-  test('with what is no moment throws, tells which route, and leaves the moment as it was', async (t) => {
-    const { clock, socket } = await connectUntil(t, 5_000)
-    for (const wrong of [
-      1_700_000_000,
-      new Date(1_700_000_000),
-      Number.NaN,
-      new Date('soon'),
-      '2030-01-01',
-      null,
-      undefined,
-      -1,
-    ]) {
-      assert.throws(() => socket.expireAt(wrong as number), {
-        code: 'FST_ERR_WSL_INVALID_OPTION',
-        message: /milliseconds since 1970.*`?socket\.expireAt\(\)`? of route \//,
-      })
-    }
-    assertBetween(await lasted(clock, socket), 5_000, 5_000 + TICK + 10)
-  })
-
-  test('does nothing once the connection is ending, nor when it is over', async (t) => {
-    const { clock, peer, socket, closes, events } = await connectUntil(t, 60_000)
-    socket.close(4000, 'bye')
-    socket.expireAt(clock.wall())
-    await clock.advance(TICK)
-    const frames = [await peer.next()]
-    assert.equal(frames[0]?.payload.readUInt16BE(), 4000)
-    peer.send(RawPeer.closeFrame(4000))
-    const close = await within(socket.closed, 'the end')
-    assert.deepEqual([close.cause, close.sent?.code], ['server-close', 4000])
-    socket.expireAt(clock.wall())
-    await clock.advance(5_000)
-    assert.deepEqual(closes, [close])
-    assert.deepEqual(events, ['abort', 'close', 'release'])
-    assert.equal(clock.pending, 0)
   })
 })

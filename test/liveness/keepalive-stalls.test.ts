@@ -1,0 +1,181 @@
+// Keepalive is just: to peers while our loop stood still, to slow ones, and to those of a paused app.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { WebSocket } from 'ws'
+import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
+import { serveOne } from '../support/servers/server.js'
+import { SlowReader } from '../support/peers/slow-reader.js'
+import { tell } from '../support/servers/story.js'
+import {
+  keepalive,
+  TICK,
+  BOUND,
+  connectTimed,
+  listen,
+  nextWithin,
+  pings,
+  untilDead,
+} from '../support/servers/timed-keepalive.js'
+
+const { frame } = RawPeer
+
+test('one stall longer than the timeout kills none of 500 healthy peers', async (t) => {
+  const clock = new FakeClock()
+  const { app, port } = await serveOne(t, {
+    clock,
+    options: { keepalive: { interval: 500, timeout: 600 } },
+  })
+  const clients = await Promise.all(
+    Array.from({ length: 500 }, async () => {
+      const client = new WebSocket(`ws://127.0.0.1:${port}/`)
+      await once(client, 'open')
+      return client
+    }),
+  )
+  for (let stall = 0; stall < 3; stall++) {
+    // Their answers are held back until every one of them has been asked, and our loop stands still.
+    for (const client of clients) client.pause()
+    await clock.advance(550)
+    for (const client of clients) client.resume()
+    clock.stall(700)
+    await clock.advance(60)
+    await turns(20)
+    await clock.advance(300)
+    assert.equal(app.websocketLifecycle.connections.size, 500)
+  }
+  for (const client of clients) client.pause()
+  await clock.advance(2_000)
+  assert.equal(app.websocketLifecycle.stats().closed['heartbeat-timeout'], 500)
+  for (const client of clients) client.terminate()
+})
+
+test('the time in which our loop stood still does not count against a peer that is slow to answer', async (t) => {
+  const { peer, socket, clock } = await connectTimed(t)
+  const ping = peer.nextOf(OPCODE.ping)
+  const asked = await nextWithin(clock, ping)
+  clock.stall(10 * keepalive.timeout)
+  await clock.advance(keepalive.timeout - 3 * TICK)
+  assert.equal(socket.readyState, socket.OPEN)
+  peer.send(frame(OPCODE.pong, asked.payload))
+  await clock.advance(keepalive.interval / 2)
+  assert.equal(socket.readyState, socket.OPEN)
+  await clock.advance(BOUND)
+  assert.equal((await socket.closed).cause, 'heartbeat-timeout')
+})
+
+test('an answer that is in the kernel when the timeout is over counts', async (t) => {
+  // Without chance, what a first connection shows of the time holds for a second one.
+  t.mock.method(Math, 'random', () => 0.5)
+  const first = await connectTimed(t)
+  let ticks = 0
+  for (; first.socket.readyState === first.socket.OPEN; ticks++) await first.clock.advance(TICK)
+  const second = await connectTimed(t)
+  const frames = listen(second.peer, false)
+  for (let i = 1; i < ticks; i++) await second.clock.advance(TICK)
+  assert.ok(pings(frames) > 0)
+  // The next tick is the one that would be the end; it comes before the loop has polled.
+  second.peer.send(frame(OPCODE.pong, frames.at(-1)?.payload))
+  await second.clock.advance(TICK)
+  assert.equal(second.socket.readyState, second.socket.OPEN)
+  second.peer.destroy()
+})
+
+test('a real loop that stands still again and again, longer than the timeout, kills no healthy peer, and a frozen one all the same', async (t) => {
+  const story = tell(t, 'stalling-server')
+  const port = Number(await story.next())
+  const frozen = await RawPeer.open(port)
+  frozen.freeze()
+  const clients = await Promise.all(
+    Array.from({ length: 500 }, async () => {
+      const client = new WebSocket(`ws://127.0.0.1:${port}/`)
+      await once(client, 'open')
+      return client
+    }),
+  )
+  const over = Promise.all(clients.map((client) => once(client, 'close')))
+  clients[0]?.send('begin')
+  const { open, dead } = JSON.parse(await story.next()) as { open: number; dead: number }
+  assert.deepEqual({ open, dead }, { open: 500, dead: 1 })
+  frozen.destroy()
+  await over
+  assert.equal((await story.exited).code, 0)
+})
+
+test('a frame of 200 kB on a slow line is evidence of life: bytes count, not messages', async (t) => {
+  const { peer, socket, clock } = await connectTimed(t)
+  const message = once(socket, 'message')
+  const wire = frame(OPCODE.binary, Buffer.alloc(200_000))
+  for (let sent = 0; sent < wire.length; sent += 4_000) {
+    peer.send(wire.subarray(sent, sent + 4_000))
+    await clock.advance(200)
+    assert.equal(socket.readyState, socket.OPEN)
+  }
+  const [data] = (await message) as [Buffer]
+  assert.equal(data.length, 200_000)
+  peer.destroy()
+})
+
+test('a slow reader lives while it takes what we sent, and dies once it has stopped', async (t) => {
+  const { peer, socket, clock } = await connectTimed(t)
+  const reader = new SlowReader(peer)
+  socket.send(Buffer.alloc(48 * 1024 * 1024))
+  await turns()
+  for (let elapsed = 0; elapsed < 6_000; elapsed += 200) {
+    await reader.read(512 * 1024)
+    await clock.advance(200)
+    assert.equal(socket.readyState, socket.OPEN, `dead after ${elapsed} ms`)
+  }
+  await untilDead(clock, socket)
+  peer.destroy()
+})
+
+test('while the app has paused reading there is no verdict, and at the resume the clock starts anew', async (t) => {
+  const { peer, socket, clock } = await connectTimed(t)
+  const frames = listen(peer, false)
+  socket.pause()
+  await clock.advance(20 * BOUND)
+  assert.equal(socket.readyState, socket.OPEN)
+  assert.ok(pings(frames) >= 5, 'pings go on')
+  socket.resume()
+  await clock.advance(keepalive.timeout - 2 * TICK)
+  assert.equal(socket.readyState, socket.OPEN)
+  await clock.advance(4 * TICK)
+  assert.equal((await socket.closed).cause, 'heartbeat-timeout')
+})
+
+test('a peer whose answers wait behind a pause lives after the resume', async (t) => {
+  const { peer, socket, clock } = await connectTimed(t)
+  listen(peer, true)
+  socket.pause()
+  await clock.advance(10 * BOUND)
+  socket.resume()
+  await clock.advance(2 * BOUND)
+  assert.equal(socket.readyState, socket.OPEN)
+  assert.notEqual(socket.latency, undefined)
+  peer.destroy()
+})
+
+test('pings of a paused connection reveal a reset', async (t) => {
+  const { peer, socket, clock } = await connectTimed(t)
+  socket.pause()
+  await turns()
+  peer.reset()
+  await clock.advance(3 * BOUND)
+  assert.equal((await socket.closed).cause, 'connection-reset')
+})
+
+test('no ping is added to one that still waits in our own process', async (t) => {
+  const { peer, socket, clock } = await connectTimed(t, {
+    keepalive: { interval: 1000, timeout: false },
+  })
+  peer.freeze()
+  socket.send(Buffer.alloc(32 * 1024 * 1024))
+  await turns()
+  await clock.advance(2_500)
+  const held = socket.bufferedAmount
+  await clock.advance(30_000)
+  assert.equal(socket.bufferedAmount, held)
+  peer.destroy()
+})
