@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import fastifyWebsocket from '@fastify/websocket'
 import Fastify from 'fastify'
 import { type CloseInfo, fastifyWebsocketLifecycle, type LifecycleSocket } from '../../lib/index.js'
+import { delivered } from '../support/time/delivered.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -13,7 +14,7 @@ import { connectOne, endWith, portOf, serve } from '../support/servers/server.js
 
 const { closeFrame, frame } = RawPeer
 
-test('an end goes step by step: abort, close event, onUnexpectedClose, onClose, releases last in first out, closed, forgotten', async (t) => {
+test('an end goes step by step, from the abort to the releases, closed, and being forgotten', async (t) => {
   const steps: string[] = []
   const settings: Array<() => void> = []
   /** A step that takes turns of the loop to settle: the next one must wait for it. */
@@ -78,7 +79,7 @@ test('until closed resolves, a connection is among the connections', async (t) =
   const { app, peer, socket } = await connectOne(t, { route: { onClose: () => opened } })
   peer.reset()
   await once(socket, 'close')
-  await turns()
+  await delivered()
   assert.deepEqual([...app.websocketLifecycle.connections], [socket])
   assert.equal(app.websocketLifecycle.stats().open, 1)
   open()
@@ -264,24 +265,24 @@ test('a connection that errors and then closes gets one onClose', async (t) => {
   peer.send(frame(OPCODE.text, 'a'), frame(OPCODE.text, 'b'), RawPeer.bytes(0x83, 'c'))
   peer.finish()
   await socket.closed
-  await turns()
+  await delivered()
   assert.equal(closes.length, 1)
 })
 
 test("emitting 'close' by hand ends nothing", async (t) => {
   const { peer, socket, closes } = await connectOne(t)
   socket.emit('close', 1000, Buffer.alloc(0))
-  await turns()
+  await delivered()
   assert.equal(socket.readyState, socket.OPEN)
   assert.equal(closes.length, 0)
   peer.reset()
   assert.equal((await socket.closed).cause, 'connection-reset')
   socket.emit('close', 1000, Buffer.alloc(0))
-  await turns()
+  await delivered()
   assert.equal(closes.length, 1)
 })
 
-test('a peer that leaves while the handler awaits is noticed, and a late listener is not needed', async (t) => {
+test('a peer that leaves while the handler awaits is noticed, without any listener', async (t) => {
   const { opened, open } = gate()
   const { peer, socket, events } = await connectOne(t, { handler: () => opened })
   peer.reset()
@@ -306,7 +307,6 @@ test('an onClose that awaits closed waits for itself, which costs one cleanupTim
   })
   peer.reset()
   await once(socket, 'close')
-  await turns()
   await clock.advance(300)
   assert.equal((await socket.closed).cause, 'connection-reset')
   assert.equal(app.websocketLifecycle.stats().abandoned, 1)
@@ -342,7 +342,7 @@ test("Fastify's own onResponse runs as often as with @fastify/websocket alone", 
     const peer = await RawPeer.open(portOf(app))
     peer.send(closeFrame(1000))
     await ended.opened
-    await turns()
+    await delivered()
     counts.push(responses)
   }
   assert.equal(counts[1], counts[0])

@@ -1,7 +1,7 @@
 // What a handler, a listener or a hook throws: who is told, and what it ends.
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { LifecycleSocket } from '../../lib/index.js'
 import { turns } from '../support/time/fake-clock.js'
 import { ERROR_PLACES, FAULTS, LATE_PLACES, type Place, PLACES } from '../support/models/faults.js'
@@ -12,104 +12,112 @@ import { badFrame, connectFailing, assertAlive } from '../support/servers/failin
 
 const { closeFrame, frame } = RawPeer
 
-for (const [where, place] of Object.entries(PLACES)) {
-  for (const [how, fault] of Object.entries(FAULTS)) {
-    test(`${where} ${how} ends its connection with 1011, and no other`, async (t) => {
-      const error = new Error('of the app')
-      const failed = await connectFailing(t, place, () => fault(error))
-      const { peer, socket, told, bystander, events } = failed
-      if (place.trigger !== undefined) peer.send(place.trigger)
-      const frame = await peer.nextOf(OPCODE.close)
-      assert.deepEqual(frame?.payload, Buffer.from('\x03\xf3handler-error', 'latin1'))
-      peer.send(closeFrame(1011))
-      const close = await socket.closed
-      assert.equal(close.cause, 'handler-error')
-      assert.equal(close.error, error)
-      assert.deepEqual(told, [error])
-      assert.deepEqual(events, ['abort', 'unexpected', 'close', 'release'])
-      await assertAlive(bystander)
-    })
+describe('an error ends its connection with 1011, and no other', () => {
+  for (const [where, place] of Object.entries(PLACES)) {
+    for (const [how, fault] of Object.entries(FAULTS)) {
+      test(`${where} ${how}`, async (t) => {
+        const error = new Error('of the app')
+        const failed = await connectFailing(t, place, () => fault(error))
+        const { peer, socket, told, bystander, events } = failed
+        if (place.trigger !== undefined) peer.send(place.trigger)
+        const frame = await peer.nextOf(OPCODE.close)
+        assert.deepEqual(frame?.payload, Buffer.from('\x03\xf3handler-error', 'latin1'))
+        peer.send(closeFrame(1011))
+        const close = await socket.closed
+        assert.equal(close.cause, 'handler-error')
+        assert.equal(close.error, error)
+        assert.deepEqual(told, [error])
+        assert.deepEqual(events, ['abort', 'unexpected', 'close', 'release'])
+        await assertAlive(bystander)
+      })
+    }
   }
-}
+})
 
-for (const [where, place] of Object.entries(LATE_PLACES)) {
-  for (const [how, fault] of Object.entries(FAULTS)) {
-    test(`${where} ${how} changes nothing of how the connection ended, and is told`, async (t) => {
-      const error = new Error('of the app')
-      const { peer, socket, told, bystander, events } = await connectFailing(
-        t,
-        place,
-        () => fault(error),
-        {
-          // Keeps the end open until a rejection has gone its way.
-          onClose: () => turns(4),
-        },
-      )
-      peer.send(closeFrame(1000))
-      const close = await socket.closed
-      assert.equal(close.cause, 'client-close')
-      assert.equal(close.error, undefined)
-      assert.deepEqual(told, [error])
-      assert.deepEqual(events, ['abort', 'release'])
-      await assertAlive(bystander)
-    })
+describe('an error at the end changes nothing of how the connection ended, and is told', () => {
+  for (const [where, place] of Object.entries(LATE_PLACES)) {
+    for (const [how, fault] of Object.entries(FAULTS)) {
+      test(`${where} ${how}`, async (t) => {
+        const error = new Error('of the app')
+        const { peer, socket, told, bystander, events } = await connectFailing(
+          t,
+          place,
+          () => fault(error),
+          {
+            // Keeps the end open until a rejection has gone its way.
+            onClose: () => turns(4),
+          },
+        )
+        peer.send(closeFrame(1000))
+        const close = await socket.closed
+        assert.equal(close.cause, 'client-close')
+        assert.equal(close.error, undefined)
+        assert.deepEqual(told, [error])
+        assert.deepEqual(events, ['abort', 'release'])
+        await assertAlive(bystander)
+      })
+    }
   }
-}
+})
 
-for (const [where, place] of Object.entries(ERROR_PLACES)) {
-  for (const [how, fault] of Object.entries(FAULTS)) {
-    test(`${where} ${how} changes nothing of a protocol-error, and is told`, async (t) => {
-      const error = new Error('of the app')
-      const { peer, socket, told, bystander } = await connectFailing(t, place, () => fault(error))
-      peer.send(badFrame)
-      const close = await socket.closed
-      assert.equal(close.cause, 'protocol-error')
-      assert.equal(close.sent?.code, 1002)
-      assert.deepEqual(told, [error])
-      await assertAlive(bystander)
-    })
+describe('an error changes nothing of a protocol-error, and is told', () => {
+  for (const [where, place] of Object.entries(ERROR_PLACES)) {
+    for (const [how, fault] of Object.entries(FAULTS)) {
+      test(`${where} ${how}`, async (t) => {
+        const error = new Error('of the app')
+        const { peer, socket, told, bystander } = await connectFailing(t, place, () => fault(error))
+        peer.send(badFrame)
+        const close = await socket.closed
+        assert.equal(close.cause, 'protocol-error')
+        assert.equal(close.sent?.code, 1002)
+        assert.deepEqual(told, [error])
+        await assertAlive(bystander)
+      })
+    }
   }
-}
+})
 
-for (const value of [
-  'a string',
-  undefined,
-  null,
-  0,
-  { an: 'object' },
-  Object.create(null) as unknown,
-]) {
-  for (const [how, fault] of Object.entries(FAULTS)) {
-    test(`a handler ${how} with ${JSON.stringify(value) ?? 'undefined'} gets an Error told, with that as its cause`, async (t) => {
-      const place: Place = { arrange: (_socket, fault) => fault() }
-      const { peer, socket, told } = await connectFailing(t, place, () => fault(value))
-      await peer.nextOf(OPCODE.close)
-      peer.send(closeFrame(1011))
-      await socket.closed
-      assert.equal(told.length, 1)
-      assert.ok(told[0] instanceof Error)
-      assert.equal(told[0].cause, value)
-    })
+describe('what is no Error is told as one, with that as its cause', () => {
+  for (const value of [
+    'a string',
+    undefined,
+    null,
+    0,
+    { an: 'object' },
+    Object.create(null) as unknown,
+  ]) {
+    for (const [how, fault] of Object.entries(FAULTS)) {
+      test(`a handler ${how} with ${JSON.stringify(value) ?? 'undefined'}`, async (t) => {
+        const place: Place = { arrange: (_socket, fault) => fault() }
+        const { peer, socket, told } = await connectFailing(t, place, () => fault(value))
+        await peer.nextOf(OPCODE.close)
+        peer.send(closeFrame(1011))
+        await socket.closed
+        assert.equal(told.length, 1)
+        assert.ok(told[0] instanceof Error)
+        assert.equal(told[0].cause, value)
+      })
 
-    test(`a listener ${how} with ${JSON.stringify(value) ?? 'undefined'} gets an Error told, with that as its cause`, async (t) => {
-      const place: Place = { arrange: (socket, fault) => void socket.on('message', fault) }
-      const { peer, socket, told } = await connectFailing(t, place, () => fault(value))
-      peer.send(frame(OPCODE.text, 'x'))
-      await peer.nextOf(OPCODE.close)
-      peer.send(closeFrame(1011))
-      await socket.closed
-      assert.equal(told.length, 1)
-      assert.ok(told[0] instanceof Error)
-      assert.equal(told[0].cause, value)
-    })
+      test(`a listener ${how} with ${JSON.stringify(value) ?? 'undefined'}`, async (t) => {
+        const place: Place = { arrange: (socket, fault) => void socket.on('message', fault) }
+        const { peer, socket, told } = await connectFailing(t, place, () => fault(value))
+        peer.send(frame(OPCODE.text, 'x'))
+        await peer.nextOf(OPCODE.close)
+        peer.send(closeFrame(1011))
+        await socket.closed
+        assert.equal(told.length, 1)
+        assert.ok(told[0] instanceof Error)
+        assert.equal(told[0].cause, value)
+      })
+    }
   }
-}
+})
 
 const HOOKS = ['onClose', 'onUnexpectedClose'] as const
 
 for (const name of HOOKS) {
   for (const [how, fault] of Object.entries(FAULTS)) {
-    test(`an ${name} ${how} is told to onHandlerError, and the end goes on`, async (t) => {
+    test(`an ${name} ${how} is told, and the end goes on`, async (t) => {
       const error = new Error('of the app')
       const told: Error[] = []
       const { peer, socket, events } = await connectOne(t, {
@@ -130,7 +138,7 @@ for (const name of HOOKS) {
 }
 
 for (const [how, fault] of Object.entries(FAULTS)) {
-  test(`an onShutdown ${how} is told to onHandlerError, and the shutdown goes on`, async (t) => {
+  test(`an onShutdown ${how} is told, and the shutdown goes on`, async (t) => {
     const error = new Error('of the app')
     const told: Error[] = []
     const { app, peer, socket, closes } = await connectOne(t, {
@@ -150,7 +158,7 @@ for (const [how, fault] of Object.entries(FAULTS)) {
     assert.deepEqual(closes.length, 1)
   })
 
-  test(`an onHandlerError ${how} is only logged, and the peer still gets its 1011`, async (t) => {
+  test(`an onHandlerError ${how} is only logged, and 1011 is sent`, async (t) => {
     const { lines, fastify } = logLines()
     const ofPlugin: Error[] = []
     let calls = 0
@@ -301,13 +309,13 @@ const GIVING_UP = [
 ] as const
 
 for (const { what, reject } of GIVING_UP) {
-  test(`a handler that gives up with ${what} did what it was asked to: no error is told`, async (t) => {
+  test(`a handler that gives up with ${what} tells no error`, async (t) => {
     const told: Error[] = []
     const { lines, fastify } = logLines()
     const { peer, socket } = await connectOne(t, {
       fastify,
       route: {
-        onClose: () => turns(),
+        onClose: () => turns(6),
         onHandlerError: (_socket, _request, error) => {
           told.push(error)
         },

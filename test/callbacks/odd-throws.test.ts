@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { LifecycleSocket, RouteLifecycleOptions } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
-import { turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
 import { ERROR_PLACES, LATE_PLACES, type Place, PLACES } from '../support/models/faults.js'
 import { logLines } from '../support/servers/log-lines.js'
 import { ODD_ENDS, ODD_VALUES, watchProcess } from '../support/models/odd-values.js'
@@ -150,7 +150,7 @@ for (const [where, place] of Object.entries(ALL)) {
         }
         for (const [name, { socket }] of seen)
           await within(socket?.closed ?? Promise.reject(), name)
-        await turns()
+        await delivered()
         for (const [name, { socket, closes, releases, told }] of seen) {
           assert.deepEqual({ name, closes, releases }, { name, closes: 1, releases: 1 })
           assert.ok(told.every((error) => error instanceof Error))

@@ -3,14 +3,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { fastifyWebsocketLifecycle, type LifecycleSocket } from '../../lib/index.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { logLines } from '../support/servers/log-lines.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { endWith, portOf, serve } from '../support/servers/server.js'
 import { serveHooked, assertNeverOpened } from '../support/servers/hooked.js'
 
-test('the scope is there in hooks that were added before the plugin, the same in every hook and on the socket', async (t) => {
+test('the scope is the same in every hook, also from before the plugin, and on the socket', async (t) => {
   const seen: unknown[] = []
   const see = async (request: FastifyRequest): Promise<void> => void seen.push(request.wsScope)
   const app = Fastify()
@@ -55,7 +56,7 @@ const LEAVING = [
 
 for (const { how, leave } of LEAVING) {
   for (const where of ['before', 'after'] as const) {
-    test(`a peer that leaves by ${how} during an async hook from ${where} the plugin ends the scope at once; no handler runs, no onClose is owed`, async (t) => {
+    test(`a peer that leaves by ${how} in an async hook from ${where} the plugin ends the scope at once`, async (t) => {
       const hold = gate()
       const { app, port, events, scope, released } = await serveHooked(t, () => hold.opened, where)
       const peer = await RawPeer.dial(port)
@@ -65,7 +66,7 @@ for (const { how, leave } of LEAVING) {
       assert.equal(signal.aborted, true)
       assertNeverOpened(signal.reason)
       hold.open()
-      await turns()
+      await delivered()
       assert.deepEqual(events, ['abort', 'release'])
       assert.equal(app.websocketLifecycle.stats().opened, 0)
       assert.equal(app.websocketLifecycle.connections.size, 0)
@@ -198,13 +199,13 @@ test('a scope that is first touched after the peer left is born over: releases r
   const peer = await RawPeer.dial(portOf(app))
   await entered.opened
   peer.reset()
-  await turns()
+  await delivered()
   hold.open()
   await done.opened
   assert.deepEqual(ran, ['aborted true', 'release', 'after defer'])
 })
 
-test('releases of a request that never opened are bounded by cleanupTimeout, and each failure is logged', async (t) => {
+test('releases of a request that never opened have cleanupTimeout, and failures are logged', async (t) => {
   const clock = new FakeClock()
   const { lines, fastify } = logLines()
   const ran: string[] = []
@@ -240,7 +241,7 @@ test('releases of a request that never opened are bounded by cleanupTimeout, and
   })
   const peer = await RawPeer.dial(portOf(app))
   await peer.answer()
-  await turns()
+  await delivered()
   assert.deepEqual(ran, ['third'])
   await clock.advance(300)
   await all.opened

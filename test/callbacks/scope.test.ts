@@ -4,6 +4,7 @@ import { EventEmitter, once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { ConnectionClosedError, type LifecycleSocket } from '../../lib/index.js'
+import { delivered } from '../support/time/delivered.js'
 import { turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
@@ -71,7 +72,7 @@ test('wrong arguments of defer() and use() are a TypeError that names what was g
   peer.destroy()
 })
 
-test('a release that is added after the end runs at once, one that is added during it runs in its turn', async (t) => {
+test('a release added after the end runs at once, one added during it in its turn', async (t) => {
   const order: string[] = []
   const { peer, socket } = await connectOne(t, {
     handler: (socket) => {
@@ -173,7 +174,7 @@ test('a peer that resets while the 101 is being decided ends nothing twice', asy
   await once(raw, 'connect')
   raw.write(RawPeer.handshake(port, '/'), () => raw.resetAndDestroy())
   await released
-  await turns()
+  await delivered()
   assert.equal(events.filter((event) => event === 'release').length, 1)
   const { opened, open } = app.websocketLifecycle.stats()
   assert.equal(events.filter((event) => event === 'onClose').length, opened)

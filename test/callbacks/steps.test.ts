@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { systemClock, type Clock, type Timer } from '../../lib/time/clock.js'
 import { Budget, type StepOutcome, Steps } from '../../lib/callbacks/steps.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { gate, never } from '../support/time/gate.js'
 
 const LIMIT = 1_000
@@ -113,7 +114,7 @@ describe('a step whose time has passed while our loop stood still', () => {
     clock.stall(LIMIT + 300)
     await clock.advance(299)
     settle()
-    await turns()
+    await delivered()
     assert.equal(outcome(), 'done')
     assert.equal(clock.pending, 0)
   })
@@ -164,7 +165,7 @@ test('how a step that was left behind comes out in the end can be learned', asyn
   }
 })
 
-test('a thenable is waited for as a promise is, also one that throws in `then` or calls back twice', async () => {
+test('a thenable is waited for as a promise is, also if it throws or calls back twice', async () => {
   const steps = new Steps(new FakeClock())
   const fulfilled = thenable((resolve: (value: unknown) => void) => {
     resolve(1)

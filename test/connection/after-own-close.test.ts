@@ -6,6 +6,7 @@ import { describe, test, type TestContext } from 'node:test'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { LifecycleSocket } from '../../lib/index.js'
 import { roundTrip, texts } from '../support/peers/exchange.js'
+import { delivered } from '../support/time/delivered.js'
 import { turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -60,7 +61,7 @@ for (const [what, kick] of Object.entries(KICKS)) {
       peer.send(...texts('1', '2', '3'))
       await roundTrip(peer)
       loaded.open()
-      await turns()
+      await delivered()
       if (!peer.hasEnded) peer.send(closeFrame(4000))
       await socket.closed
       assert.deepEqual(got, ['1'])
@@ -85,7 +86,7 @@ for (const [what, kick] of Object.entries(KICKS)) {
       await roundTrip(peer)
       kick(socket)
       stuck.open()
-      await turns()
+      await delivered()
       if (!peer.hasEnded) peer.send(...texts('6'), closeFrame(4000))
       await socket.closed
       assert.deepEqual(
@@ -180,7 +181,7 @@ for (const [what, kick] of Object.entries(KICKS)) {
   })
 }
 
-test('a message whose validation settles after close() reaches neither onMessage nor onInvalidMessage', async (t) => {
+test('a message whose validation settles after close() reaches no callback', async (t) => {
   const checked = gate()
   const got: string[] = []
   const connected = await connectOne(t, {
@@ -200,7 +201,7 @@ test('a message whose validation settles after close() reaches neither onMessage
   await roundTrip(peer)
   socket.close()
   checked.open()
-  await turns()
+  await delivered()
   peer.send(closeFrame())
   await socket.closed
   assert.deepEqual([got, droppedOf(connected)], [[], 2])
@@ -236,7 +237,7 @@ test('a close() between a protocol error and what ws does about it is still ours
         got.push(String(message))
         // ws has parsed all of the read by then, and told nobody.
         process.nextTick(() => socket.close(4000))
-        await turns()
+        await turns(6)
       },
     },
   })
@@ -288,7 +289,7 @@ for (const [what, kick] of Object.entries(KICKS)) {
   }
 
   for (const [where, setup] of Object.entries(READERS)) {
-    test(`a plain listener ${where} hears after ${what} what it hears with bare ws`, async (t) => {
+    test(`a plain listener ${where} hears after ${what} as with bare ws`, async (t) => {
       const bare = await heardOfWs(t, kickLater)
       const heard: string[] = []
       const connected = await connectOne(t, {

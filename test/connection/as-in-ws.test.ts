@@ -297,7 +297,7 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
 const names = Object.keys(SCRIPTS)
 
 for (const name of names) {
-  test(`${name}: as in ws, and so are the bytes that the peer gets`, async (t) => {
+  test(`${name}: as in ws, to the byte`, async (t) => {
     const script = SCRIPTS[name] as Script
     const bare = await playOnWs(t, script)
     assert.ok(bare.length > 0)

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { connectOver, rawOf, TCP, TLS } from '../support/servers/outbox.js'
 import { DEFLATE, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { type Connected, type OneRoute, serveOne } from '../support/servers/server.js'
 import { type ThreadPool, threadPool } from '../support/time/thread-pool.js'
+import { until } from '../support/time/timed.js'
 
 const { closeFrame, deflated, frame } = RawPeer
 
@@ -41,8 +43,8 @@ async function connectBusy(t: TestContext, line = TCP, setup: OneRoute = {}): Pr
   const raw = rawOf(socket)
   const before = raw.bytesRead
   peer.send(deflated('one'), deflated('two'))
-  while (raw.bytesRead === before) await turn()
-  await turns(2)
+  await until(() => raw.bytesRead > before)
+  await delivered()
   return { ...connected, pool, clock, heard }
 }
 
@@ -51,7 +53,7 @@ async function assertQuiet({ pool, heard, app, events }: Busy): Promise<void> {
   const before = [...heard]
   const ended = [...events]
   await pool.release()
-  await turns(20)
+  await delivered()
   assert.deepEqual(heard, before)
   assert.deepEqual(events, ended)
   assert.equal(app.websocketLifecycle.stats().open, 0)
@@ -95,7 +97,7 @@ test('what a peer sent before its FIN is read if it is inflated before the deadl
   const busy = await connectBusy(t)
   busy.peer.send(closeFrame(4001))
   busy.peer.finish()
-  await turns(20)
+  await delivered()
   assert.deepEqual(busy.heard, [])
   await busy.pool.release()
   const close = await busy.socket.closed
@@ -113,7 +115,7 @@ for (const [what, end] of [
     const busy = await connectBusy(t)
     busy.peer.finish()
     await busy.peer.ended()
-    await turns(5)
+    await delivered()
     assert.deepEqual(busy.heard, [])
     await end(busy)
     assert.equal((await busy.socket.closed).cause, 'connection-lost')
@@ -150,7 +152,7 @@ test('a drain ends all in time, however much their peers have sent to be inflate
   pool.hold()
   const bomb = deflated(Buffer.alloc(1_000_000))
   for (const peer of peers) peer.send(...Array.from({ length: 200 }, () => bomb))
-  await turns(20)
+  await delivered()
   const closed = app.close()
   await clock.advance(2_000)
   await closed
@@ -178,7 +180,7 @@ test('callbacks of what is not compressed yet are told before the end is over', 
   peer.reset()
   await socket.closed
   await pool.release()
-  await turns(20)
+  await delivered()
   assert.equal(told.at(-1), 'closed')
   assert.equal(told.length, 5)
 })

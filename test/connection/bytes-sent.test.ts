@@ -63,7 +63,7 @@ async function filled({ socket }: Connected, before: number): Promise<number> {
 
 for (const [transport, open] of Object.entries(TRANSPORTS)) {
   for (const [what, end] of Object.entries(ENDS)) {
-    test(`over ${transport}, at ${what}, what a peer that does not read has left with us was not sent`, async (t) => {
+    test(`over ${transport}, at ${what}, what a peer left unread with us was not sent`, async (t) => {
       const connected = await open(t)
       const { peer, socket } = connected
       peer.freeze()
@@ -90,7 +90,7 @@ for (const [transport, open] of Object.entries(TRANSPORTS)) {
   })
 }
 
-test('what our terminate() has left to the kernel still reaches the peer, to the last byte that was counted', async (t) => {
+test('what our terminate() left to the kernel reaches the peer, to the last counted byte', async (t) => {
   const connected = await connectOne(t, patient)
   const { peer, socket } = connected
   peer.freeze()

@@ -1,7 +1,7 @@
 // What close() makes of codes and reasons that cannot be sent.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { WebSocket } from 'ws'
 import { logLines } from '../support/servers/log-lines.js'
@@ -152,15 +152,17 @@ const REASONS = [
 
 const VIEWS = ODD_VIEWS.map(({ what, make, text }) => ({ what, given: make(), sent: text }))
 
-for (const { what, given, sent } of [...REASONS, ...VIEWS]) {
-  test(`a reason that is ${what} reaches the peer as valid UTF-8 of at most 123 bytes`, async (t) => {
-    const { peer, socket } = await connectOne(t)
-    ;(socket.close as AnyClose)(4000, given)
-    assert.equal((await peer.nextOf(OPCODE.close))?.payload.subarray(2).toString(), sent)
-    peer.send(closeFrame(4000))
-    assert.deepEqual((await socket.closed).sent, { code: 4000, reason: sent })
-  })
-}
+describe('a reason reaches the peer as valid UTF-8 of at most 123 bytes', () => {
+  for (const { what, given, sent } of [...REASONS, ...VIEWS]) {
+    test(`that is ${what}`, async (t) => {
+      const { peer, socket } = await connectOne(t)
+      ;(socket.close as AnyClose)(4000, given)
+      assert.equal((await peer.nextOf(OPCODE.close))?.payload.subarray(2).toString(), sent)
+      peer.send(closeFrame(4000))
+      assert.deepEqual((await socket.closed).sent, { code: 4000, reason: sent })
+    })
+  }
+})
 
 test('close() does not throw for a reason that no string can be made of', async (t) => {
   const { peer, socket } = await connectOne(t)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { connectOne } from '../support/servers/server.js'
 import { SlowReader } from '../support/peers/slow-reader.js'
@@ -74,7 +75,7 @@ test('a peer with a FIN that takes none of what we sent is destroyed after close
   })
   peer.freeze()
   socket.send(Buffer.alloc(32 * 1024 * 1024))
-  await turns()
+  await delivered()
   peer.finish()
   await clock.advance(1_300)
   const close = await socket.closed
@@ -96,7 +97,7 @@ test('a protocol error whose peer does not go is over after closeTimeout', async
   peer.destroy()
 })
 
-test('the deadline moves with a peer that still reads what was sent before, and gets its close frame', async (t) => {
+test('the deadline moves with a peer that still reads, and it gets its close frame', async (t) => {
   const clock = new FakeClock()
   const { peer, socket } = await connectOne(t, {
     clock,
@@ -106,7 +107,7 @@ test('the deadline moves with a peer that still reads what was sent before, and 
   peer.freeze()
   const sent = 24 * 1024 * 1024
   socket.send(Buffer.alloc(sent))
-  await turns()
+  await delivered()
   socket.close(4000, 'after all that')
   // What the kernel has taken shows no progress any more: until then it is read slowly.
   const reader = new SlowReader(peer)
@@ -133,7 +134,7 @@ test('ten closeTimeouts are the end of it, however steadily the peer reads', asy
   })
   peer.freeze()
   socket.send(Buffer.alloc(96 * 1024 * 1024))
-  await turns()
+  await delivered()
   socket.close(4000)
   const reader = new SlowReader(peer)
   const ends: number[] = []
@@ -158,7 +159,7 @@ test('once it stops reading, it has one closeTimeout more', async (t) => {
   })
   peer.freeze()
   socket.send(Buffer.alloc(96 * 1024 * 1024))
-  await turns()
+  await delivered()
   const startedAt = clock.now()
   socket.close(4000)
   const reader = new SlowReader(peer)

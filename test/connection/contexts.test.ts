@@ -12,6 +12,7 @@ import type {
   RouteLifecycleOptions,
   WebsocketLifecycleOptions,
 } from '../../lib/index.js'
+import { delivered } from '../support/time/delivered.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { clog } from '../support/servers/outbox.js'
@@ -196,7 +197,7 @@ test('a listener that somebody else adds hears what waits in the context of the 
   peer.send(frame(1, 'a'), frame(OPCODE.ping))
   await peer.nextOf(OPCODE.pong)
   store.run('eve', () => socket.on('message', () => see('on')))
-  await turns(2)
+  await delivered()
   slow.open()
   assertOwn(seen, 'on: ann')
 })

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { DEFLATE, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { connectOne } from '../support/servers/server.js'
 import { verdict, errorCode, uint16 } from '../support/servers/verdict.js'
@@ -108,7 +109,7 @@ test('a RST in the middle of a frame is a connection-reset', async (t) => {
   const { peer, socket } = await connectOne(t)
   peer.send(frame(OPCODE.text, 'half').subarray(0, 5))
   // In one poll with data libuv takes a reset for an end.
-  await turns()
+  await delivered()
   peer.reset()
   assert.equal((await socket.closed).cause, 'connection-reset')
 })
@@ -140,7 +141,7 @@ test('a close frame and a FIN in one packet are a client-close', async (t) => {
 
 const compressing = { options: { websocket: { perMessageDeflate: true } } }
 
-test('a close frame that is parsed after its FIN, behind a compressed message, is a client-close', async (t) => {
+test('a close frame parsed after its FIN, behind a compressed message, is a client-close', async (t) => {
   const { peer, socket, events } = await connectOne(t, compressing, DEFLATE)
   const messages: string[] = []
   socket.on('message', (data: Buffer) => messages.push(data.toString()))

@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify'
 import type { LifecycleSocket } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
 import { parseAnswer } from '../support/peers/client.js'
+import { delivered } from '../support/time/delivered.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate, never } from '../support/time/gate.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -117,7 +118,7 @@ describe('expiresAt', () => {
     const come: string[] = []
     void peer.answer().then((answer) => come.push(answer))
     await until(() => requests.length > 0)
-    await turns(20)
+    await delivered()
     assert.deepEqual(come, [])
     answered.open()
     const socket = await nextSocket()
@@ -135,7 +136,7 @@ describe('expiresAt', () => {
     ['a string', '2030-01-01', 'got string,'],
     ['null', null, 'null'],
   ] as const) {
-    test(`that answers ${what} is refused with a 500 that names the route, and the handler does not run`, async (t) => {
+    test(`that answers ${what} gets a 500 that names the route, and no handler`, async (t) => {
       const asked = await ask(t, () => answer as number)
       const { body } = await assertRefused(asked, 500)
       const { code, message } = JSON.parse(body) as { code: string; message: string }
@@ -203,7 +204,7 @@ describe('expiresAt', () => {
   })
 
   for (const settles of ['never', 'with a moment', 'with an error'] as const) {
-    test(`that settles ${settles} when its peer has left: nothing is left of it, and no handler runs`, async (t) => {
+    test(`that settles ${settles} when its peer has left: nothing is left, no handler runs`, async (t) => {
       const answered = gate()
       const asked = await ask(t, async () => {
         await answered.opened

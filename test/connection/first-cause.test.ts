@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LifecycleSocket } from '../../lib/index.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { connectOne } from '../support/servers/server.js'
 
@@ -44,7 +45,7 @@ const BEFORE_A_BAD_FRAME = [
 ] as const
 
 for (const { does, cause, act } of BEFORE_A_BAD_FRAME) {
-  test(`an app that ${does} at a message is the cause, though a bad frame follows in the same packet`, async (t) => {
+  test(`an app that ${does} at a message is the cause, though a bad frame follows`, async (t) => {
     const { peer, socket } = await connectOne(t, onMessage(act))
     peer.send(hello, badFrame)
     const close = await socket.closed
@@ -52,7 +53,7 @@ for (const { does, cause, act } of BEFORE_A_BAD_FRAME) {
     assert.equal(Reflect.get(close.error ?? {}, 'code'), undefined)
   })
 
-  test(`an app that ${does} at a message is the cause, though a close frame follows in the same packet`, async (t) => {
+  test(`an app that ${does} at a message is the cause, though a close frame follows`, async (t) => {
     const { peer, socket } = await connectOne(t, onMessage(act))
     peer.send(hello, closeFrame(4020))
     assert.equal((await socket.closed).cause, cause)
@@ -65,7 +66,7 @@ for (const { does, cause, act } of BEFORE_A_BAD_FRAME) {
     assert.equal((await socket.closed).cause, cause)
   })
 
-  test(`an app that ${does} at a message is the cause, though a FIN is in the same packet`, async (t) => {
+  test(`an app that ${does} at a message is the cause, though a FIN follows`, async (t) => {
     const { peer, socket } = await connectOne(t, onMessage(act))
     peer.socket.end(hello)
     assert.equal((await socket.closed).cause, cause)
@@ -205,7 +206,7 @@ test('the first of two errors is kept', async (t) => {
   })
   peer.send(hello, hello)
   await peer.nextOf(OPCODE.close)
-  await turns()
+  await delivered()
   peer.destroy()
   assert.equal((await socket.closed).error, first)
 })

@@ -4,7 +4,8 @@ import { connect } from 'node:tls'
 import { describe, test, type TestContext } from 'node:test'
 import type { FastifyServerOptions } from 'fastify'
 import type { LifecycleSocket } from '../../lib/index.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { type Connected, connectOne, type OneRoute, serveOne } from '../support/servers/server.js'
@@ -93,7 +94,7 @@ for (const [transport, open] of Object.entries(TRANSPORTS)) {
     test('ends a peer that stops within a message, whatever pings it sends between its fragments', async (t) => {
       const { clock, peer, socket } = await open(t)
       peer.send(frame(OPCODE.binary, Buffer.alloc(MEGABYTE), false))
-      await turns()
+      await delivered()
       const from = clock.now()
       while (socket.readyState === socket.OPEN && clock.now() - from < 10_000) {
         peer.send(frame(OPCODE.ping, 'still here'))
@@ -106,7 +107,7 @@ for (const [transport, open] of Object.entries(TRANSPORTS)) {
     test('ends a peer that stops within a frame', async (t) => {
       const { clock, peer, socket } = await open(t)
       peer.send(beginningOf(LARGE, MEGABYTE))
-      await turns()
+      await delivered()
       assertBetween(await lasted(clock, socket), idleTimeout - TICK, LATEST)
     })
 
@@ -236,7 +237,7 @@ describe('idleTimeout', () => {
     await clock.advance(20_000)
     assert.equal(socket.readyState, socket.OPEN)
     read.open()
-    await turns()
+    await delivered()
     assertBetween(await lasted(clock, socket), idleTimeout - TICK, LATEST)
   })
 })

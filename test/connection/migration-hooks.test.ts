@@ -7,7 +7,7 @@ import fp from 'fastify-plugin'
 import type { WebSocket } from 'ws'
 import websocketLifecycle from '../../lib/index.js'
 import { Client, refusal } from '../support/peers/client.js'
-import { turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
 import { endWith } from '../support/servers/server.js'
 import { sameOnBoth } from '../support/servers/both-worlds.js'
 
@@ -18,7 +18,7 @@ describe('hooks', () => {
   const order = ['onRequest', 'preParsing', 'preValidation', 'preHandler', 'handler']
 
   sameOnBoth(
-    "run in their order before the handler; the reply's raw response closes with the connection",
+    "run in order before the handler; the reply's raw response closes with the connection",
     { open: order, ended: [...order, 'close', 'response closed'] },
     async ({ app, listen, note, noted, events }) => {
       app.addHook('onRequest', async (_request, reply) => {
@@ -36,7 +36,7 @@ describe('hooks', () => {
       })
       const client = await Client.open(await listen())
       await noted(5)
-      await turns()
+      await delivered()
       const open = [...events]
       client.ws.close()
       await noted(7)
@@ -139,7 +139,7 @@ describe('hooks', () => {
     ['@fastify/websocket', fastifyWebsocket],
     ['fastify-websocket-lifecycle', websocketLifecycle],
   ] as const) {
-    test(`onRoute of plugins that came before ${name} find it hidden when they look at the end`, async (t) => {
+    test(`onRoute hooks from before ${name} find it hidden at the end`, async (t) => {
       const app = Fastify()
       endWith(t, app)
       const routes: RouteOptions[] = []

@@ -7,9 +7,10 @@ import type { WebSocket } from 'ws'
 import type { CloseInfo, LifecycleSocket } from '../../lib/index.js'
 import { createPlugin } from '../../lib/plugin/plugin.js'
 import { within } from '../support/time/bound.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { endWith, serve } from '../support/servers/server.js'
 import { sameOnBoth, echo } from '../support/servers/both-worlds.js'
+import { until } from '../support/time/timed.js'
 
 // The clock never moves: what ends does not wait for a close timeout.
 async function serveInjected(t: TestContext): Promise<{
@@ -184,7 +185,7 @@ describe('injectWS', () => {
       {},
       { onInit: (ws) => ws.on('message', (data: Buffer) => messages.push(data.toString())) },
     )
-    while (messages.length === 0) await turns(1)
+    await until(() => messages.length > 0)
     assert.deepEqual(messages, ['hi'])
     client.terminate()
   })

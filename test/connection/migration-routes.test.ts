@@ -92,7 +92,7 @@ describe('routes', () => {
   )
 
   sameOnBoth(
-    'answer plain requests with the status of before: 404 to GET and HEAD, the HTTP handler beside a wsHandler',
+    'answer plain requests as before: 404, or the HTTP handler beside a wsHandler',
     {
       'GET /ws': 404,
       'HEAD /ws': [404, ''],

@@ -11,7 +11,8 @@ import type {
   LifecycleSocket,
   WebsocketLifecycleOptions,
 } from '../../lib/index.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { rawOf } from '../support/servers/outbox.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { portOf, serve } from '../support/servers/server.js'
@@ -239,7 +240,7 @@ const WAYS: Readonly<Record<string, Way>> = {
     route: { cleanupTimeout: 1_000, onClose: hang },
     end: async (crowd) => {
       say(RawPeer.closeFrame(1000))(crowd)
-      await turns()
+      await delivered()
       await wait(crowd)
     },
   },
@@ -369,7 +370,7 @@ async function openInjected(app: FastifyInstance): Promise<void> {
 async function assertCollected(app: FastifyInstance, watched: Watched): Promise<void> {
   await until(() => app.websocketLifecycle.connections.size === 0)
   for (let i = 0; i < 50 && Object.keys(watched.left()).length > 0; i++) {
-    await turns()
+    await delivered()
     collect()
   }
   assert.deepEqual(watched.left(), {})

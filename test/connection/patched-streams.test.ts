@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { LifecycleSocket } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { rawOf } from '../support/servers/outbox.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
@@ -47,11 +48,11 @@ for (const method of ['write', 'uncork']) {
     const uncaught = surviveUncaught(t)
     const { sockets, peers } = await connectTwo(t)
     const [patched, other] = sockets
-    await turns()
+    await delivered()
     for (const socket of sockets) for (const text of ['1', '2']) socket.send(text)
     patched.send('3')
     patch(rawOf(patched), method, 1)
-    await turns()
+    await delivered()
     assert.deepEqual(uncaught, [error])
     assert.deepEqual(await texts(peers[1], 2), ['1', '2'])
     for (const text of ['4', '5']) for (const socket of sockets) socket.send(text)
@@ -65,7 +66,7 @@ test('a send that needs the room of another one does not throw what that stream 
   const uncaught = surviveUncaught(t)
   const { sockets, peers } = await connectTwo(t)
   const [patched, other] = sockets
-  await turns()
+  await delivered()
   for (const text of ['1', '2']) patched.send(text)
   patch(rawOf(patched), 'write', 1)
   for (const text of ['1', '2']) other.send(text)

@@ -72,7 +72,7 @@ const ROUNDS: ReadonlyArray<{ readonly line: Line; readonly connections: number 
 ]
 
 for (const { line, connections } of ROUNDS) {
-  test(`over ${line.over} ${connections} connections fail in every way, at every byte, and each ends alone`, async (t) => {
+  test(`over ${line.over} ${connections} connections fail in every way, and each ends alone`, async (t) => {
     const { app, port, nextSocket } = await serveOne(t, {
       ...line.server,
       options: {

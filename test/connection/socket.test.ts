@@ -5,7 +5,8 @@ import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { ConnectionClosedError, type LifecycleSocket } from '../../lib/index.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { connectOne, portOf, serve } from '../support/servers/server.js'
 
@@ -128,7 +129,7 @@ test('fragments that are sent count as one message, and arrive as one', async (t
 test('each socket has a UUID of its own, which never changes', async (t) => {
   const { app, socket, port } = await connectOne(t)
   const peers = await Promise.all(Array.from({ length: 20 }, () => RawPeer.open(port)))
-  await turns()
+  await delivered()
   const sockets = [...app.websocketLifecycle.connections]
   const ids = sockets.map((each) => each.id)
   assert.equal(new Set(ids).size, 21)
@@ -156,7 +157,7 @@ test("socket.request is the request that the route's hooks and handler got", asy
     },
   })
   const peer = await RawPeer.open(portOf(app), '/kitchen?x=1')
-  await turns()
+  await delivered()
   assert.equal(seen.length, 4)
   for (const request of seen) assert.equal(request, seen[0])
   const [socket] = app.websocketLifecycle.connections
@@ -178,7 +179,7 @@ test('latency is the round trip of the last answered ping', async (t) => {
   assert.equal(socket.latency, undefined)
   const before = clock.now()
   peer.send(frame(OPCODE.pong, 'not ours'))
-  await turns()
+  await delivered()
   assert.equal(socket.latency, undefined)
   await clock.advance(70)
   assert.ok(clock.now() > before)

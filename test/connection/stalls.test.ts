@@ -6,7 +6,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { LifecycleSocket, WebsocketLifecycleOptions } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { gate, never } from '../support/time/gate.js'
 import { rawOf } from '../support/servers/outbox.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -227,7 +228,7 @@ describe('a handshakeTimeout', () => {
     await clock.advance(300)
     let hasAnswer = false
     void answer.then(() => (hasAnswer = true))
-    await turns()
+    await delivered()
     assert.equal(hasAnswer, false)
     await clock.advance(200)
     assert.match(await answer, /^HTTP\/1\.1 503 /)
@@ -296,7 +297,7 @@ describe('the deadline of a drain', () => {
       route: { onShutdown: () => never },
     })
     const draining = app.websocketLifecycle.drain({ timeout: 1_000 })
-    await turns()
+    await delivered()
     clock.stall(60_000)
     await clock.advance(500)
     assert.equal((await within(draining, 'the drain')).terminated, 1)

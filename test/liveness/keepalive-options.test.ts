@@ -1,6 +1,7 @@
 // Whose keepalive holds, and what its ticks cost the process.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { delivered } from '../support/time/delivered.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { type Frame, RawPeer } from '../support/peers/raw-peer.js'
 import { connectOne, portOf, serve, serveOne } from '../support/servers/server.js'
@@ -22,7 +23,7 @@ test("a route's keepalive goes before the plugin's, field by field", async (t) =
   for (const name of ['plugins', 'slower', 'stricter', 'off']) {
     counts[name] = listen(await RawPeer.open(portOf(app), `/${name}`), false)
   }
-  await turns()
+  await delivered()
   await clock.advance(22_000)
   const of = (name: string): number => pings(counts[name] ?? [])
   assert.ok(of('plugins') >= 19 && of('plugins') <= 26, `${of('plugins')}`)
@@ -78,7 +79,7 @@ test('pings leave a bounded number at a time, and all of a tick leave', async (t
   })
   const peers = await Promise.all(Array.from({ length: 400 }, () => RawPeer.open(port)))
   const all = peers.map((peer) => listen(peer, true))
-  await turns()
+  await delivered()
   const count = (): number => all.reduce((sum, frames) => sum + pings(frames), 0)
   let most = 0
   for (let elapsed = 0; elapsed < 50; elapsed += 10) {
@@ -90,13 +91,13 @@ test('pings leave a bounded number at a time, and all of a tick leave', async (t
       before = count()
     }
     await ticking
-    await turns(10)
+    await delivered()
   }
   assert.ok(count() >= 400, `${count()}`)
   assert.ok(most > 0 && most <= 128, `${most}`)
 })
 
-test('with the defaults open connections wake the process once a second, others while they open or close', async (t) => {
+test('by default open connections wake the process once a second', async (t) => {
   const clock = new FakeClock()
   let opening: number[] = []
   const { peer, socket } = await connectOne(t, {

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { WebSocket } from 'ws'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { serveOne } from '../support/servers/server.js'
 import { SlowReader } from '../support/peers/slow-reader.js'
@@ -41,7 +42,7 @@ test('one stall longer than the timeout kills none of 500 healthy peers', async 
     for (const client of clients) client.resume()
     clock.stall(700)
     await clock.advance(60)
-    await turns(20)
+    await delivered()
     await clock.advance(300)
     assert.equal(app.websocketLifecycle.connections.size, 500)
   }
@@ -51,7 +52,7 @@ test('one stall longer than the timeout kills none of 500 healthy peers', async 
   for (const client of clients) client.terminate()
 })
 
-test('the time in which our loop stood still does not count against a peer that is slow to answer', async (t) => {
+test('the time in which our loop stood still does not count against a slow peer', async (t) => {
   const { peer, socket, clock } = await connectTimed(t)
   const ping = peer.nextOf(OPCODE.ping)
   const asked = await nextWithin(clock, ping)
@@ -82,7 +83,7 @@ test('an answer that is in the kernel when the timeout is over counts', async (t
   second.peer.destroy()
 })
 
-test('a real loop that stands still again and again, longer than the timeout, kills no healthy peer, and a frozen one all the same', async (t) => {
+test('a real loop that stalls again and again kills no healthy peer, but a frozen one', async (t) => {
   const story = tell(t, 'stalling-server')
   const port = Number(await story.next())
   const frozen = await RawPeer.open(port)
@@ -121,7 +122,7 @@ test('a slow reader lives while it takes what we sent, and dies once it has stop
   const { peer, socket, clock } = await connectTimed(t)
   const reader = new SlowReader(peer)
   socket.send(Buffer.alloc(48 * 1024 * 1024))
-  await turns()
+  await delivered()
   for (let elapsed = 0; elapsed < 6_000; elapsed += 200) {
     await reader.read(512 * 1024)
     await clock.advance(200)
@@ -131,7 +132,7 @@ test('a slow reader lives while it takes what we sent, and dies once it has stop
   peer.destroy()
 })
 
-test('while the app has paused reading there is no verdict, and at the resume the clock starts anew', async (t) => {
+test('while the app has paused reading there is no verdict, and the resume starts anew', async (t) => {
   const { peer, socket, clock } = await connectTimed(t)
   const frames = listen(peer, false)
   socket.pause()
@@ -160,7 +161,7 @@ test('a peer whose answers wait behind a pause lives after the resume', async (t
 test('pings of a paused connection reveal a reset', async (t) => {
   const { peer, socket, clock } = await connectTimed(t)
   socket.pause()
-  await turns()
+  await delivered()
   peer.reset()
   await clock.advance(3 * BOUND)
   assert.equal((await socket.closed).cause, 'connection-reset')
@@ -172,7 +173,7 @@ test('no ping is added to one that still waits in our own process', async (t) =>
   })
   peer.freeze()
   socket.send(Buffer.alloc(32 * 1024 * 1024))
-  await turns()
+  await delivered()
   await clock.advance(2_500)
   const held = socket.bufferedAmount
   await clock.advance(30_000)

@@ -6,7 +6,8 @@ import { connect } from 'node:tls'
 import { test, type TestContext } from 'node:test'
 import type { FastifyServerOptions } from 'fastify'
 import type { LifecycleSocket } from '../../lib/index.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { connectOne, serveOne } from '../support/servers/server.js'
 import { SlowReader } from '../support/peers/slow-reader.js'
@@ -82,7 +83,7 @@ test('over TLS a slow reader lives while it takes what we sent, and dies once it
   const { peer, socket } = await connectTls(t, clock)
   const reader = new SlowReader(peer)
   socket.send(Buffer.alloc(48 * 1024 * 1024))
-  await turns(20)
+  await delivered()
   for (let elapsed = 0; elapsed < 6_000; elapsed += 200) {
     await reader.read(512 * 1024)
     await clock.advance(200)

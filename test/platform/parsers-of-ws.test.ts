@@ -83,7 +83,7 @@ test('what one read brought is handed over message by message, and the last one 
   client.terminate()
 })
 
-test('ws calls close() itself when its parser has told of an error, and nobody else has heard of it before', async (t) => {
+test('ws calls close() itself when its parser tells of an error, before anybody hears of it', async (t) => {
   const { server, client, raw } = await openPair(t, false)
   const failed: unknown[] = []
   const close = server.close.bind(server)
@@ -99,7 +99,7 @@ test('ws calls close() itself when its parser has told of an error, and nobody e
   assert.equal(hasParserFailed({} as WebSocket), false)
 })
 
-test('of a message that is not whole yet it is known how many bytes have come, and control frames are none of it', async (t) => {
+test('it is known how many bytes of a message have come, control frames left out', async (t) => {
   const { server, client, raw } = await openPair(t, false)
   const arrivingAfter = (...bytes: number[]): number => {
     raw.emit('data', Buffer.from(bytes))

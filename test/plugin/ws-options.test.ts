@@ -7,7 +7,8 @@ import type { FastifyInstance } from 'fastify'
 import websocketLifecycle, { type WebsocketLifecycleOptions } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
 import { Client, parseAnswer } from '../support/peers/client.js'
-import { FakeClock, turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { portOf, serve } from '../support/servers/server.js'
 import { makeApp, addEcho } from '../support/servers/echoing.js'
@@ -100,7 +101,7 @@ describe('options of ws', () => {
     const { status, body } = parseAnswer(await peer.answer())
     assert.deepEqual({ status, body }, { status: 402, body: 'pay first' })
     await within(peer.ended(), 'the end of the socket')
-    await turns()
+    await delivered()
     assert.deepEqual(released, ['/ws'])
     assert.equal(app.websocketLifecycle.stats().opened, 0)
     assert.equal(clock.pending, 0)

@@ -7,11 +7,13 @@ import websocketLifecycle, { type LifecycleSocket } from '../../lib/index.js'
 import { createPlugin } from '../../lib/plugin/plugin.js'
 import { within } from '../support/time/bound.js'
 import { Client, parseAnswer } from '../support/peers/client.js'
+import { delivered } from '../support/time/delivered.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate, never } from '../support/time/gate.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { endWith, portOf, serve } from '../support/servers/server.js'
 import { start, openClient, openPeer } from '../support/servers/draining.js'
+import { until } from '../support/time/timed.js'
 
 describe('app.close()', () => {
   test('drains: 1012 for everybody, and no connection is left', async (t) => {
@@ -52,13 +54,13 @@ describe('app.close()', () => {
     await within(closing, 'app.close()')
   })
 
-  test('refuses an upgrade also when all connections have ended, as long as the server has sockets', async (t) => {
+  test('refuses an upgrade also when all connections have ended, but sockets are left', async (t) => {
     const served = await start(t)
     const connected = once(served.app.server, 'connection')
     const peer = await RawPeer.dialWith(served.port)
     await connected
     const closing = served.app.close()
-    while (served.app.server.listening) await turns(1)
+    await until(() => !served.app.server.listening)
     await served.app.websocketLifecycle.drain()
     peer.send(Buffer.from(RawPeer.handshake(served.port, '/ws')))
     const { status, headers } = parseAnswer(await peer.answer())
@@ -120,7 +122,7 @@ describe('app.close()', () => {
     await Client.open(`ws://127.0.0.1:${portOf(app)}/ws`)
     const closing = app.close()
     await cleaning.opened
-    await turns(20)
+    await delivered()
     assert.deepEqual(events, [])
     cleaned.open()
     await within(closing, 'app.close()')
@@ -137,7 +139,7 @@ describe('app.close()', () => {
       await child.register(websocketLifecycle)
       child.get('/ws', { websocket: true }, (socket) =>
         socket.scope.defer(async () => {
-          await turns()
+          await turns(6)
           events.push('release')
         }),
       )
@@ -166,7 +168,7 @@ describe('app.close()', () => {
     client.ws.close()
     await client.closed
     const closing = served.app.close()
-    await turns(20)
+    await delivered()
     assert.deepEqual(events, [])
     cleaned.open()
     await within(closing, 'app.close()')
@@ -240,7 +242,7 @@ describe('app.close()', () => {
     })
   }
 
-  test('ends our connections where a preClose hook of another plugin hangs in an app that never listened', async (t) => {
+  test('ends our connections where a preClose hook hangs in an app that never listened', async (t) => {
     const theirs = gate()
     const app = Fastify({ pluginTimeout: 0 })
     endWith(t, app)
@@ -273,7 +275,7 @@ describe('app.close()', () => {
     )
     const client = await openClient(served)
     const closing = served.app.close()
-    const first = await Promise.race([client.closed, turns(200).then(() => undefined)])
+    const first = await Promise.race([client.closed, delivered().then(() => undefined)])
     theirs.open()
     assert.equal(first?.code, 1012)
     await within(closing, 'app.close()')

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { LifecycleSocket } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
-import { turns } from '../support/time/fake-clock.js'
 import { never } from '../support/time/gate.js'
 import { start, openClient, openPeer, watch, drained } from '../support/servers/draining.js'
 
@@ -97,7 +96,6 @@ describe('the deadline of a drain', () => {
     const watched = watch(report)
     await served.clock.advance(10_000)
     const closing = served.app.close()
-    await turns()
     await served.clock.advance(1_999)
     assert.equal(watched.settled, false)
     await served.clock.advance(1)
@@ -181,41 +179,28 @@ describe('the deadline of a drain', () => {
     const report = served.app.websocketLifecycle.drain({ timeout: 1_000 })
     await served.clock.advance(500)
     const closing = served.app.close()
-    await turns()
     await served.clock.advance(500)
     assert.equal((await drained(report)).duration, 1_000)
     await within(closing, 'app.close()')
   })
 
-  test('that has passed is not set anew by app.close(): the steps keep what was left of their grace', async (t) => {
-    const served = await start(
-      t,
-      { cleanupTimeout: 60_000, drain: { timeout: 1_000 } },
-      { onClose: () => never },
-    )
-    await openClient(served)
-    const report = served.app.websocketLifecycle.drain()
-    await served.clock.advance(1_200)
-    const closing = served.app.close()
-    await turns()
-    await served.clock.advance(300)
-    assert.equal((await drained(report)).duration, 1_500)
-    await within(closing, 'app.close()')
-  })
-
-  test('that a longer drain() has passed is not set anew by app.close() either', async (t) => {
-    const served = await start(
-      t,
-      { cleanupTimeout: 60_000, drain: { timeout: 100 } },
-      { onClose: () => never },
-    )
-    await openClient(served)
-    const report = served.app.websocketLifecycle.drain({ timeout: 1_000 })
-    await served.clock.advance(1_200)
-    const closing = served.app.close()
-    await turns()
-    await served.clock.advance(300)
-    assert.equal((await drained(report)).duration, 1_500)
-    await within(closing, 'app.close()')
-  })
+  for (const [what, timeout, options] of [
+    ['that has passed', 1_000, undefined],
+    ['that a longer drain() has passed', 100, { timeout: 1_000 }],
+  ] as const) {
+    test(`${what} is not set anew by app.close(): steps keep the rest of their grace`, async (t) => {
+      const served = await start(
+        t,
+        { cleanupTimeout: 60_000, drain: { timeout } },
+        { onClose: () => never },
+      )
+      await openClient(served)
+      const report = served.app.websocketLifecycle.drain(options)
+      await served.clock.advance(1_200)
+      const closing = served.app.close()
+      await served.clock.advance(300)
+      assert.equal((await drained(report)).duration, 1_500)
+      await within(closing, 'app.close()')
+    })
+  }
 })

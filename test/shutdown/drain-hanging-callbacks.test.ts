@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { LifecycleSocket } from '../../lib/index.js'
-import { turns } from '../support/time/fake-clock.js'
 import { never } from '../support/time/gate.js'
 import { logLines } from '../support/servers/log-lines.js'
 import { start, openClient, drained } from '../support/servers/draining.js'
@@ -49,11 +48,10 @@ describe('a drain and callbacks that do not return', () => {
     for (const { closed } of [hanging, other]) assert.equal((await closed).code, 1012)
   })
 
-  test('goodbyes that take all their time leave less of it for the spread, and for the closes what they need', async (t) => {
+  test('goodbyes that take all their time leave less for the spread, and enough for closes', async (t) => {
     const served = await start(t, { drain: { spread: 4_000 } }, { onShutdown: () => never })
     const clients = await Promise.all(Array.from({ length: 10 }, async () => openClient(served)))
     const report = served.app.websocketLifecycle.drain()
-    await turns()
     await served.clock.advance(4_500 + 1_750)
     const { closed, terminated, duration } = await drained(report)
     assert.deepEqual({ closed, terminated }, { closed: 10, terminated: 0 })
@@ -141,7 +139,7 @@ describe('a drain and callbacks that do not return', () => {
     assert.deepEqual(told, ['no words'])
   })
 
-  test('a cleanup that hangs is left behind after cleanupTimeout, by its name, and the next one runs', async (t) => {
+  test('a cleanup that hangs is left behind after cleanupTimeout, by name; the next one runs', async (t) => {
     const ran: string[] = []
     const { lines, fastify } = logLines()
     const served = await start(
@@ -161,7 +159,6 @@ describe('a drain and callbacks that do not return', () => {
     )
     await openClient(served)
     const report = served.app.websocketLifecycle.drain()
-    await turns(20)
     await served.clock.advance(500)
     assert.deepEqual(ran, [])
     await served.clock.advance(500)
@@ -192,7 +189,6 @@ describe('a drain and callbacks that do not return', () => {
     )
     await openClient(served)
     const report = served.app.websocketLifecycle.drain()
-    await turns(20)
     await served.clock.advance(500)
     assert.equal((await drained(report)).abandoned.length, 1)
   })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { LifecycleSocket } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
-import { turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
 import { gate, never } from '../support/time/gate.js'
 import { logLines } from '../support/servers/log-lines.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -80,7 +80,7 @@ describe('a drain and peers that do not play along', () => {
     const served = await start(t, {}, { onShutdown: () => never })
     const peer = await openPeer(served)
     const report = served.app.websocketLifecycle.drain()
-    await turns()
+    await delivered()
     peer.reset()
     const close = await within((served.sockets[0] as LifecycleSocket).closed, 'the end')
     assert.equal(close.cause, 'connection-reset')
@@ -99,11 +99,11 @@ describe('a drain and peers that do not play along', () => {
     const served = await start(t, {}, { onShutdown }, { fastify })
     const peer = await openPeer(served)
     const report = served.app.websocketLifecycle.drain()
-    await turns()
+    await delivered()
     peer.reset()
     await drained(report)
     door.open()
-    await turns()
+    await delivered()
     const told = lines.filter(({ step }) => step === 'onShutdown')
     assert.deepEqual(
       told.map(({ level, msg }) => [level, msg]),
@@ -144,7 +144,7 @@ describe('a drain and peers that do not play along', () => {
     await new Promise((resolve) => socket.once('close', resolve))
     const report = served.app.websocketLifecycle.drain()
     const watched = watch(report)
-    await turns(20)
+    await delivered()
     assert.equal(watched.settled, false)
     cleaned.open()
     const { closed, terminated } = await drained(report)

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { within } from '../support/time/bound.js'
 import { parseAnswer } from '../support/peers/client.js'
-import { turns } from '../support/time/fake-clock.js'
+import { delivered } from '../support/time/delivered.js'
 import { gate, never } from '../support/time/gate.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { start, watch, drained } from '../support/servers/draining.js'
+import { until } from '../support/time/timed.js'
 
 describe('an upgrade that is under way when the drain begins', () => {
   test('gets a 503, its releases are awaited, and its handler does not run', async (t) => {
@@ -32,7 +33,7 @@ describe('an upgrade that is under way when the drain begins', () => {
       },
     )
     const peer = await RawPeer.dial(served.port, '/ws')
-    while (events.length === 0) await turns(1)
+    await until(() => events.length > 0)
     const report = served.app.websocketLifecycle.drain()
     const watched = watch(report)
     const { status, headers, body } = parseAnswer(await peer.answer())
@@ -40,14 +41,14 @@ describe('an upgrade that is under way when the drain begins', () => {
     assert.equal(headers['retry-after'], '1')
     assert.equal(JSON.parse(body).code, 'FST_ERR_WSL_DRAINING')
     await within(peer.ended(), 'the end of the socket')
-    await turns()
+    await delivered()
     assert.deepEqual(events, ['hook', 'releasing'])
     assert.equal(watched.settled, false)
     released.open()
     const { closed, terminated } = await drained(report)
     assert.deepEqual({ closed, terminated }, { closed: 0, terminated: 0 })
     hook.open()
-    await turns(20)
+    await delivered()
     assert.deepEqual(events, ['hook', 'releasing', 'released'])
     assert.equal(served.sockets.length, 0)
     assert.equal(served.app.websocketLifecycle.stats().refused.draining, 1)
@@ -72,7 +73,7 @@ describe('an upgrade that is under way when the drain begins', () => {
       },
     )
     const peer = await RawPeer.dial(served.port, '/ws')
-    while (events.length === 0) await turns(1)
+    await until(() => events.length > 0)
     await within(served.app.close(), 'app.close()')
     const { status, headers } = parseAnswer(await peer.answer())
     assert.equal(status, 503)
@@ -112,7 +113,7 @@ describe('an upgrade that is under way when the drain begins', () => {
       },
     )
     await RawPeer.dial(served.port, '/ws')
-    while (events.length === 0) await turns(1)
+    await until(() => events.length > 0)
     const report = served.app.websocketLifecycle.drain()
     await served.clock.advance(1_500)
     const { abandoned, duration } = await drained(report)

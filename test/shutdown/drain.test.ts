@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import type { DrainOptions, LifecycleSocket } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
 import { refusal } from '../support/peers/client.js'
+import { delivered } from '../support/time/delivered.js'
 import { turns } from '../support/time/fake-clock.js'
 import { gate, never } from '../support/time/gate.js'
 import { logLines } from '../support/servers/log-lines.js'
@@ -74,10 +75,9 @@ describe('a drain', () => {
     const clients = await Promise.all(Array.from({ length: 10 }, async () => openClient(served)))
     const gone = (): number => served.app.websocketLifecycle.stats().closed.shutdown
     const report = served.app.websocketLifecycle.drain()
-    await turns()
+    await delivered()
     for (let slice = 1; slice <= 10; slice++) {
       await served.clock.advance(100)
-      await turns(20)
       assert.equal(gone(), slice)
     }
     const { closed, duration } = await drained(report)
@@ -91,7 +91,7 @@ describe('a drain', () => {
     const served = await start(t, { drain: { spread: 1_000 } })
     const clients = await Promise.all(Array.from({ length: 4 }, async () => openClient(served)))
     const report = served.app.websocketLifecycle.drain()
-    await turns()
+    await delivered()
     clients[3]?.ws.terminate()
     await within((served.sockets[3] as LifecycleSocket).closed, 'the end')
     await served.clock.advance(1_000)
@@ -101,13 +101,13 @@ describe('a drain', () => {
     assert.equal(served.clock.pending, 0)
   })
 
-  test('asks all at its begin, and closes only those that are there when their turn in the spread comes', async (t) => {
+  test('asks all at its begin, and closes only those that are there when their turn comes', async (t) => {
     const asked: LifecycleSocket[] = []
     const onShutdown = async (socket: LifecycleSocket): Promise<void> => void asked.push(socket)
     const served = await start(t, { drain: { spread: 1_000 } }, { onShutdown })
     const [first, second] = [await openClient(served), await openClient(served)]
     const report = served.app.websocketLifecycle.drain()
-    await turns()
+    await delivered()
     assert.deepEqual(asked, served.sockets)
     second.ws.close(1000)
     await second.closed
@@ -280,7 +280,7 @@ describe('a drain', () => {
     void closed.then(() => scope.defer(() => never))
     await drained(report)
     scope.defer(() => never)
-    await turns()
+    await delivered()
     assert.equal(served.clock.pending, 0)
     assert.equal(served.app.websocketLifecycle.stats().abandoned, 0)
   })

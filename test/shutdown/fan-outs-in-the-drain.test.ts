@@ -10,6 +10,7 @@ import type {
 } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
 import { Client } from '../support/peers/client.js'
+import { delivered } from '../support/time/delivered.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate, never } from '../support/time/gate.js'
 import { portOf, serve } from '../support/servers/server.js'
@@ -87,9 +88,9 @@ test('who is idle hears the goodbyes of all others', async (t) => {
   }))
   const clients = [await room.enter(), await room.enter(), await room.enter()]
   const drained = room.drain()
-  await turns()
+  await delivered()
   doors[1]?.open()
-  await turns()
+  await delivered()
   doors[0]?.open()
   await drained
   for (const { events } of clients) {
@@ -110,7 +111,7 @@ test('who is idle hears what the last message of one that has left leads to', as
   leaving.ws.close()
   await leaving.closed
   const drained = room.drain()
-  await turns()
+  await delivered()
   work.open()
   await drained
   assert.deepEqual(idle.events, ['the result', GOODBYE])
@@ -149,7 +150,7 @@ test('a message that has had its time is not waited for again when its turn come
   assert.equal(room.clock.pending, 0)
 })
 
-test('what is being handled when its turn comes is finished, also when that comes late in the spread', async (t) => {
+test('what is being handled when its turn comes is finished, also late in the spread', async (t) => {
   const work = gate()
   const room = await openRoom(t, () => ({
     onMessage: async (socket, _request, message) => {

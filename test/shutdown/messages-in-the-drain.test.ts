@@ -4,12 +4,14 @@ import { test, type TestContext } from 'node:test'
 import type { RouteLifecycleOptions } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
 import { roundTrip, texts } from '../support/peers/exchange.js'
+import { delivered } from '../support/time/delivered.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { type Gate, gate } from '../support/time/gate.js'
 import { rawOf } from '../support/servers/outbox.js'
 import { DEFLATE, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { type Connected, connectOne, portOf } from '../support/servers/server.js'
 import { threadPool } from '../support/time/thread-pool.js'
+import { until } from '../support/time/timed.js'
 
 const { closeFrame } = RawPeer
 
@@ -63,7 +65,7 @@ function listen(peer: RawPeer): string[] {
   return got
 }
 
-test('a drain finishes the messages that are handled or wait, and those that come before its close frame', async (t) => {
+test('a drain finishes the messages that have come before its close frame', async (t) => {
   const { app, peer, clock, stuck, handled } = await connectDraining(t, 5_000)
   peer.send(...texts('1', '2', '3'))
   await roundTrip(peer)
@@ -80,7 +82,7 @@ test('a drain finishes the messages that are handled or wait, and those that com
   assert.equal(app.websocketLifecycle.stats().dropped, 0)
 })
 
-test('what comes after the close frame of a drain is dropped and counted, and reaches no listener', async (t) => {
+test('what comes after the close frame of a drain is dropped, counted, and heard by nobody', async (t) => {
   const heard: unknown[] = []
   const { app, peer } = await connectOne(t, {
     clock: new FakeClock(),
@@ -113,7 +115,7 @@ test('until its turn comes a connection is served as always', async (t) => {
   const report = app.websocketLifecycle.drain()
   await clock.advance(400)
   second.send(...texts('still here'))
-  await turns()
+  await delivered()
   assert.deepEqual(got, ['heard still here'])
   await clock.advance(600)
   await within(report, 'the end of the drain')
@@ -121,9 +123,11 @@ test('until its turn comes a connection is served as always', async (t) => {
   assert.equal(app.websocketLifecycle.stats().dropped, 0)
 })
 
-test('a client that never stops talking keeps nobody: what came before is waited for, not what comes meanwhile', async (t) => {
+test('a client that never stops talking keeps nobody: only what came before is waited for', async (t) => {
+  const begun = gate()
   const { app, peer, clock } = await connectDraining(t, 5_000, {
     onMessage: async (socket, _request, message) => {
+      begun.open()
       await turns(3)
       if (socket.readyState === socket.OPEN) peer.send(...texts('and another thing'))
       socket.send(message)
@@ -131,7 +135,7 @@ test('a client that never stops talking keeps nobody: what came before is waited
   })
   const got = listen(peer)
   peer.send(...texts('1', '2'))
-  await turns(2)
+  await begun.opened
   const { duration, closed } = await within(app.websocketLifecycle.drain(), 'the end of the drain')
   assert.deepEqual({ duration, closed }, { duration: 0, closed: 1 })
   assert.deepEqual(got.slice(0, 2), ['1', '2'])
@@ -139,7 +143,7 @@ test('a client that never stops talking keeps nobody: what came before is waited
   assert.equal(clock.pending, 0)
 })
 
-test('a message that is handled beside others is waited for, also when later ones are handled before it', async (t) => {
+test('a message handled beside others is waited for, also when later ones overtake it', async (t) => {
   const doors = [gate(), gate(), gate()]
   const { app, peer } = await connectDraining(t, 5_000, {
     inbox: { concurrency: 3 },
@@ -150,15 +154,15 @@ test('a message that is handled beside others is waited for, also when later one
   })
   const got = listen(peer)
   peer.send(...texts('0', '1'))
-  await turns()
+  await delivered()
   const report = app.websocketLifecycle.drain()
-  await turns()
+  await delivered()
   peer.send(...texts('2'))
-  await turns()
+  await delivered()
   doors[2]?.open()
-  await turns()
+  await delivered()
   doors[1]?.open()
-  await turns()
+  await delivered()
   assert.deepEqual(got, ['2', '1'])
   doors[0]?.open()
   await within(report, 'the end of the drain')
@@ -179,16 +183,16 @@ test('a loop that holds several messages is waited for until it has asked for mo
   })
   const got = listen(peer)
   peer.send(...texts('1', '2'))
-  await turns()
+  await delivered()
   const report = app.websocketLifecycle.drain()
-  await turns()
+  await delivered()
   assert.deepEqual(got, [])
   stuck.open()
   await within(report, 'the end of the drain')
   assert.deepEqual(got, ['1', '2', 'close 1012'])
 })
 
-test('what has been received and is still being inflated is handled and answered before the close frame', async (t) => {
+test('what is still being inflated is handled and answered before the close frame', async (t) => {
   const pool = threadPool(t)
   const handled: unknown[] = []
   const { app, peer, socket } = await connectOne(
@@ -208,11 +212,11 @@ test('what has been received and is still being inflated is handled and answered
   const raw = rawOf(socket)
   const before = raw.bytesRead
   peer.send(...['1', '2'].map((text) => RawPeer.deflated(text)))
-  while (raw.bytesRead === before) await turns(1)
-  await turns(2)
+  await until(() => raw.bytesRead > before)
+  await delivered()
   const got = listen(peer)
   const report = app.websocketLifecycle.drain()
-  await turns()
+  await delivered()
   assert.deepEqual(got, [])
   await pool.release()
   await within(report, 'the end of the drain')
@@ -242,7 +246,6 @@ test('a drain closes at the end of the budget what has not finished by then', as
   await clock.advance(4_999)
   assert.deepEqual(got, [])
   await clock.advance(1)
-  await turns()
   assert.deepEqual(got, ['close 1012'])
   stuck.open()
   const { abandoned } = await within(report, 'the end of the drain')
@@ -263,12 +266,11 @@ test('onShutdown and the messages share one budget', async (t) => {
   const report = app.websocketLifecycle.drain()
   await clock.advance(3_000)
   goodbye.open()
-  await turns()
+  await delivered()
   assert.deepEqual(got, ['goodbye'])
   await clock.advance(1_999)
   assert.deepEqual(got, ['goodbye'])
   await clock.advance(1)
-  await turns()
   assert.deepEqual(got, ['goodbye', 'close 1012'])
   stuck.open()
   await within(report, 'the end of the drain')
@@ -290,7 +292,7 @@ test('a drain waits for a loop to handle what it has, and not for the loop to en
   await roundTrip(peer)
   const got = listen(peer)
   const report = app.websocketLifecycle.drain()
-  await turns()
+  await delivered()
   assert.deepEqual(got, [])
   stuck.open()
   await within(report, 'the end of the drain')
@@ -321,7 +323,7 @@ test('an onMessage that begins the drain goes on to its end, and what it sends c
   })
   const got = listen(peer)
   peer.send(...texts('go'))
-  while (reports.length === 0) await turns(1)
+  await until(() => reports.length > 0)
   await within(Promise.all(reports), 'the end of the drain')
   assert.deepEqual(got, ['at once', 'after a turn', 'close 1012'])
 })
@@ -338,7 +340,7 @@ test('so does a listener that begins it', async (t) => {
   })
   const got = listen(peer)
   peer.send(...texts('go'))
-  while (reports.length === 0) await turns(1)
+  await until(() => reports.length > 0)
   await within(Promise.all(reports), 'the end of the drain')
   assert.deepEqual(got, ['at once', 'close 1012'])
 })

@@ -49,7 +49,7 @@ test('a time that has passed is now', () => {
   assert.deepEqual(wheel.turn(1_000), [late, other])
 })
 
-test('who is due later than after a turn of the wheel is found then, and who is never due never', () => {
+test('who is due after a turn of the wheel is found then, and who is never due never', () => {
   const wheel = wheelAt()
   const member = added(wheel, 3 * TURN + 50)
   const never = added(wheel, Infinity)

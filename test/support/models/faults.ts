@@ -13,15 +13,15 @@ export const FAULTS: Readonly<Record<string, (value: unknown) => unknown>> = {
     await new Promise((resolve) => setImmediate(resolve))
     throw value
   },
-  'that returns a thenable which rejects': (value) => ({
+  'that returns a thenable that rejects': (value) => ({
     then: (_resolve: unknown, reject: (reason: unknown) => void) => reject(value),
   }),
-  'that returns a thenable which throws in then': (value) => ({
+  'that returns a thenable that throws': (value) => ({
     then: () => {
       throw value
     },
   }),
-  'that returns an object whose then cannot be read': (value) => ({
+  'that returns what hides its then': (value) => ({
     get then() {
       throw value
     },
