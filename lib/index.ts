@@ -29,6 +29,7 @@ export type { LifecycleSocket, Message } from './api/socket.js'
 export type { ConnectionScope } from './core/scope.js'
 export type { WebsocketHandler } from './api/websocket-handler.js'
 // What Fastify's own types get: it exports no names.
+export type {} from './api/augmentation.js'
 export type { CloseFrame, CloseInfo } from './core/close/info.js'
 export type { CloseCause, CloseInitiator } from './core/close/policy.js'
 export type { LifecycleErrorCode } from './errors.js'

@@ -24,6 +24,8 @@ export interface Received {
  * loop lingers, who waits is told. When it is full is decided in the core. Its parts are made when they are needed.
  */
 export class MessageInbox extends Inbox<Received> {
+  /** How often the app has paused reading. */
+  pausesByApp = 0
   readonly #owner: InboxOwner
   readonly #route: Route
   /** Made at the first message that waits, or at the first pause: before that nothing is full, and nothing paused. */
@@ -39,11 +41,6 @@ export class MessageInbox extends Inbox<Received> {
     this.#route = route
   }
 
-  /** How often the app has paused reading. */
-  get pausesByApp(): number {
-    return this.#reading?.pausesByApp ?? 0
-  }
-
   /** Whether a message that comes now has to be dropped: the connection ends, and nothing keeps messages away. */
   get isFlooded(): boolean {
     return !this.#owner.isOpen && this.#getReading().isFlooded
@@ -51,6 +48,7 @@ export class MessageInbox extends Inbox<Received> {
 
   /** `socket.pause()` and `socket.resume()`: what a full inbox does is independent of it. */
   setPausedByApp(isPaused: boolean): void {
+    if (isPaused) this.pausesByApp++
     this.#getReading().setPausedByApp(isPaused)
   }
 

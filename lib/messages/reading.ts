@@ -29,8 +29,6 @@ const ONE_READ = 65_536
  * over the one pause of ws. What a pause cannot keep away is counted here, and is too much at some point.
  */
 export class Reading {
-  /** How often the app has paused. */
-  pausesByApp = 0
   readonly #owner: ReadingOwner
   readonly #inbox: InboxLevel
   /** More bytes than this in the inbox can only come of compression. */
@@ -45,17 +43,15 @@ export class Reading {
     this.#mostBytes = maxBytes + Math.max(maxBytes, ONE_READ) + owner.shared.maxPayload
   }
 
-  /** Whether a message that comes now has to be dropped: neither a pause nor an end of ours can keep it away. */
+  /** Whether a message that comes during the end has to be dropped: neither a pause nor an end of ours can keep it away. */
   get isFlooded(): boolean {
-    const { isOpen, hasSentClose } = this.#owner
-    if (isOpen) return false
+    const { hasSentClose } = this.#owner
     return (hasSentClose && !this.#inbox.hasRoom) || this.#inbox.bytes > this.#mostBytes
   }
 
   /** The app calls `socket.pause()` or `socket.resume()`. */
   setPausedByApp(isPaused: boolean): void {
     this.#isPausedByApp = isPaused
-    if (isPaused) this.pausesByApp++
     this.update()
   }
 
