@@ -56,7 +56,7 @@ const LEAVING = [
 
 for (const { how, leave } of LEAVING) {
   for (const where of ['before', 'after'] as const) {
-    test(`a peer that leaves by ${how} in an async hook from ${where} the plugin ends the scope at once`, async (t) => {
+    test(`a peer that leaves by ${how} in a hook from ${where} the plugin ends the scope at once`, async (t) => {
       const hold = gate()
       const { app, port, events, scope, released } = await serveHooked(t, () => hold.opened, where)
       const peer = await RawPeer.dial(port)

@@ -112,7 +112,7 @@ test('messages and events are heard in the context of their own request, however
 })
 
 for (const kind of ['at once', 'asynchronous', 'behind a slow handler'] as const) {
-  test(`onMessage that answers ${kind} sees its own request, also for what had to wait`, async (t) => {
+  test(`onMessage that answers ${kind} sees its own request, also for what waited`, async (t) => {
     const { open, seen } = await world(
       t,
       (see) => ({

@@ -35,7 +35,7 @@ describe('expiresAt', () => {
     ['epoch milliseconds', (at: number) => at],
     ['a promise of either', async (at: number) => at],
   ] as const) {
-    test(`ends the connection at the moment that it answers as ${what}, with 3000, as expected`, async (t) => {
+    test(`ends the connection then, answered as ${what}, with 3000, expected`, async (t) => {
       const clock = new FakeClock()
       const expiresAt = (): ReturnType<ExpiresAt> => from(clock.wall() + 5_000)
       const { app, peer, socket, events } = await connectOne(t, {

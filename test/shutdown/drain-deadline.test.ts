@@ -186,9 +186,9 @@ describe('the deadline of a drain', () => {
 
   for (const [what, timeout, options] of [
     ['that has passed', 1_000, undefined],
-    ['that a longer drain() has passed', 100, { timeout: 1_000 }],
+    ['that a longer drain has passed', 100, { timeout: 1_000 }],
   ] as const) {
-    test(`${what} is not set anew by app.close(): steps keep the rest of their grace`, async (t) => {
+    test(`${what} is not set anew by app.close(): steps keep their grace`, async (t) => {
       const served = await start(
         t,
         { cleanupTimeout: 60_000, drain: { timeout } },

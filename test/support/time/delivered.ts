@@ -149,8 +149,13 @@ function whatComesTo({ far: farEnd, name }: End, socket: Socket): string | undef
   if (far === undefined || far.writableEnded) {
     return socket.readableEnded || socket.readableLength > 0 ? undefined : `the end of ${name}`
   }
-  const missing = far.bytesWritten - socket.bytesRead
+  const missing = sentBy(far) - socket.bytesRead
   return missing > 0 ? `${missing} bytes that are on their way: ${name}` : undefined
+}
+
+/** What a socket has sent, or waits to; not what a cork of its own holds back. */
+function sentBy({ bytesWritten, writableCorked, writableLength }: Socket): number {
+  return writableCorked > 0 ? bytesWritten - writableLength : bytesWritten
 }
 
 /** Whether another stream, such as TLS, may take from the kernel what comes: who knows whether it reads. */
