@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
 import { test } from 'node:test'
 import { isRetryable } from '../../lib/core/close/codes.js'
 import { CLOSE_CAUSES } from '../../lib/core/close/policy.js'
@@ -96,7 +97,7 @@ test('the README names every cause', () => {
 /** The names by which GitHub links to the sections of a page. */
 function headingsOf(page: string): ReadonlySet<string> {
   return new Set(
-    [...page.matchAll(/^## (.*)$/gm)].map(([, text = '']) =>
+    [...page.matchAll(/^##+ (.*)$/gm)].map(([, text = '']) =>
       text
         .toLowerCase()
         .replaceAll(/[^\w -]/g, '')
@@ -105,25 +106,22 @@ function headingsOf(page: string): ReadonlySet<string> {
   )
 }
 
-test("the README's links to files and headings lead somewhere", () => {
-  const headings = headingsOf(readme)
-  for (const [, target = ''] of readme.matchAll(/\]\(([^)]+)\)/g)) {
-    if (target.startsWith('https://')) continue
-    if (target.startsWith('#')) assert.ok(headings.has(target.slice(1)), target)
-    else assert.ok(existsSync(new URL(`../../${target}`, import.meta.url)), target)
-  }
-})
+const pages = ['README.md', 'CONTRIBUTING.md', ...pagesIn('docs'), ...pagesIn('docs/internals')]
 
-test("the links of the pages in docs/ to files and to each other's headings lead somewhere", () => {
-  for (const page of readdirSync(new URL('../../docs', import.meta.url))) {
-    if (!page.endsWith('.md')) continue
-    for (const [, target = ''] of read(`docs/${page}`).matchAll(/\]\(([^)]+)\)/g)) {
+function pagesIn(folder: string): string[] {
+  return readdirSync(new URL(`../../${folder}`, import.meta.url))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `${folder}/${name}`)
+}
+
+for (const page of pages) {
+  test(`the links of ${page} to files and headings lead somewhere`, () => {
+    for (const [, target = ''] of read(page).matchAll(/\]\(([^)]+)\)/g)) {
       if (target.startsWith('https://')) continue
       const [file = '', heading] = target.split('#')
-      const path = file === '' ? `docs/${page}` : `docs/${file}`
-      assert.ok(existsSync(new URL(`../../${path}`, import.meta.url)), `${page}: ${target}`)
-      if (heading !== undefined)
-        assert.ok(headingsOf(read(path)).has(heading), `${page}: ${target}`)
+      const path = file === '' ? page : posix.join(posix.dirname(page), file)
+      assert.ok(existsSync(new URL(`../../${path}`, import.meta.url)), target)
+      if (heading !== undefined) assert.ok(headingsOf(read(path)).has(heading), target)
     }
-  }
-})
+  })
+}
