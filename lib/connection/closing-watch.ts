@@ -10,7 +10,7 @@ export interface ClosingWatchOwner {
   readonly closeTimeout: number
   /** The sweep for what opens or closes. */
   readonly sweep: Sweep
-  /** Some time has passed. */
+  /** Asks whether the cause is certain by now. */
   settle(): void
   /** The peer has not gone in time. */
   overdue(): void

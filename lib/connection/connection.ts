@@ -156,7 +156,7 @@ export class Connection
 
   handlerSettled(hasFailed: boolean): void {
     this.isHandlerSettled = true
-    const hasRefused = this.usedEnding?.life.hasAppEnded === true
+    const hasRefused = this.usedEnding?.life.wantsNoMore === true
     this.usedReader?.handlerSettled(hasFailed || hasRefused)
   }
 

@@ -5,7 +5,7 @@ import { runReleases, runStep, type StepOwner } from '../callbacks/run-step.js'
 import type { Slots } from '../core/admission/limits.js'
 import type { CloseInfo, TransportFacts } from '../core/close/info.js'
 import { type Effect, Life } from '../core/close/life.js'
-import { type CloseCause, POLICY } from '../core/close/policy.js'
+import { type CloseCause, faultOfPeer, POLICY } from '../core/close/policy.js'
 import type { ReleaseScope } from '../core/scope.js'
 import type { LiveConnection } from '../facts/registry.js'
 import type { Reader } from '../messages/reader.js'
@@ -22,10 +22,6 @@ import type { Totals } from './meter.js'
 import { ClosingWatch, type ClosingWatchOwner } from './closing-watch.js'
 import type { Shared } from './shared.js'
 import { Transport, type TransportOwner } from './transport.js'
-
-/** ws names what the peer did wrong with codes of its own, zlib with these. */
-const PEERS_FAULT = /^(?:WS_ERR_|Z_)/
-const TOO_BIG = /^WS_ERR_UNSUPPORTED_(?:MESSAGE|DATA_PAYLOAD)_LENGTH$/
 
 /** How far an end has come; each phase has what it alone needs. */
 type State =
@@ -57,12 +53,12 @@ export interface EndingOwner extends StepOwner, Swept, LiveConnection, Transport
  * frame, bounds the closing handshake, and runs what follows the transport's end in its order. It decides nothing.
  */
 export class Ending implements ClosingWatchOwner {
-  /** Whether we destroyed a transport that the peer had left open. */
+  /** Whether we destroyed the transport because the peer had not gone in time. */
   wasForced = false
   readonly #owner: EndingOwner
   readonly #life = new Life()
   readonly #transport: Transport
-  /** As far as what was decided has been carried out. */
+  /** What has been carried out; `Life` may be a step ahead, while a close frame is being written. */
   #state: State = { phase: 'open' }
 
   constructor(owner: EndingOwner) {
@@ -75,7 +71,7 @@ export class Ending implements ClosingWatchOwner {
     return messages === 'all dropped' || messages === 'new ones dropped'
   }
 
-  get life(): Pick<Life, 'cause' | 'hasAppEnded' | 'hasSentClose' | 'messages'> {
+  get life(): Pick<Life, 'cause' | 'wantsNoMore' | 'hasSentClose' | 'messages'> {
     return this.#life
   }
 
@@ -161,15 +157,16 @@ export class Ending implements ClosingWatchOwner {
 
   /** An `'error'` of the socket: it tells what the peer did wrong, or it is none of the peer's. */
   errorSeen(error: Error): void {
-    const code = peek(error, 'code')
-    if (typeof code === 'string' && PEERS_FAULT.test(code)) {
-      const cause = TOO_BIG.test(code) ? 'message-too-big' : 'protocol-error'
-      this.#carryOut(this.#life.peerFailed(cause, error))
-    } else {
-      this.callbackFailed(error)
-      this.#owner.fail(error, 'error')
-      this.#carryOut(this.#life.socketFailed())
+    const fault = faultOfPeer(peek(error, 'code'))
+    if (fault !== undefined) {
+      this.#carryOut(this.#life.peerFailed(fault, error))
+      return
     }
+    // The cause first: what the hooks do about the error must not become it. ws is CLOSING by now where the error is
+    // its own, so that no frame follows; where the app has emitted it, the frame of `fail` leaves before.
+    this.callbackFailed(error)
+    this.#owner.fail(error, 'error')
+    this.#carryOut(this.#life.socketFailed())
   }
 
   finReceived(): void {

@@ -37,6 +37,7 @@ export class Transport {
     const { socket, usedWriter } = this.#owner
     usedWriter?.flush()
     WebSocket.prototype.terminate.call(socket)
+    // Nobody waits for ws's parser after that; and ws does nothing where it says CLOSED.
     this.destroy()
   }
 

@@ -18,7 +18,7 @@ export interface LiveConnection {
   readonly socket: LifecycleSocket
   /** Resolves when everything is over. */
   readonly closed: Promise<CloseInfo>
-  /** Whether we destroyed a transport that the peer had left open. */
+  /** Whether we destroyed the transport because the peer had not gone in time. */
   readonly wasForced: boolean
   /**
    * Lets the route say goodbye, and finishes the messages that were received by then; the drain ends in

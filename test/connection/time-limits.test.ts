@@ -1,4 +1,4 @@
-// How long a connection may be silent, and how long it may live; test/expiry.test.ts has its credentials.
+// How long a connection may be silent, and how long it may live.
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import type { CloseInfo, LifecycleSocket } from '../../lib/index.js'

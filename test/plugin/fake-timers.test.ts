@@ -62,7 +62,7 @@ function fakeOurTicks(): () => void {
 /** Whether it was a file of lib/ that called the function which asks this; other packages are there as JavaScript. */
 function isAskedByUs(): boolean {
   const [, , , caller = ''] = (new Error('who asks').stack ?? '').split('\n')
-  return /[\\/]lib[\\/][\w-]+\.ts/.test(caller)
+  return /[\\/]lib[\\/](?:[\w-]+[\\/])*[\w-]+\.ts/.test(caller)
 }
 
 const WAYS: Readonly<Record<string, () => Faked>> = {

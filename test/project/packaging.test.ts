@@ -122,8 +122,8 @@ describe('the packed package', () => {
       await writeFile(join(target, file), code)
     }
     // This one Jest cannot load.
-    assert.deepEqual(asking, ['here.js'])
-    await writeFile(join(target, 'here.js'), 'throw new SyntaxError()')
+    assert.deepEqual(asking, ['platform/here.js'])
+    await writeFile(join(target, 'platform/here.js'), 'throw new SyntaxError()')
     const seen = await evaluate(
       'jest.cjs',
       `const app = require('fastify')()

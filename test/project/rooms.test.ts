@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -38,4 +38,17 @@ test('no room of lib/ imports from its own floor or from above', () => {
     }
   }
   assert.deepEqual(wrong, [])
+})
+
+test('each room of lib/ says in a few lines what it owns, who calls it, and what it never does', () => {
+  const folders = readdirSync(lib, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name))
+  assert.ok(folders.length > FLOORS.length)
+  for (const folder of folders) {
+    const readme = join(folder, 'README.md')
+    assert.ok(existsSync(readme), readme)
+    const lines = readFileSync(readme, 'utf8').trim().split('\n')
+    assert.ok(lines.length <= 8, `${readme} has ${lines.length} lines`)
+  }
 })

@@ -10,7 +10,7 @@ import { CloseRecord } from './record.js'
  *     open ──▶ closing ──▶ closed ──▶ released
  *       └────────────────────▲
  *
- * `closing`: a close frame was sent or received, or a FIN came. `closed`: the transport is gone; hooks and releases
+ * `closing`: a close frame was sent or received, or a FIN came; a reset leads from `open` to `closed` at once. `closed`: the transport is gone; hooks and releases
  * follow. `released`: the last of these has run.
  */
 export type Phase = 'open' | 'closing' | 'closed' | 'released'
@@ -64,8 +64,11 @@ export class Life {
   #phase: Phase = 'open'
   /** Whether ws has answered the peer's close frame. */
   #hasAnsweredClose = false
-  /** Whether the app has called `close()` or `terminate()`, whatever had ended the connection by then. */
-  #hasAppEnded = false
+  /**
+   * Whether `close()` or `terminate()` was called, whatever had ended the connection by then: by the app, or by ws
+   * because its parser has failed. What still waits for the route's handler is dropped then.
+   */
+  #wantsNoMore = false
 
   get phase(): Phase {
     return this.#phase
@@ -76,8 +79,8 @@ export class Life {
     return this.#record.cause
   }
 
-  get hasAppEnded(): boolean {
-    return this.#hasAppEnded
+  get wantsNoMore(): boolean {
+    return this.#wantsNoMore
   }
 
   get hasSentClose(): boolean {
@@ -97,7 +100,7 @@ export class Life {
   closeCalled(call: CloseCall): readonly Effect[] {
     const isEcho = call.isCloseFrameReceived && !this.#hasAnsweredClose
     if (isEcho) this.#hasAnsweredClose = true
-    else this.#hasAppEnded = true
+    else this.#wantsNoMore = true
     if (!call.isOpen) {
       this.#record.trustOwnClose()
       return [{ type: 'leave it to ws' }]
@@ -109,7 +112,7 @@ export class Life {
     }
     this.#record.noteOwnClose()
     if (call.hasParserFailed) {
-      // What came before the failure is handled.
+      // What came before the failure is handled, unless it still waits for the route's handler.
       const isTooBig = call.code === CloseCode.MessageTooBig
       const cause = isTooBig ? 'message-too-big' : 'protocol-error'
       return [this.#sendClose(call.code as number | undefined, cause)]
@@ -128,7 +131,7 @@ export class Life {
    * @param isClosed whether ws says CLOSED
    */
   terminated(cause: CloseCause, isClosed: boolean): readonly Effect[] {
-    if (cause === 'server-terminate') this.#hasAppEnded = true
+    if (cause === 'server-terminate') this.#wantsNoMore = true
     if (isClosed) return [{ type: 'leave it to ws' }]
     this.#record.note(cause)
     this.#leaveOpen()
@@ -168,7 +171,7 @@ export class Life {
     return NOTHING
   }
 
-  /** Some time has passed: the cause may be certain by now. */
+  /** Asks whether the cause is certain by now, so that the signal may abort. */
   settled(facts: Settled): readonly Effect[] {
     const { isCloseFrameReceived, isParsing, isSendQueued } = facts
     this.#record.trustOwnClose()

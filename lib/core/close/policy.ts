@@ -62,7 +62,7 @@ const LOSS = {
   codeIsOurs: false,
 } as const
 
-/** One row for each cause: a new cause is a row here, and whoever ends a connection for it calls `end(cause)`. */
+/** A new cause is a name above and a row here; whoever ends a connection for it calls `connection.end(cause)`. */
 export const POLICY: Readonly<Record<CloseCause, CausePolicy>> = {
   'client-close': { ...LOSS, initiator: 'client' },
   'server-close': { ...OURS, code: undefined, messages: 'for listeners only' },
@@ -81,6 +81,16 @@ export const POLICY: Readonly<Record<CloseCause, CausePolicy>> = {
   // Of a message that does not match its schema; ws has codes of its own for what is no valid frame.
   'protocol-error': { ...PEERS_FAULT, code: CloseCode.InvalidFramePayloadData },
   'message-too-big': { ...PEERS_FAULT, code: CloseCode.MessageTooBig },
+}
+
+/** ws names what the peer did wrong with codes of its own, zlib with these. */
+const CODES_OF_FAULTS = /^(?:WS_ERR_|Z_)/
+const TOO_BIG = /^WS_ERR_UNSUPPORTED_(?:MESSAGE|DATA_PAYLOAD)_LENGTH$/
+
+/** @param code of an error of the socket. @returns what the peer did wrong; `undefined` where it is none of the peer's */
+export function faultOfPeer(code: unknown): 'message-too-big' | 'protocol-error' | undefined {
+  if (typeof code !== 'string' || !CODES_OF_FAULTS.test(code)) return undefined
+  return TOO_BIG.test(code) ? 'message-too-big' : 'protocol-error'
 }
 
 /** Every cause, in the order of the table. */

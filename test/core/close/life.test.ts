@@ -192,11 +192,11 @@ describe('what happens to a connection, and what is to be done', () => {
 
 test('whether the app has ended it is known, whatever ended it before', () => {
   const life = new Life()
-  assert.equal(life.hasAppEnded, false)
+  assert.equal(life.wantsNoMore, false)
   life.closeCalled({ ...CALL, isCloseFrameReceived: true })
-  assert.equal(life.hasAppEnded, false, 'it was ws, which echoes once')
+  assert.equal(life.wantsNoMore, false, 'it was ws, which echoes once')
   life.closeCalled({ ...CALL, isCloseFrameReceived: true, isOpen: false })
-  assert.equal(life.hasAppEnded, true)
+  assert.equal(life.wantsNoMore, true)
 })
 
 test('whether our frame was sent is known', () => {
