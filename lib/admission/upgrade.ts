@@ -219,8 +219,6 @@ export class Upgrade
 
   /** Fastify was told to send something. */
   noteSend(payload: unknown): void {
-    // It became a connection.
-    if (upgradeOf(this.message) !== this) return
     if (!this.answer.noteSend(payload)) return
     // Our onResponse hook ends the socket, unless one of the app's fails before.
     this.answer.onceWritten(() => this.endSoon())

@@ -247,14 +247,12 @@ export class Ending implements ClosingWatchOwner {
   }
 
   /** The one door through which a connection goes from one phase to the next: here the facts are told. */
-  #enter(next: State): void {
+  #enter(next: Exclude<State, { readonly phase: 'open' }>): void {
     const owner = this.#owner
     const { facts, sweep } = owner.shared
     const before = this.#state
     this.#state = next
     switch (next.phase) {
-      case 'open':
-        break
       case 'closing':
         sweep.delete(owner)
         owner.usedWriter?.end()

@@ -28,9 +28,9 @@ export class Meter {
     this.#openedAt = clock.now()
     this.#openedAtWall = clock.wall()
     this.#readBefore = readBefore
-    this.#writtenBefore = raw instanceof Socket ? raw.bytesWritten : 0
+    this.#writtenBefore = writtenTo(raw)
     // What is still on its way to the kernel is of the 101.
-    this.#takenBefore = bytesTaken(raw, 0) ?? 0
+    this.#takenBefore = takenFrom(raw, 0)
   }
 
   /**
@@ -40,9 +40,7 @@ export class Meter {
    */
   bytesSent(): number {
     const raw = this.#raw
-    const written = raw instanceof Socket ? raw.bytesWritten : 0
-    const taken = bytesTaken(raw) ?? 0
-    return Math.min(written - this.#writtenBefore, taken - this.#takenBefore)
+    return Math.min(writtenTo(raw) - this.#writtenBefore, takenFrom(raw) - this.#takenBefore)
   }
 
   totals(): Pick<TransportFacts, 'openedAt' | 'duration' | 'bytesReceived'> {
@@ -53,4 +51,14 @@ export class Meter {
       bytesReceived: raw instanceof Socket ? raw.bytesRead - this.#readBefore : 0,
     }
   }
+}
+
+/** What was given to a socket, and may still wait with node; 0 where the stream does not count. */
+function writtenTo(raw: Duplex): number {
+  return raw instanceof Socket ? raw.bytesWritten : 0
+}
+
+/** What the kernel took; 0 where node does not tell. */
+function takenFrom(raw: Duplex, held?: number): number {
+  return bytesTaken(raw, held) ?? 0
 }

@@ -69,9 +69,10 @@ export abstract class Attention implements Swept, Talk {
     const nextOfQueues = this.lookAtQueues(now, forgivingNow)
     this.bytesUnseen = 0
     // A look may have ended it.
-    if (this.hasLeftOpen) return
-    const mayRest = nextOfQueues === Infinity && this.timeWatch === undefined
-    this.restsFor = (mayRest && this.keepalive?.restsFor) || 0
-    this.shared.sweep.move(this, now + Math.min(next, nextOfQueues))
+    if (!this.hasLeftOpen) {
+      const mayRest = nextOfQueues === Infinity && this.timeWatch === undefined
+      this.restsFor = (mayRest && this.keepalive?.restsFor) || 0
+      this.shared.sweep.move(this, now + Math.min(next, nextOfQueues))
+    }
   }
 }
