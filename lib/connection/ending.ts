@@ -148,9 +148,10 @@ export class Ending implements ClosingWatchOwner {
 
   /** Ends a closing handshake that takes too long. */
   overdue(): void {
-    if (!this.isClosing) return
-    this.wasForced = true
-    this.#transport.destroy()
+    if (this.isClosing) {
+      this.wasForced = true
+      this.#transport.destroy()
+    }
   }
 
   // What ws and the raw stream tell.
