@@ -110,8 +110,13 @@ export function toSendableCode(code: unknown, otherwise: number): number | undef
 /**
  * `reason` cut to the 123 bytes of UTF-8 that a close frame has room for, at a character's border.
  * Lone surrogates, which UTF-8 cannot carry, become U+FFFD.
+ * @throws TypeError for what is no string
  */
 export function truncateReason(reason: string): string {
+  // An encoder makes text of anything: nobody would notice.
+  if (typeof reason !== 'string') {
+    throw new TypeError(`Expected \`reason\` to be a string, got ${typeof reason}`)
+  }
   const bytes = ENCODER.encode(reason)
   if (bytes.length <= MAX_REASON_BYTES) return DECODER.decode(bytes)
   let end = MAX_REASON_BYTES

@@ -154,3 +154,12 @@ test('a reason in bytes is the text that it would be as a whole, cut', () => {
     }),
   )
 })
+
+test('what is no string is no reason', () => {
+  for (const reason of [undefined, null, 1000, {}]) {
+    assert.throws(() => truncateReason(reason as never), {
+      name: 'TypeError',
+      message: /^Expected `reason` to be a string, got \w+$/,
+    })
+  }
+})
