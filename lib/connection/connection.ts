@@ -6,10 +6,10 @@ import type { LiveConnection } from '../facts/registry.js'
 import { Pongs, type PongsOwner } from '../liveness/pongs.js'
 import { TimeWatch } from '../liveness/time-watch.js'
 import { toExpiry } from '../options/expiry.js'
-import { keepParts } from '../platform/ws-receiver.js'
 import type { LastLooker } from '../platform/raw-watcher.js'
 import { setImmediate } from '../platform/real-time.js'
 import { toError } from '../platform/thrown.js'
+import { keepParts } from '../platform/ws-receiver.js'
 import { afterNextPoll } from '../time/sweep.js'
 import { ConnectionParts } from './parts.js'
 import type { SocketOwner } from './socket-owner.js'
@@ -70,12 +70,10 @@ export class Connection
       case 'message':
         return this.#admitsMessage(first, second === true)
       case 'ping':
-        this.received++
         this.heard()
         this.#answerPing(first as Buffer)
         return true
       case 'pong':
-        this.received++
         this.heard()
         if (this.keepalive?.pong(first as Buffer)) this.heardAnswer(this.keepalive)
         return true
@@ -174,7 +172,6 @@ export class Connection
 
   /** @returns whether plain listeners are to hear it at once */
   #admitsMessage(data: unknown, isBinary: boolean): boolean {
-    this.received++
     this.heard()
     this.messagesReceived++
     const isWithinRate = this.rate === undefined || this.rate.admits()

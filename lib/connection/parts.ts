@@ -46,8 +46,6 @@ export abstract class ConnectionParts
     TimeWatchOwner
 {
   // What changes begins as a number: for a number in a field that was once undefined V8 makes an object each time.
-  /** Messages and control frames. */
-  received = 0
   /** Messages. */
   sent = 0
   protected messagesReceived = 0

@@ -18,6 +18,8 @@ export abstract class Attention implements Swept, Talk {
   bytesUnseen = 0
   /** 0: the sweep must look. */
   restsFor = 0
+  /** Messages and control frames that came. */
+  received = 0
   protected keepalive: Keepalive | undefined
   protected timeWatch: TimeWatch | undefined
   abstract readonly shared: { readonly clock: Clock; readonly sweep: Sweep }
@@ -49,6 +51,7 @@ export abstract class Attention implements Swept, Talk {
 
   /** A frame came. */
   protected heard(): void {
+    this.received++
     this.receivedAt = this.shared.sweep.forgivingAtTick
   }
 
