@@ -1,7 +1,6 @@
 /** The same, measured with few connections, with some and with many, each in a process of its own. */
 import type { Values } from '../harness/scenario.js'
-import type { Settings } from '../harness/server.js'
-import type { Server } from '../harness/server.js'
+import type { Server, Settings } from '../harness/server.js'
 
 export const CROWDS = { few: 1_000, some: 4_500, many: 18_000 }
 const NAMES = ['few', 'some', 'many'] as const

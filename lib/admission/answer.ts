@@ -3,9 +3,9 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { bodyOf, JSON_TYPE, type LifecycleError } from '../errors.js'
-import { handshakeHeaders } from './handshake-headers.js'
 import { isResponding, responseOf } from '../platform/node-internals.js'
 import { isError } from '../platform/thrown.js'
+import { handshakeHeaders } from './handshake-headers.js'
 
 /**
  * After a first error the app's error handler is asked, which may refuse in its own way; what was

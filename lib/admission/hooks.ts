@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { type Refusal, refuseAtFirst } from './verdict.js'
 import {
   bodyOf,
   JSON_TYPE,
@@ -8,9 +7,10 @@ import {
   routeBeforePlugin,
   websocketOnly,
 } from '../errors.js'
-import { routeNameOf, routeOf } from '../routes/route.js'
 import { toAnswerable } from '../platform/thrown.js'
+import { routeNameOf, routeOf } from '../routes/route.js'
 import { failHandshake, upgradeOf } from './upgrade.js'
+import { type Refusal, refuseAtFirst } from './verdict.js'
 
 /** What is decided of an upgrade before the route's own hooks see it. */
 export function admit(

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebsocketLifecycleOptions } from '../api/options.js'
-import { kindOf } from '../options/complaints.js'
-import { logSafely } from '../facts/log.js'
 import { LOG_LINES } from '../facts/log-lines.js'
+import { logSafely } from '../facts/log.js'
+import { kindOf } from '../options/complaints.js'
+import { toError } from '../platform/thrown.js'
 import type { RouteTable } from '../routes/route-table.js'
 import type { Verdict } from './server-upgrades.js'
-import { toError } from '../platform/thrown.js'
 import { asksForWebsocket } from './upgrade-header.js'
 
 /** Tells whose an upgrade is. */

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { RefusalReason } from '../api/lifecycle.js'
-import { CloseCode } from '../core/close/codes.js'
 import type { Limit } from '../core/admission/limits.js'
 import { Succession } from '../core/admission/succession.js'
+import { CloseCode } from '../core/close/codes.js'
 import {
   invalidOption,
   type LifecycleError,
@@ -11,9 +11,9 @@ import {
   tooManyConnectionsPerKey,
   withRetryAfter,
 } from '../errors.js'
-import { hostOf, isAllowed, isEncrypted } from './origin.js'
-import type { Route } from '../routes/route.js'
 import { follow, isThenable } from '../platform/thenable.js'
+import type { Route } from '../routes/route.js'
+import { hostOf, isAllowed, isEncrypted } from './origin.js'
 
 /** Why an upgrade is not let in, and what it is told in the one way or the other. */
 export interface Refusal {

@@ -14,8 +14,8 @@ import type {
   RawServerDefault,
   RouteGenericInterface,
 } from 'fastify'
-import type { RouteLifecycleOptions } from './route-options.js'
 import type { ConnectionScope } from '../core/scope.js'
+import type { RouteLifecycleOptions } from './route-options.js'
 
 /** What the types of Fastify allow a hook to return, and what they make of a reply in an async one. */
 export type HookReturn = void | PromiseLike<unknown> | FastifyReply

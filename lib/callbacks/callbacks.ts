@@ -1,15 +1,15 @@
 import type { FastifyRequest } from 'fastify'
 import type { LifecycleSocket } from '../api/socket.js'
-import { bindCallback } from '../platform/context.js'
 import type { CloseInfo } from '../core/close/info.js'
 import type { ReleaseScope } from '../core/scope.js'
-import { type StepOwner, runStep } from './run-step.js'
 import type { Hook } from '../options/settings.js'
-import type { Handler, Route } from '../routes/route.js'
+import { bindCallback } from '../platform/context.js'
 import { follow, isThenable } from '../platform/thenable.js'
-import type { Budget } from './steps.js'
-import type { Clock } from '../time/clock.js'
 import { toError } from '../platform/thrown.js'
+import type { Handler, Route } from '../routes/route.js'
+import type { Clock } from '../time/clock.js'
+import { type StepOwner, runStep } from './run-step.js'
+import type { Budget } from './steps.js'
 
 /** What `Callbacks` needs of its connection. */
 export interface CallbacksOwner extends StepOwner {

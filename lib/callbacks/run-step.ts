@@ -1,8 +1,8 @@
-import type { RequestContext } from '../platform/context.js'
 import type { Release, ReleaseScope } from '../core/scope.js'
 import type { Facts, Subject } from '../facts/facts.js'
-import type { Budget, StepOutcome, Steps } from './steps.js'
+import type { RequestContext } from '../platform/context.js'
 import { peek, toError } from '../platform/thrown.js'
+import type { Budget, StepOutcome, Steps } from './steps.js'
 
 /** What `runStep` needs of the connection, or upgrade, whose end it is. */
 export interface StepOwner extends Subject {

@@ -1,6 +1,6 @@
+import { follow, isThenable } from '../platform/thenable.js'
 import type { Clock, Timer } from '../time/clock.js'
 import { afterNextPoll } from '../time/sweep.js'
-import { follow, isThenable } from '../platform/thenable.js'
 
 /** Why nobody waits for a step any more: its time is up, or what waited for it has come to its end without it. */
 export type Left = 'overran' | 'needless'

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { Turns } from '../time/turns.js'
-import type { Clock } from '../time/clock.js'
-import type { Frames } from '../outbox/frames.js'
-import type { Facts } from '../facts/facts.js'
 import type { Steps } from '../callbacks/steps.js'
+import type { Facts } from '../facts/facts.js'
+import type { Frames } from '../outbox/frames.js'
+import type { Clock } from '../time/clock.js'
 import type { Sweep } from '../time/sweep.js'
+import type { Turns } from '../time/turns.js'
 
 /** What all connections of one server share. */
 export interface Shared {

@@ -2,15 +2,9 @@ import { captureRejectionSymbol, EventEmitter } from 'node:events'
 import type { FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
 import type { Data, LifecycleSocket, Message, SendOptions } from '../api/socket.js'
-import type { ConnectionScope } from '../core/scope.js'
 import type { CloseInfo } from '../core/close/info.js'
-import {
-  defineHandlerAttributes,
-  defineListenerMethods,
-  type EventHandler,
-  type Watching,
-  wrapHandler,
-} from './event-target.js'
+import type { ConnectionScope } from '../core/scope.js'
+import { NO_OPTIONS } from '../outbox/send-options.js'
 import {
   guardReceiver,
   type Parser,
@@ -20,7 +14,13 @@ import {
 } from '../platform/ws-receiver.js'
 import { bufferedByWs } from '../platform/ws-sender.js'
 import { closeWithin } from '../platform/ws-socket.js'
-import { NO_OPTIONS } from '../outbox/send-options.js'
+import {
+  defineHandlerAttributes,
+  defineListenerMethods,
+  type EventHandler,
+  type Watching,
+  wrapHandler,
+} from './event-target.js'
 import type { SocketOwner } from './socket-owner.js'
 
 type Callback = (error?: Error) => void

@@ -1,6 +1,6 @@
+import { isError } from '../platform/thrown.js'
 import { cut, sizeInJson } from './cut.js'
 import { pictureOf } from './error-picture.js'
-import { isError } from '../platform/thrown.js'
 
 /** No line of ours takes more bytes, as pino writes it. */
 const MOST_BYTES = 1_024

@@ -1,5 +1,5 @@
-import { cut, sizeInJson } from './cut.js'
 import { peek } from '../platform/thrown.js'
+import { cut, sizeInJson } from './cut.js'
 
 /** Bytes of each in JSON; the frames of the stack get what is left. */
 const MOST = { type: 40, code: 40, message: 160, ofCause: 60, head: 100 }

@@ -3,8 +3,8 @@ import type { DrainReport, LifecycleStats, RefusalReason } from '../api/lifecycl
 import { type CloseInfo, closeLogLevel } from '../core/close/info.js'
 import type { Clock } from '../time/clock.js'
 import { Counters } from './counters.js'
-import { logSafely } from './log.js'
 import { closeCodeReplaced, connectionEnded, LOG_LINES } from './log-lines.js'
+import { logSafely } from './log.js'
 import { RefusalLog } from './refusal-log.js'
 import { type LiveConnection, type PendingUpgrade, Registry } from './registry.js'
 

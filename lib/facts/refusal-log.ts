@@ -1,8 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { RefusalReason } from '../api/lifecycle.js'
 import type { Clock } from '../time/clock.js'
-import { logSafely } from './log.js'
 import { LOG_LINES } from './log-lines.js'
+import { logSafely } from './log.js'
 
 /** So many lines for one reason and route in so many ms. */
 const LINES = 10

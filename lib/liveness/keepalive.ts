@@ -5,10 +5,10 @@ import type { CloseCause } from '../core/close/policy.js'
 import { FIN, OPCODE, SHORT_HEADER } from '../core/frame.js'
 import { Heartbeat, type HeartbeatPolicy, type Pulse } from '../core/liveness/heartbeat.js'
 import { bytesHeld, bytesTaken } from '../platform/node-internals.js'
+import { isPingOwn } from '../platform/ws-own.js'
 import { isQueued } from '../platform/ws-sender.js'
 import type { Clock } from '../time/clock.js'
 import { afterNextPoll, type Sweep } from '../time/sweep.js'
-import { isPingOwn } from '../platform/ws-own.js'
 
 /** What `Keepalive` needs of its connection. */
 export interface KeepaliveOwner {

@@ -4,10 +4,9 @@ import type { CloseCause } from '../core/close/policy.js'
 import { type TimeFacts, TimeLimits, type TimePolicy } from '../core/liveness/time-limits.js'
 import { bytesHeld, bytesTaken } from '../platform/node-internals.js'
 import { bytesArriving, isParsing } from '../platform/ws-receiver.js'
-import { isPreparing, queuedFrames } from '../platform/ws-sender.js'
+import { bufferedByWs, isPreparing, queuedFrames } from '../platform/ws-sender.js'
 import type { Clock } from '../time/clock.js'
 import { afterNextPoll, type Sweep } from '../time/sweep.js'
-import { bufferedByWs } from '../platform/ws-sender.js'
 
 /** What `TimeWatch` needs of its connection. */
 export interface TimeWatchOwner {

@@ -1,7 +1,7 @@
 import { Inbox } from '../core/messages/inbox.js'
+import { sizeOfReceived, toKept } from '../platform/payload.js'
 import type { Route } from '../routes/route.js'
 import type { Turns } from '../time/turns.js'
-import { sizeOfReceived, toKept } from '../platform/payload.js'
 import { HandlerWait, type HandlerWaitOwner } from './handler-wait.js'
 import { InboxWaiters } from './inbox-waiters.js'
 import { Reading, type ReadingOwner } from './reading.js'

@@ -1,11 +1,11 @@
-import type { Facts } from '../facts/facts.js'
 import { twoReaders } from '../errors.js'
-import { type MessageCallsOwner, MessageCalls, toMessage } from './message-calls.js'
-import { type InboxOwner, MessageInbox, type Received } from './message-inbox.js'
-import { MessageLoop, type Taken } from './message-loop.js'
+import type { Facts } from '../facts/facts.js'
 import { sizeOfReceived } from '../platform/payload.js'
 import { queueMicrotask } from '../platform/real-time.js'
 import type { Route } from '../routes/route.js'
+import { type MessageCallsOwner, MessageCalls, toMessage } from './message-calls.js'
+import { type InboxOwner, MessageInbox, type Received } from './message-inbox.js'
+import { MessageLoop, type Taken } from './message-loop.js'
 
 /** What `Reader` needs of its connection. */
 export interface ReaderOwner extends MessageCallsOwner, InboxOwner {

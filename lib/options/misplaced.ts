@@ -1,8 +1,8 @@
+import { OURS_TO_SET } from '../platform/ws-options.js'
 import { didYouMean, refuse, refuseName } from './complaints.js'
 import { isNearMiss } from './near-names.js'
-import { PLUGIN_CHECKS, ROUTE_CHECKS } from './tables.js'
 import { meantBy, plain } from './other-names.js'
-import { OURS_TO_SET } from '../platform/ws-options.js'
+import { PLUGIN_CHECKS, ROUTE_CHECKS } from './tables.js'
 import { KNOWN_TO_WS } from './websocket.js'
 
 /** What an option of the plugin is that is none; `undefined` where nothing is known of it. */

@@ -1,9 +1,9 @@
 import { types } from 'node:util'
 import type { LifecycleOptions } from '../api/options.js'
+import { anchor, isAnchored, normalizeOrigin } from '../core/admission/origin.js'
 import type { Check } from './check.js'
 import { refuse } from './complaints.js'
 import type { OriginPolicy } from './settings.js'
-import { anchor, isAnchored, normalizeOrigin } from '../core/admission/origin.js'
 
 const ORIGIN: Check = {
   expected:

@@ -1,5 +1,10 @@
 import type { LifecycleOptions, WebsocketLifecycleOptions } from '../api/options.js'
 import type { RouteLifecycleOptions } from '../api/route-options.js'
+import { isSendableCode, truncateReason } from '../core/close/codes.js'
+import type { HeartbeatPolicy } from '../core/liveness/heartbeat.js'
+import type { InboxPolicy } from '../core/messages/inbox.js'
+import type { RatePolicy } from '../core/messages/message-rate.js'
+import type { OutboxPolicy } from '../core/messages/outbox-age.js'
 import {
   type Check,
   duration,
@@ -11,11 +16,6 @@ import {
   orInfinity,
   whole,
 } from './check.js'
-import { isSendableCode, truncateReason } from '../core/close/codes.js'
-import type { HeartbeatPolicy } from '../core/liveness/heartbeat.js'
-import type { InboxPolicy } from '../core/messages/inbox.js'
-import type { RatePolicy } from '../core/messages/message-rate.js'
-import type { OutboxPolicy } from '../core/messages/outbox-age.js'
 import type { DrainSettings, PerKeyPolicy } from './settings.js'
 
 const LIFECYCLE_CHECKS: Readonly<Record<keyof LifecycleOptions, Check>> = {

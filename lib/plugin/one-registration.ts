@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import { alreadyRegistered } from '../errors.js'
 import type { UpgradeListener } from '../admission/server-upgrades.js'
+import { alreadyRegistered } from '../errors.js'
 
 /** Servers that have a plugin of ours: there may be one, at the root or in a child. */
 const taken = new WeakSet<Server>()

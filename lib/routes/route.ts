@@ -6,10 +6,10 @@ import type {
   RouteOptions,
 } from 'fastify'
 import type { LifecycleSocket } from '../api/socket.js'
-import type { RouteLimits } from './limits.js'
-import { logSafely } from '../facts/log.js'
 import type { LogLine } from '../facts/log-lines.js'
+import { logSafely } from '../facts/log.js'
 import type { RouteSettings } from '../options/settings.js'
+import type { RouteLimits } from './limits.js'
 import { compileMessageSchema, type Validate } from './message-schema.js'
 
 /** On the `config` of each route that was declared after us: its route, `null` for other routes. */

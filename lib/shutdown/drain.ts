@@ -1,18 +1,18 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { DrainReport } from '../api/lifecycle.js'
 import type { DrainOptions } from '../api/option-groups.js'
-import type { Clock, Timer } from '../time/clock.js'
 import { MOST_PER_TURN } from '../core/budgets.js'
 import { departureDelay, DRAIN_GRACE, goodbyeBudget, spreadWithin } from '../core/drain-plan.js'
-import { Deferred } from '../platform/deferred.js'
 import { draining, type LifecycleError, withRetryAfter } from '../errors.js'
+import type { Facts } from '../facts/facts.js'
+import type { LiveConnection, PendingUpgrade } from '../facts/registry.js'
 import { resolveDrainOptions } from '../options/resolve.js'
 import type { DrainSettings } from '../options/settings.js'
+import { Deferred } from '../platform/deferred.js'
 import { nextTurn, queueMicrotask } from '../platform/real-time.js'
-import type { LiveConnection, PendingUpgrade } from '../facts/registry.js'
-import type { Facts } from '../facts/facts.js'
-import { afterNextPoll } from '../time/sweep.js'
 import { forEachAlone } from '../platform/throw-later.js'
+import type { Clock, Timer } from '../time/clock.js'
+import { afterNextPoll } from '../time/sweep.js'
 
 /** To see that a connection has no goodbye to say takes so much less than to begin one. */
 const LOOKS_PER_DEPARTURE = 16

@@ -1,8 +1,8 @@
 import { LONGEST_LOOK, MOST_PER_TURN } from '../core/budgets.js'
-import type { Clock, Timer } from './clock.js'
 import { startForAll } from '../platform/context.js'
 import { setImmediate } from '../platform/real-time.js'
 import { forEachAlone } from '../platform/throw-later.js'
+import type { Clock, Timer } from './clock.js'
 import { type Due, Wheel } from './wheel.js'
 
 /** What the sweep looks after; `dueAt` is by `clock.now()`. */

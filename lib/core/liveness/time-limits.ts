@@ -1,5 +1,5 @@
-import type { CloseCause } from '../close/policy.js'
 import { LONGEST_LOOK } from '../budgets.js'
+import type { CloseCause } from '../close/policy.js'
 import { MOST_CONTROL, SHORT_HEADER } from '../frame.js'
 
 /** The resolved options that bound the time of a connection. */

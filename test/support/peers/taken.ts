@@ -1,5 +1,4 @@
-import type { RawPeer } from './raw-peer.js'
-import { type Frame, OPCODE } from './raw-peer.js'
+import { type Frame, OPCODE, type RawPeer } from './raw-peer.js'
 
 /** The next frames of a peer, as texts. */
 export async function take(peer: RawPeer, count: number): Promise<string[]> {
