@@ -75,9 +75,9 @@ export class Ending implements ClosingWatchOwner {
     return this.#life
   }
 
-  /** Whether the connection is open still: something has gone wrong, and what follows is not decided. */
-  get isOpen(): boolean {
-    return this.#state.phase === 'open'
+  /** Not where something has gone wrong, and a hook may still decide what follows. */
+  get hasBegun(): boolean {
+    return this.#state.phase !== 'open'
   }
 
   get raw(): Duplex {
@@ -216,7 +216,7 @@ export class Ending implements ClosingWatchOwner {
     try {
       for (const effect of effects) this.#do(effect, callWs)
     } finally {
-      if (this.#life.phase === 'closing' && this.isOpen) this.#beginClosing()
+      if (this.#life.phase === 'closing' && !this.hasBegun) this.#beginClosing()
     }
   }
 

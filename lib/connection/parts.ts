@@ -203,7 +203,7 @@ export abstract class ConnectionParts
   }
 
   protected override get hasLeftOpen(): boolean {
-    return this.usedEnding !== undefined && !this.usedEnding.isOpen
+    return this.usedEnding?.hasBegun === true
   }
 
   protected override lookAtQueues(now: number, forgivingNow: number): number {

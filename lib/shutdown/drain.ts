@@ -44,8 +44,10 @@ export class Drain {
   #terminated = 0
   #endsAt = Infinity
   #deadline: Timer | undefined
+  /** Until the next close frame leaves, and how to go on before that. */
   #pause: Timer | undefined
   #wake: (() => void) | undefined
+  /** Of a drain that was shortened: when all that are left are closed. */
   #lastCall: Timer | undefined
 
   constructor(
