@@ -1,6 +1,7 @@
-// Overloads of a later augmentation are tried first. This one comes after that of `@fastify/websocket`, whichever a user
-// imports first, because this file imports it: so a handler without annotations gets a LifecycleSocket. `NoInfer` keeps
-// hooks and handlers from being taken for a source of the schema's type.
+// TypeScript tries the overloads of a later augmentation first. This file imports `@fastify/websocket`, so
+// our augmentation comes after that one, whichever of the two a user imports first. That is why a handler
+// without annotations gets a LifecycleSocket. `NoInfer` keeps TypeScript from inferring the schema's type
+// from hooks and handlers.
 // (An `import type {}` would not reach the declaration file.)
 export type {} from '@fastify/websocket'
 import type { ContextConfigDefault, RouteGenericInterface } from 'fastify'
@@ -10,7 +11,7 @@ import type { WithoutMessageSchema } from './without-message-schema.js'
 
 declare module 'fastify' {
   interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
-    /** The live connections, their drain and their counters. */
+    /** All connections, their drain and their counters. */
     websocketLifecycle: WebsocketLifecycle
 
     /** A WebSocket route: `handler` is given the socket. */
@@ -49,7 +50,7 @@ declare module 'fastify' {
       },
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
 
-    /** A WebSocket route: `handler` is given the socket; its schema speaks of messages. */
+    /** A WebSocket route: `handler` is given the socket; its schema has a `message`. */
     route<
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
@@ -117,7 +118,7 @@ declare module 'fastify' {
       },
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
 
-    /** An HTTP route that is a WebSocket route too: `wsHandler` is given the socket; its schema speaks of messages. */
+    /** An HTTP route that is a WebSocket route too: `wsHandler` is given the socket; its schema has a `message`. */
     route<
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,

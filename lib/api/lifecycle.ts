@@ -2,61 +2,78 @@ import type { CloseCause } from '../core/close/policy.js'
 import type { DrainOptions } from './option-groups.js'
 import type { LifecycleSocket } from './socket.js'
 
-/** How a drain went. */
+/** The result of a drain. `drain()` resolves with it, and it is logged. */
 export interface DrainReport {
-  /** Connections that ended with both close frames, or by themselves. */
+  /** Number of connections that ended with both close frames, or by themselves. */
   readonly closed: number
-  /** Connections that we cut off, as both close frames had not been exchanged in time. */
+  /** Number of connections that we cut off, because both close frames had not been exchanged in time. */
   readonly terminated: number
-  /** Steps of the end that overran their time and were left behind. */
+  /**
+   * The steps of ends that took longer than their time, and were left behind. A step is a hook call or a
+   * release, for instance.
+   */
   readonly abandoned: ReadonlyArray<{
     readonly id: string
-    /** Its pattern; `''` where an upgrade was lost before Fastify's hooks that were added after the plugin. */
+    /**
+     * The URL pattern of the route. `''` where an upgrade was lost before it reached the Fastify hooks that
+     * were added after the plugin.
+     */
     readonly route: string
     readonly step: string
   }>
-  /** ms. */
+  /** How long the drain took, in ms. */
   readonly duration: number
 }
 
 /**
- * Why an upgrade was refused: `draining` (503), `route` (404, or 500 for a route that was declared
- * before the plugin had loaded, or what Fastify answers before any hook: 400, 414, 500), `origin` (403, `allowedOrigins`), `limit` (503, `maxConnections`),
- * `key` (429, `maxConnectionsPerKey`), `handshake` (503, `handshakeTimeout`), `hook`
- * (`reply.refuseWebsocket`). An answer that a hook of the app gives itself is not counted.
+ * Why an upgrade was refused, with the HTTP status of its answer:
+ * - `draining`: the server is shutting down (503).
+ * - `route`: there is no such route (404), the route was declared before the plugin had loaded (500), or
+ *   Fastify answered before any hook ran (400, 414, 500).
+ * - `origin`: `allowedOrigins` does not allow it (403).
+ * - `limit`: `maxConnections` is reached (503).
+ * - `key`: `maxConnectionsPerKey` is reached (429).
+ * - `handshake`: it took longer than `handshakeTimeout` (503).
+ * - `hook`: a hook called `reply.refuseWebsocket`.
+ *
+ * Where a hook of the app sends an answer itself, that is not counted.
  */
 export type RefusalReason = 'draining' | 'route' | 'origin' | 'limit' | 'key' | 'handshake' | 'hook'
 
-/** Counts since the server started, but for `open`. */
+/** Counts since the server started. Only `open` is a count of this moment. */
 export interface LifecycleStats {
-  /** Connections now open or ending. */
+  /** Number of connections that are open or ending now. */
   open: number
   opened: number
   refused: Record<RefusalReason, number>
   closed: Record<CloseCause, number>
-  /** Steps of an end that overran their time and were left behind. */
+  /** Number of steps of ends that took longer than their time, and were left behind. */
   abandoned: number
   /**
-   * Messages that were received and not handled, because the drain had sent its close frame, nobody listened, the app had
-   * ended the connection, or it ended too early; and those (and pings and pongs of the app)
-   * that `outbox.overflow: 'drop'` did not send, or that still waited to be compressed when the peer closed.
+   * Number of messages that were lost in our process:
+   * - Received and not handled, because the drain had sent its close frame, nobody listened, the app had
+   *   ended the connection, or it ended too early.
+   * - Not sent because of `outbox.overflow: 'drop'`. The app's own pings and pongs count too.
+   * - Still waiting to be compressed when the peer closed.
    */
   dropped: number
 }
 
-/** `app.websocketLifecycle`. */
+/** The type of `app.websocketLifecycle`. */
 export interface WebsocketLifecycle {
-  /** The connections that are open or ending. */
+  /** The sockets of all connections that are open or ending. */
   readonly connections: ReadonlySet<LifecycleSocket>
-  /** Whether the drain has begun; it never ends: from then on upgrades get 503. */
+  /** Whether the drain has begun. It never becomes `false` again: from then on upgrades get a 503. */
   readonly draining: boolean
   /**
-   * Ends every connection, in time, and waits for every cleanup; `app.close()` does the same. First of all connections
-   * together `onShutdown` runs and messages that have come are handled, then close frames leave.
-   * `options` are laid over the plugin's. A second call returns the first one's report.
+   * Ends every connection within `drain.timeout`, and waits for all cleanup. `app.close()` does the same.
+   *
+   * First `onShutdown` runs for all connections together, and messages that have come are handled. Only then
+   * close frames are sent. Each field of `options` replaces the plugin's. A second call returns the report of
+   * the first.
    * @throws (rejects with) `FST_ERR_WSL_INVALID_OPTION`
    */
   drain(options?: DrainOptions): Promise<DrainReport>
-  /** A fresh copy of the counters. */
+  /** Returns a fresh copy of the counters. */
   stats(): LifecycleStats
 }

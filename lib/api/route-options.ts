@@ -8,9 +8,11 @@ import type { LifecycleOptions } from './options.js'
 import type { LifecycleSocket, Message } from './socket.js'
 
 /**
- * What `onMessage` gets: the route's generic `Message`, else what `schema.message` says through the
- * type provider, else a {@link Message}. `unknown` where the type of the schema only allows for a
- * `message`, as that of Fastify's own `FastifySchema` does: nobody knows then what it makes of one.
+ * The type of the message that `onMessage` gets. It is the route's generic `Message`; else the type that the
+ * type provider makes of `schema.message`; else {@link Message}.
+ *
+ * It is `unknown` where the type of the schema may have a `message` but does not say which, as Fastify's own
+ * `FastifySchema`.
  */
 export type MessageOf<
   TypeProvider extends FastifyTypeProvider,
@@ -24,7 +26,7 @@ export type MessageOf<
       ? unknown
       : Message
 
-/** What only a route may set, beside {@link LifecycleOptions}. */
+/** The options that only a route may set, and all {@link LifecycleOptions}. */
 export interface RouteLifecycleOptions<
   This = FastifyInstance,
   Request = FastifyRequest,
@@ -33,11 +35,15 @@ export interface RouteLifecycleOptions<
   RouteGeneric = unknown,
 > extends LifecycleOptions<This, Request> {
   /**
-   * Called for each message, in order, one at a time (`inbox.concurrency` for more), and awaited. The
-   * first call waits until the route's handler has settled. What was received before an end that the peer, the
-   * network or a time limit decided is still handled, for at most `cleanupTimeout`, before `onUnexpectedClose` and `onClose`. What it
-   * throws goes to `onHandlerError`, and ends this connection. With `schema.message` it gets the
-   * parsed and validated value of each text message.
+   * Called for each message, in order, and awaited. One call runs at a time; `inbox.concurrency` allows more.
+   * The first call waits until the route's handler has settled.
+   *
+   * With `schema.message` it gets the parsed and validated value of each text message.
+   *
+   * Where the peer, the network or a time limit decided the end, messages that came before it are still
+   * handled, for at most `cleanupTimeout`. `onUnexpectedClose` and `onClose` come after that.
+   *
+   * An error that it throws goes to `onHandlerError`, and ends this connection.
    */
   onMessage?: (
     this: This,
@@ -46,9 +52,9 @@ export interface RouteLifecycleOptions<
     message: MessageOf<TypeProvider, Schema, RouteGeneric>,
   ) => unknown
   /**
-   * Called in place of `onMessage` for a message that is no JSON, does not match `schema.message`, or
-   * is binary; without it the connection ends, 1007, cause `protocol-error`. Awaited like
-   * `onMessage`. `error` does not quote the message, unless the validator does.
+   * Called in place of `onMessage` for a message that is no JSON, does not match `schema.message`, or is
+   * binary. Awaited like `onMessage`. Without it such a message ends the connection: 1007, cause
+   * `protocol-error`. The text of `error` does not quote the message, unless the validator's own text does.
    */
   onInvalidMessage?: (
     this: This,

@@ -1,6 +1,7 @@
-// Overloads of a later augmentation are tried first. This one comes after that of `@fastify/websocket`, whichever a user
-// imports first, because this file imports it: so a handler without annotations gets a LifecycleSocket. `NoInfer` keeps
-// hooks and handlers from being taken for a source of the schema's type.
+// TypeScript tries the overloads of a later augmentation first. This file imports `@fastify/websocket`, so
+// our augmentation comes after that one, whichever of the two a user imports first. That is why a handler
+// without annotations gets a LifecycleSocket. `NoInfer` keeps TypeScript from inferring the schema's type
+// from hooks and handlers.
 // (An `import type {}` would not reach the declaration file.)
 export type {} from '@fastify/websocket'
 import type {
@@ -58,7 +59,7 @@ declare module 'fastify' {
       >,
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
 
-    /** A WebSocket route: `handler` is given the socket; its schema speaks of messages. */
+    /** A WebSocket route: `handler` is given the socket; its schema has a `message`. */
     <
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
@@ -87,7 +88,7 @@ declare module 'fastify' {
       >,
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
 
-    /** A WebSocket route whose handler, which is given the socket, stands in the options. */
+    /** A WebSocket route with its handler in the options: `handler` is given the socket. */
     <
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
@@ -121,7 +122,10 @@ declare module 'fastify' {
       },
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
 
-    /** A WebSocket route whose handler, which is given the socket, stands in the options; its schema speaks of messages. */
+    /**
+     * A WebSocket route with its handler in the options: `handler` is given the socket; its schema has a
+     * `message`.
+     */
     <
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,

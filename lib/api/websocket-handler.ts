@@ -15,9 +15,9 @@ import type {
 import type { LifecycleSocket } from './socket.js'
 
 /**
- * The handler of a `websocket: true` route, and a `wsHandler`: that of `@fastify/websocket`, with a
- * {@link LifecycleSocket} and the route's own instance as `this`. Called once for each connection,
- * after the 101. What it throws or rejects with goes to `onHandlerError`.
+ * The handler of a `websocket: true` route, or a `wsHandler`. It has the shape that `@fastify/websocket`
+ * gives it, but gets a {@link LifecycleSocket}, and `this` is the Fastify instance of the route. Called once
+ * for each connection, after the 101. An error that it throws or rejects with goes to `onHandlerError`.
  */
 export type WebsocketHandler<
   RawServer extends RawServerBase = RawServerDefault,

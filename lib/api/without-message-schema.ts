@@ -3,9 +3,10 @@ import type { MessageOf, RouteLifecycleOptions } from './route-options.js'
 import type { LifecycleSocket } from './socket.js'
 
 /**
- * The options of a route whose schema says nothing about its messages: `onMessage` gets them as ws brings them. Beside
- * generics that somebody has given, TypeScript infers no others, the schema's neither: so each way to declare a route
- * has an overload for such a schema, which is tried first, and one for all others.
+ * The options of a route whose schema has no `message`. Its `onMessage` gets messages as ws brings them.
+ *
+ * Where a user gives some generics, TypeScript infers none of the others, not even the schema's. So each way
+ * to declare a route has two overloads: the first is for this type, the second for all other schemas.
  */
 export type WithoutMessageSchema<
   Options extends Pick<RouteLifecycleOptions<never, never, never>, 'onMessage'>,
