@@ -6,9 +6,11 @@ import type { Keepalive } from './keepalive.js'
 import type { TimeWatch } from './time-watch.js'
 
 /**
- * When the sweep has to look at a connection, and what a look is. As long as a connection talks it rests: the sweep
- * then reads the first fields alone, which lie beside each other in memory. So this is a base class and no part of
- * the connection: there is one object, with these fields first. Nobody else writes `restsFor`.
+ * Decides when the sweep has to look at a connection, and looks at it.
+ *
+ * A connection that talks rests: the sweep then reads only the first fields, which lie beside each other in
+ * memory. So this is a base class and not a part of the connection: the connection is one object, with these
+ * fields first. Only this class writes `restsFor`.
  */
 export abstract class Attention implements Swept, Talk {
   dueAt = 0
@@ -16,18 +18,21 @@ export abstract class Attention implements Swept, Talk {
   receivedAt = 0
   sentAt = 0
   bytesUnseen = 0
-  /** 0: the sweep must look. */
+  /** How long no look is needed while both sides talk, in ms. 0: the sweep must look. */
   restsFor = 0
-  /** Messages and control frames that came. */
+  /** Number of messages and control frames that came. */
   received = 0
   protected keepalive: Keepalive | undefined
   protected timeWatch: TimeWatch | undefined
   abstract readonly shared: { readonly clock: Clock; readonly sweep: Sweep }
 
-  /** Whether the end has begun: the sweep looks no more. */
+  /** Whether the end has begun. From then on the sweep no longer looks. */
   protected abstract get hasLeftOpen(): boolean
 
-  /** Looks at what waits for the app, and for the peer. @returns how long until the next look, in ms */
+  /**
+   * Looks at the messages that wait for the app, and at those that wait for the peer.
+   * @returns how long until the next look, in ms
+   */
   protected abstract lookAtQueues(now: number, forgivingNow: number): number
 
   onSweep(now: number, forgivingNow: number): void {
@@ -43,7 +48,7 @@ export abstract class Attention implements Swept, Talk {
     this.#lookAgain(now, forgivingNow, next)
   }
 
-  /** Has the sweep look by then, if it would not before. */
+  /** Makes the sweep look at `at` at the latest, in ms of the clock. */
   lookBy(at: number): void {
     this.restsFor = 0
     if (at < this.dueAt) this.shared.sweep.move(this, at)
@@ -56,8 +61,10 @@ export abstract class Attention implements Swept, Talk {
   }
 
   /**
-   * The last ping was answered: looks now, while the data is cached. Not with time limits: ws is still parsing, which
-   * they count as activity.
+   * The last ping was answered. This looks now, while the data of the connection is in the CPU's cache.
+   *
+   * It does not look where there are time limits: ws is still parsing at this moment, and they would count
+   * that as activity.
    */
   protected heardAnswer(keepalive: Keepalive): void {
     if (this.hasLeftOpen || this.timeWatch !== undefined) return
@@ -67,11 +74,11 @@ export abstract class Attention implements Swept, Talk {
     this.#lookAgain(now, forgivingNow, keepalive.note(forgivingNow))
   }
 
-  /** @param next how long until the heart, or the time, needs another look, in ms */
+  /** @param next how long until keepalive, or a time limit, needs another look, in ms */
   #lookAgain(now: number, forgivingNow: number, next: number): void {
     const nextOfQueues = this.lookAtQueues(now, forgivingNow)
     this.bytesUnseen = 0
-    // A look may have ended it.
+    // The look itself may have ended the connection.
     if (!this.hasLeftOpen) {
       const mayRest = nextOfQueues === Infinity && this.timeWatch === undefined
       this.restsFor = (mayRest && this.keepalive?.restsFor) || 0

@@ -16,26 +16,32 @@ export interface KeepaliveOwner {
   readonly socket: WebSocket
   readonly raw: Duplex
   readonly isOpen: boolean
-  /** What stands in for byte counts on a stream that has none (injectWS). */
+  /** On a stream without byte counts (injectWS) these two numbers are used in their place. */
   readonly received: number
   readonly sent: number
-  /** When the last frame came, and our last message went: the forgiving time of the tick before. */
+  /**
+   * When the last frame came, and when our last message left. Both are the forgiving time of the last tick
+   * before.
+   */
   readonly receivedAt: number
   readonly sentAt: number
   terminate(cause: CloseCause): void
-  /** A ping is being sent. */
+  /** Called when a ping is sent. */
   noteControl(): void
 }
 
 const PAYLOAD_BYTES = 4
 
-/** The whole frame of a ping; its number comes in the last four bytes. */
+/** The whole frame of a ping. The number of the ping is in the last four bytes. */
 const PING = Buffer.from([FIN | OPCODE.ping, PAYLOAD_BYTES, 0, 0, 0, 0])
 
-/** One for all connections, as the kernel copies it; where it does not at once, the next ping gets a new one. */
+/**
+ * The frame that all connections use for their pings: the kernel copies it at once. If it once does not, the
+ * next ping gets a new buffer.
+ */
 let frame: Buffer = Buffer.from(PING)
 
-/** One for all connections: a look at an idle one allocates nothing. */
+/** One object for all connections, so that a look at an idle one allocates nothing. */
 const pulse: Pulse = {
   now: 0,
   received: 0,
@@ -47,53 +53,62 @@ const pulse: Pulse = {
   ping: 'gone',
 }
 
-/** Takes one connection's pulse, sends its pings, times their answers and speaks the verdict. */
+/**
+ * Keepalive of one connection: takes its pulse, sends pings, measures when they are answered, and terminates
+ * the connection when the peer is dead. What to do is decided by {@link Heartbeat}.
+ */
 export class Keepalive {
   readonly #owner: KeepaliveOwner
   readonly #heartbeat: Heartbeat
-  /** `NaN` before the first answer. */
+  /** In ms; `NaN` before the first answer. */
   #latency = NaN
-  /** The last ping's number, which is its payload. */
+  /** The number of the last ping. It is the payload of the ping. */
   #number = 0
   #isAnswered = true
   #sentAt = 0
-  /** The payload of a ping that was sent behind something else, as long as it is in our process. */
+  /** The payload of a ping that ws had to queue, as long as the ping is still in our process. */
   #unwritten: Buffer | undefined
 
   constructor(owner: KeepaliveOwner, policy: HeartbeatPolicy) {
     this.#owner = owner
     this.#heartbeat = new Heartbeat(
-      // Without byte counts there is no evidence that a verdict could rest on.
+      // Without byte counts there is no evidence for a verdict.
       owner.raw instanceof Socket ? policy : { interval: policy.interval, timeout: false },
       this.#takePulse(owner.shared.sweep.forgivingNow),
       owner.shared.clock.random(),
     )
   }
 
-  /** Round trip of the last answered ping, in ms. */
+  /** Round trip of the last answered ping, in ms. `undefined` before the first. */
   get latency(): number | undefined {
     return Number.isNaN(this.#latency) ? undefined : this.#latency
   }
 
   /**
-   * Looks at the peer, and sees to what follows.
-   * @returns how long until the next look, in ms; it comes in time for whatever it may lead to
+   * Looks at the peer, and does what follows from that: it sends a ping, or asks for a verdict.
+   * @returns how long until the next look, in ms; that look is early enough for anything that can become due
    */
   watch(forgivingNow: number): number {
     const advice = this.#heartbeat.look(this.#takePulse(forgivingNow))
-    // Its answer may be in the kernel already: what counts is what another poll brings.
+    // The peer's answer may be in the kernel already. So the verdict waits for one more poll.
     if (advice === 'suspect') afterNextPoll(() => this.#judge())
     else if (advice === 'ping') this.#ping(forgivingNow)
     return this.#pause(forgivingNow)
   }
 
-  /** Looks at the peer; what follows is left to the next `watch`. @returns how long until then */
+  /**
+   * Looks at the peer, but does nothing: that is left to the next `watch`.
+   * @returns how long until then, in ms
+   */
   note(forgivingNow: number): number {
     this.#heartbeat.look(this.#takePulse(forgivingNow))
     return this.#pause(forgivingNow)
   }
 
-  /** Whether nothing has come since a ping left, so far as a look tells: the peer may be gone. Not while we do not read. */
+  /**
+   * Whether a ping has left and nothing has come since, as far as a look can tell. Then the peer may be gone.
+   * `false` while we do not read.
+   */
   isSilent(forgivingNow: number): boolean {
     const { paused } = this.#takePulse(forgivingNow)
     this.#heartbeat.look(pulse)
@@ -105,7 +120,10 @@ export class Keepalive {
     return this.#heartbeat.restsFor
   }
 
-  /** An answer, or a pong that nobody asked for. @returns whether it answers the last ping */
+  /**
+   * A pong came: an answer to a ping, or one that nobody asked for.
+   * @returns whether it answers the last ping
+   */
   pong(data: Buffer): boolean {
     if (this.#isAnswered || data.length !== PAYLOAD_BYTES) return false
     if (data.readUInt32BE() !== this.#number) return false
@@ -132,8 +150,9 @@ export class Keepalive {
   }
 
   /**
-   * One write; ws would make two of it. It counts as gone, as nothing stands before it: where it is not, over
-   * TLS for a moment or because the kernel has just become full, the line's model excuses what is ahead of it.
+   * Sends a ping in one write, where ws would make two. The ping counts as gone from our process, because
+   * nothing waits before it. It may still wait a moment over TLS, or because the kernel has just become full.
+   * The model of the slowest line excuses that.
    */
   #write(raw: Socket): void {
     frame.writeUInt32BE(this.#number, SHORT_HEADER)
@@ -141,7 +160,10 @@ export class Keepalive {
     if (raw.writableLength > 0) frame = Buffer.from(PING)
   }
 
-  /** ws knows its place among what it compresses, and tells when it has been written. */
+  /**
+   * Lets ws send the ping. ws keeps it in the right place among messages that it compresses, and tells when
+   * it was written.
+   */
   #queue(): void {
     const payload = Buffer.allocUnsafe(PAYLOAD_BYTES)
     payload.writeUInt32BE(this.#number)

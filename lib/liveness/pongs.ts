@@ -9,13 +9,16 @@ export interface PongsOwner {
   readonly socket: WebSocket
   readonly raw: Duplex
   readonly isOpen: boolean
-  /** Hands what is held back for the end of the turn to the raw stream. */
+  /** Hands messages that are held back for the end of the turn to the raw stream. */
   flush(): void
-  /** A pong is being sent. */
+  /** Called when a pong is sent. */
   noteControl(): void
 }
 
-/** Answers a peer's pings; behind a backlog the latest only, one at a time (RFC 6455 §5.5.3). */
+/**
+ * Answers a peer's pings. While bytes wait for the peer, only the latest ping is answered, and one pong waits
+ * at a time (RFC 6455 §5.5.3).
+ */
 export class Pongs {
   readonly #owner: PongsOwner
   #isHeld = false
@@ -43,7 +46,7 @@ export class Pongs {
 
   #hasBacklog(): boolean {
     const { socket, raw } = this.#owner
-    // What we hold back ourselves is none.
+    // Messages that we hold back ourselves are no backlog.
     this.#owner.flush()
     if (queuedFrames(socket) > 0) return true
     return raw instanceof Socket ? bytesHeld(raw) > 0 : raw.writableNeedDrain

@@ -13,14 +13,17 @@ export interface TimeWatchOwner {
   readonly shared: { readonly clock: Clock; readonly sweep: Sweep }
   readonly raw: Duplex
   readonly socket: WebSocket
-  /** Counts messages of both directions, fragments that were sent, and pauses of reading. */
+  /** Number of messages in both directions, of fragments sent, and of pauses of reading. */
   readonly activity: number
   /** Whether a message waits or is being handled, or reading is paused. */
   readonly isHandling: boolean
   end(cause: CloseCause): void
 }
 
-/** Ends a connection at a time that was set: idle, too old, or its credentials over. Made only where there is one. */
+/**
+ * Ends a connection that is idle, too old, or whose credentials have expired. Made only for a connection with
+ * such a limit.
+ */
 export class TimeWatch {
   readonly #owner: TimeWatchOwner
   readonly #limits: TimeLimits
@@ -31,7 +34,8 @@ export class TimeWatch {
     const [now, { forgivingNow }] = [clock.now(), sweep]
     this.#owner = owner
     this.#limits = new TimeLimits(policy, expiresAt, now, forgivingNow, clock.random())
-    // From what is there now on something moves; the kernel has taken the 101 already, for instance.
+    // The first look only notes the byte counts of now: the kernel has already taken the 101, for instance.
+    // Only a change after that is activity.
     this.#limits.look(this.#facts(now, forgivingNow))
   }
 
@@ -39,7 +43,7 @@ export class TimeWatch {
     this.#limits.expiresAt = expiresAt
   }
 
-  /** A ping or pong is being sent: no activity. */
+  /** A ping or pong is sent: it does not count as activity. */
   noteControl(): void {
     this.#limits.controlFrames++
   }
@@ -47,7 +51,7 @@ export class TimeWatch {
   /** @returns how long until the next look, in ms */
   look(now: number, forgivingNow: number): number {
     const facts = this.#facts(now, forgivingNow)
-    // What came while our loop stood still is heard first.
+    // Bytes that came while our loop stood still are read first.
     if (this.#limits.look(facts) !== undefined) afterNextPoll(() => this.#judge())
     return this.#limits.remaining(facts)
   }
@@ -69,7 +73,8 @@ export class TimeWatch {
       arriving: bytesArriving(socket),
       taken: bytesTaken(raw, held) ?? 0,
       backlogged: held > 0 || bufferedByWs(socket) > 0 || queuedFrames(socket) > 0,
-      // What waits for our own compression moves as little as what waits for our own handler.
+      // A message that waits for our own compression makes no progress either, like one that waits for our
+      // own handler.
       busy: isHandling || isParsing(socket) || isPreparing(socket),
     }
   }

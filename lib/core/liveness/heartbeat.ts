@@ -6,81 +6,96 @@ export interface HeartbeatPolicy {
   readonly timeout: number | false
 }
 
-/** What the sweep sees when it looks at a connection. Times are of the forgiving clock. */
+/** What a look at a connection shows. Times are of the forgiving clock. */
 export interface Pulse {
   now: number
-  /** Counts what the peer sent; any change is a sign of life. */
+  /** A count of bytes (or frames) from the peer. Any change is a sign of life. */
   received: number
   /** When the last frame came, or a little before. */
   receivedAt: number
-  /** Bytes that the kernel took from us; any change means that a proxy saw traffic. */
+  /** Number of bytes that the kernel took from us. Any change means that a proxy on the way saw traffic. */
   taken: number
   /** When our last message was handed to the stream, or a little before. */
   sentAt: number
-  /** Whether we hold bytes that the kernel did not take yet. */
+  /** Whether our process holds bytes that the kernel has not taken yet. */
   backlogged: boolean
-  /** Whether we do not read at present. */
+  /** Whether reading is paused, so that no sign of life can come. */
   paused: boolean
-  /** Where the last ping is: with ws (it compresses first), in our process, or gone. */
+  /**
+   * Where the last ping is: queued by ws, which compresses first; not written by our process yet; or gone.
+   */
   ping: 'queued' | 'unwritten' | 'gone'
 }
 
-/** What is known of a connection without a look. Times are of the forgiving clock. */
+/** What is known of a connection without a look at it. Times are of the forgiving clock. */
 export interface Talk {
   /** When the last frame came, or a little before. */
   readonly receivedAt: number
   /** When our last message was handed to the stream, or a little before. */
   readonly sentAt: number
-  /** Bytes sent since the last look, or a few more. */
+  /** Number of bytes sent since the last look, or a few more. */
   readonly bytesUnseen: number
-  /** {@link Heartbeat.restsFor} as of then. */
+  /** {@link Heartbeat.restsFor} at the last look. */
   readonly restsFor: number
 }
 
-/** As long as both sides talk nothing is due; what we send excuses silence, and has to be looked at once it is much. */
+/**
+ * Until when a connection needs no look. As long as both sides talk, nothing is due. But bytes that we send
+ * excuse the peer's silence, so a look is needed once we have sent many.
+ */
 export function restsUntil(talk: Talk): number {
   return talk.bytesUnseen > MOST_UNSEEN ? 0 : Math.min(talk.receivedAt, talk.sentAt) + talk.restsFor
 }
 
-/** `suspect`: overdue, so far as this look tells; a verdict needs another look after a poll. */
+/**
+ * `suspect`: the peer is overdue, as far as this look can tell. A verdict needs another look after a poll.
+ */
 export type HeartbeatAdvice = 'rest' | 'ping' | 'suspect'
 
 /**
- * Pings leave so many times an interval, those of all connections together: a process that wakes up for a
- * few pongs pays for each time. Ticks are no further apart.
+ * In each interval the pings of all connections together leave at so many times. Fewer times are cheaper: a
+ * process that wakes up for a few pongs pays for each time. Two ticks of the sweep are no further apart than
+ * two of these times.
  */
 export const DEPARTURES = 25
 
-/** What may have been sent since the last look where none is needed, in bytes: what the slowest line carries between two. */
+/**
+ * How many bytes may have been sent since the last look before a new one is needed: as many as the slowest
+ * line carries between two looks.
+ */
 const MOST_UNSEEN = LONGEST_LOOK * SLOWEST_LINE
 
-/** Pings while idle, and the verdict that a peer is dead: numbers in, advice out. */
+/** Decides when to ping an idle connection, and when its peer is dead. It gets numbers and returns advice. */
 export class Heartbeat {
   readonly #policy: HeartbeatPolicy
   #seenAt = 0
   #received = 0
   #taken = 0
   #backlogged = false
-  /** Whether the kernel took something between the last two looks, and the peer said nothing. */
+  /** Whether the kernel took bytes between the last two looks, while nothing came from the peer. */
   #isTalkedTo = false
-  /** No later than the last byte of either direction: a frame's time, or the look before its bytes showed. */
+  /**
+   * A time that is never later than the last byte in: the time of a frame, or of the look before its bytes
+   * showed.
+   */
   #lastInAt = 0
   #lastOutAt = 0
   /**
-   * The pause before the next ping: 0.9 to 0.98 intervals. It then waits for a departure and a tick, and the verdict
-   * for another tick, each 1/25 of an interval at most: the whole is 1.1.
+   * The pause before the next ping: 0.9 to 0.98 intervals. The ping then waits for the next departure and for
+   * a tick, each at most 1/25 of an interval; the verdict waits for one more tick. So the sum is at most 1.1
+   * intervals.
    */
   #patience = 0
   #pingedAt = 0
   #takenAtPing = 0
-  /** The first unanswered ping: on its way out of our process, or with the kernel. */
+  /** Where the first unanswered ping is: leaving our process, or left with the kernel. */
   #unanswered: 'none' | 'leaving' | 'left' = 'none'
-  /** Since when the peer has had no excuse for not answering it; may lie ahead. */
+  /** Since when the peer has no excuse for its silence. This time may be in the future. */
   #silentSince = 0
-  /** When the slowest line would have carried all that the kernel took. */
+  /** When the slowest line will have carried all bytes that the kernel has taken. */
   #lineClearAt = 0
 
-  /** @param phase 0 to 1: spreads the first pings of connections that opened together */
+  /** @param phase 0 to 1: spreads the first pings of connections that opened at the same time */
   constructor(policy: HeartbeatPolicy, pulse: Pulse, phase: number) {
     this.#policy = policy
     this.#seenAt = pulse.now
@@ -93,7 +108,7 @@ export class Heartbeat {
     this.#patience = Math.floor(policy.interval * (0.5 + 0.48 * phase))
   }
 
-  /** Notes what the sweep saw and says what to do about it. */
+  /** Takes in what a look shows, and returns what to do. */
   look(pulse: Pulse): HeartbeatAdvice {
     const { now } = pulse
     const progressed = pulse.taken !== this.#taken
@@ -103,23 +118,24 @@ export class Heartbeat {
       this.#received = pulse.received
       this.#lastInAt = Math.max(this.#seenAt, pulse.receivedAt)
       this.#silentSince = now
-      // A ping that is still here was not answered by it.
+      // A ping that is still in our process cannot have been answered.
       if (pulse.ping === 'gone') this.#unanswered = 'none'
       else if (this.#unanswered === 'left') this.#unanswered = 'leaving'
     }
     if (progressed) {
-      // After a long time without a look it may all have been taken just now.
+      // If the last look was long ago, the kernel may have taken all of it just now.
       const takenAt = Math.max(this.#lineClearAt, this.#seenAt, now - this.#closeLook())
       const carriedAt = takenAt + timeOnLine(pulse.taken - this.#taken)
       this.#lineClearAt = Math.min(carriedAt, now + timeOnLine(KERNEL_HOLDS))
       this.#taken = pulse.taken
       this.#lastOutAt = pulse.backlogged ? this.#seenAt : Math.max(this.#seenAt, pulse.sentAt)
     }
-    // What excuses silence: we do not read, or the peer takes what waits for it.
+    // Silence is excused while we do not read, and while the peer takes bytes that wait for it.
     if (pulse.paused || (this.#backlogged && progressed)) this.#excuse(now)
     if (this.#unanswered === 'leaving') {
-      // Also that ws keeps the ping, and what stands before it on the line; but not what we write
-      // later, or a peer that is dead would live for as long as we talk to it.
+      // Silence is also excused while ws keeps the ping, and while the line carries the bytes before the
+      // ping. Bytes that we write later excuse nothing: else a dead peer would live for as long as we talk to
+      // it.
       if (pulse.ping === 'queued') this.#excuse(now)
       this.#excuse(this.#lineClearAt)
       if (pulse.ping === 'gone') this.#unanswered = 'left'
@@ -130,7 +146,10 @@ export class Heartbeat {
     return pulse.ping === 'gone' && now >= this.#pingDueAt() ? 'ping' : 'rest'
   }
 
-  /** A ping was handed over. @param jitter 0 to 1 */
+  /**
+   * A ping was given to the stream, or to ws.
+   * @param jitter 0 to 1
+   */
   pinged(now: number, jitter: number): void {
     this.#pingedAt = now
     this.#takenAtPing = this.#taken
@@ -140,43 +159,53 @@ export class Heartbeat {
     this.#silentSince = Math.max(now, this.#lineClearAt)
   }
 
-  /** The last ping was answered: all that stood before it on the line has arrived. */
+  /** The last ping was answered: so all bytes before it have arrived. */
   ponged(now: number): void {
     const behindPing = timeOnLine(this.#taken - this.#takenAtPing)
     this.#lineClearAt = Math.min(this.#lineClearAt, now + behindPing)
   }
 
-  /** When a look can first lead to something, if nothing moves until then. */
+  /** The earliest time at which a look can lead to something, if nothing moves until then. */
   nextDueAt(): number {
     return Math.min(this.#pingDueAt(), this.#verdictAt())
   }
 
   /**
-   * When the next look has to come, so that it leads to the same as if we looked all the time. Where
-   * nothing moves that is when something is due; what moves says how much a look has to know.
+   * When the next look has to come, so that the result is the same as if we looked all the time. If nothing
+   * moves, that is when something becomes due. If something moves, looks have to be close enough to notice
+   * it.
    */
   nextLookAt(): number {
     return Math.min(this.nextDueAt(), this.#seenAt + this.#longestPause())
   }
 
-  /** How long no look is needed where both sides talk, from the older of their last words on; 0 where a look is needed. */
+  /**
+   * How long no look is needed while both sides talk, counted from the older of the two last times. 0: a look
+   * is needed.
+   */
   get restsFor(): number {
     return this.#unanswered === 'none' && !this.#isTalkedTo ? this.#patience : 0
   }
 
-  /** Whether the kernel has a ping for the peer, which has not said one word since; `false` where no verdict is wanted. */
+  /**
+   * Whether the kernel has taken a ping, and nothing has come from the peer since. `false` where no verdict
+   * is wanted.
+   */
   get isUnanswered(): boolean {
     return this.#policy.timeout !== false && this.#unanswered === 'left'
   }
 
-  /** How often to look at a peer that has to answer, and at what leaves for one that is silent, in ms. */
+  /**
+   * The time between two looks, in ms, at a peer that has to answer, or at a peer that is silent while bytes
+   * leave for it.
+   */
   #closeLook(): number {
     const { interval, timeout } = this.#policy
     return Math.ceil(Math.min(LONGEST_LOOK, interval / 10, (timeout || Infinity) / 10))
   }
 
   #longestPause(): number {
-    // What we send, and when it leaves us, says for how long the peer may be silent.
+    // Bytes that the kernel is still taking excuse the peer's silence. So looks have to be frequent then.
     return this.#unanswered !== 'none' || this.#isTalkedTo ? this.#closeLook() : Infinity
   }
 
@@ -197,7 +226,7 @@ export class Heartbeat {
   }
 }
 
-/** What the slowest line takes for so many bytes, in whole ms. */
+/** How long the slowest line needs for so many bytes, in whole ms. */
 function timeOnLine(bytes: number): number {
   return Math.ceil(bytes / SLOWEST_LINE)
 }

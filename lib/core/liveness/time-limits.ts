@@ -8,21 +8,21 @@ export interface TimePolicy {
   readonly maxLifetime: number | false
 }
 
-/** What a look at a connection shows. */
+/** What a look at a connection shows to {@link TimeLimits}. */
 export interface TimeFacts {
   /** Monotonic ms. */
   readonly now: number
-  /** The forgiving clock, which stands still while our loop does. */
+  /** The time of the forgiving clock, which stands still while our loop does. */
   readonly forgivingNow: number
   /** Epoch ms. */
   readonly wall: number
-  /** Counts application messages, in both directions, fragments sent, and pauses of reading. */
+  /** Number of application messages in both directions, of fragments sent, and of pauses of reading. */
   readonly activity: number
-  /** Bytes that came of a message that is not whole yet. */
+  /** Number of bytes that have come of a message that is not complete yet. */
   readonly arriving: number
-  /** Bytes that the kernel took from us, those of control frames included. */
+  /** Number of bytes that the kernel took from us. Control frames are included. */
   readonly taken: number
-  /** Whether something that was sent is not with the kernel yet. */
+  /** Whether bytes that were sent are not with the kernel yet. */
   readonly backlogged: boolean
   /** Whether a message waits or is being handled, or reading is paused. */
   readonly busy: boolean
@@ -30,32 +30,38 @@ export interface TimeFacts {
 
 export type TimeCause = Extract<CloseCause, 'idle-timeout' | 'lifetime-expired' | 'auth-expired'>
 
-/** So much of a lifetime is cut off at random at most: a fleet that came together goes one by one. */
+/**
+ * A lifetime is shortened at random by up to this share. So connections that opened together do not end
+ * together.
+ */
 const SHORTENED_BY = 0.1
 
-/** What TLS adds to a record, at most, in bytes. */
+/** The most bytes that TLS adds to a record. */
 const TLS_RECORD = 64
 
 /**
- * No ping or pong takes more of what the kernel took, in bytes. What is subtracted too much is forgotten as soon as nothing
- * waits.
+ * The most bytes of a ping or pong that the kernel may take. For a smaller one we subtract too much, but that
+ * is forgotten as soon as nothing waits.
  */
 const MOST_OF_A_CONTROL_FRAME = SHORT_HEADER + MOST_CONTROL + TLS_RECORD
 
-/** Silence is noticed to a tenth of its limit: it counts from a look at which nothing had come. */
+/**
+ * So many looks are made in one `idleTimeout`. Idle time counts from a look at which nothing had moved, so it
+ * is exact to a tenth.
+ */
 const LOOKS_FOR_IDLENESS = 10
 
-/** The times at which a connection has to end. */
+/** Decides when a connection has to end because of time: idle, too old, or its credentials expired. */
 export class TimeLimits {
   /** When the credentials end, epoch ms. */
   expiresAt = 0
-  /** Pings and pongs that were sent: no activity, also where the kernel takes them. */
+  /** Number of pings and pongs that were sent. They are no activity, also when the kernel takes them. */
   controlFrames = 0
   readonly #idleTimeout: number
   readonly #endsAt: number
   #activity = 0
   #arriving = 0
-  /** The most that the kernel has taken of messages; of less that is certain. */
+  /** So many bytes of messages the kernel has taken at least; the highest such number so far. */
   #taken = 0
   #wasBusy = false
   #activeAt = 0
@@ -76,13 +82,14 @@ export class TimeLimits {
 
   /** @returns why the connection has to end now, if it has to */
   look(facts: TimeFacts): TimeCause | undefined {
-    // What kept it busy at the last look may have ended only now.
+    // The work that kept it busy at the last look may have ended just now.
     if (facts.busy || this.#wasBusy || this.#hasMoved(facts)) this.#activeAt = facts.forgivingNow
     this.#wasBusy = facts.busy
     this.#activity = facts.activity
     this.#arriving = facts.arriving
     const taken = this.#takenOfMessages(facts)
-    // A control frame is subtracted when it is sent; as long as something waits it may be taken later.
+    // A control frame is subtracted when it is sent, but the kernel may take it later, as long as something
+    // waits. So the number must not go down meanwhile.
     this.#taken = facts.backlogged ? Math.max(this.#taken, taken) : taken
     if (facts.wall >= this.expiresAt) return 'auth-expired'
     if (facts.now >= this.#endsAt) return 'lifetime-expired'
@@ -90,7 +97,7 @@ export class TimeLimits {
     return undefined
   }
 
-  /** Whether a message, or a part of one, came in or went out since the last look. */
+  /** Whether a message, or a part of one, has come in or gone out since the last look. */
   #hasMoved(facts: TimeFacts): boolean {
     return (
       facts.activity !== this.#activity ||
@@ -111,7 +118,7 @@ export class TimeLimits {
       untilIdle,
       this.#idleTimeout / LOOKS_FOR_IDLENESS,
       this.#endsAt - now,
-      // The wall clock can be set: what is left until a date is worked out again and again.
+      // Somebody may set the wall clock. So the time until a date is computed again at each look.
       untilExpiry === Infinity ? Infinity : Math.min(untilExpiry, LONGEST_LOOK),
     )
   }
