@@ -1,8 +1,8 @@
-import { type Limit, Slots } from '../core/admission/limits.js'
+import { type Capacity, Slots } from '../core/admission/capacity.js'
 import type { Claimant, Occupant, Succession } from '../core/admission/succession.js'
 import { Deferred } from '../platform/deferred.js'
 
-/** The places in limits that an upgrade has taken, and the one that it waits for. */
+/** The places that an upgrade has taken, and the one that it waits for. */
 export class Places {
   #slots: Slots | undefined
   #seated: Deferred<void> | undefined
@@ -18,8 +18,8 @@ export class Places {
   }
 
   /** @returns whether there was room */
-  take(limit: Limit, key: string): boolean {
-    return (this.#slots ??= new Slots()).take(limit, key)
+  take(capacity: Capacity, key: string): boolean {
+    return (this.#slots ??= new Slots()).take(capacity, key)
   }
 
   /** Takes a place of a key, or begins to wait for one. @returns whether there is one to have: newer ones may have all */

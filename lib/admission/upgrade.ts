@@ -6,7 +6,7 @@ import { ScopeKeeper } from '../callbacks/scope-keeper.js'
 import { Connection } from '../connection/connection.js'
 import type { Shared } from '../connection/shared.js'
 import { ConnectionSocket } from '../connection/socket.js'
-import type { Limit } from '../core/admission/limits.js'
+import type { Capacity } from '../core/admission/capacity.js'
 import type { Claimant, Succession } from '../core/admission/succession.js'
 import { REPLACED } from '../core/close/codes.js'
 import { handshakeTimeout, type LifecycleError } from '../errors.js'
@@ -112,9 +112,9 @@ export class Upgrade
     this.#letGo()
   }
 
-  /** Takes a place in a limit, until the connection has ended. @returns whether there was room */
-  take(limit: Limit, key = ''): boolean {
-    return this.#places.take(limit, key)
+  /** Takes a place, until the connection has ended. @returns whether there was room */
+  take(capacity: Capacity, key = ''): boolean {
+    return this.#places.take(capacity, key)
   }
 
   /** Takes a place of a key, or begins to wait for one; gives way where newer ones have them all. */

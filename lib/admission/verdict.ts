@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { RefusalReason } from '../api/lifecycle.js'
-import type { Limit } from '../core/admission/limits.js'
+import type { Capacity } from '../core/admission/capacity.js'
 import { Succession } from '../core/admission/succession.js'
 import { CloseCode } from '../core/close/codes.js'
 import {
@@ -27,7 +27,7 @@ export interface Applicant {
   /** Whether it is over, or being answered. */
   readonly isDecided: boolean
   /** @returns whether there was room */
-  take(limit: Limit, key?: string): boolean
+  take(capacity: Capacity, key?: string): boolean
   /** Takes a place, waits for one, or gives way. */
   claim(succession: Succession, key: string): void
 }
@@ -41,7 +41,7 @@ const RETRY_AFTER = 5
  */
 const TOO_MANY_OF_A_KEY = 4429
 
-/** Decides before the route's own hooks: by the origin, then by the limits. */
+/** Decides before the route's own hooks: by the origin, then by the total and the route. */
 export function refuseAtFirst(
   applicant: Applicant,
   request: FastifyRequest,
@@ -69,10 +69,10 @@ function quote(text: string): string {
   return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)
 }
 
-function refuseInAll(applicant: Applicant, { limits }: Route): Refusal | undefined {
+function refuseInAll(applicant: Applicant, { capacity }: Route): Refusal | undefined {
   // It may have left, or taken too long, while its origin was being judged.
   if (applicant.isDecided) return undefined
-  const full = limits.inAll.find((limit) => !applicant.take(limit))
+  const full = capacity.inAll.find((one) => !applicant.take(one))
   return full && { reason: 'limit', ...tryAgainLater(tooManyConnections(full.of)) }
 }
 
@@ -80,10 +80,10 @@ function refuseInAll(applicant: Applicant, { limits }: Route): Refusal | undefin
 export function refusePerKey(
   applicant: Applicant,
   request: FastifyRequest,
-  { limits, url }: Route,
+  { capacity, url }: Route,
 ): Refusal | undefined {
-  if (limits.perKey === undefined) return undefined
-  const { key: keyOf, limit } = limits.perKey
+  if (capacity.perKey === undefined) return undefined
+  const { key: keyOf, capacity: ofKey } = capacity.perKey
   const key: unknown = keyOf(request)
   if (key === undefined) return undefined
   if (typeof key !== 'string') {
@@ -93,12 +93,12 @@ export function refusePerKey(
       `Expected \`maxConnectionsPerKey.key\` to return a string or undefined, got ${typeof key}, in the options of route ${url}`,
     )
   }
-  if (limit instanceof Succession) {
-    applicant.claim(limit, key)
+  if (ofKey instanceof Succession) {
+    applicant.claim(ofKey, key)
     return undefined
   }
-  if (applicant.take(limit, key)) return undefined
-  const refusal = tryAgainLater(tooManyConnectionsPerKey(limit.of))
+  if (applicant.take(ofKey, key)) return undefined
+  const refusal = tryAgainLater(tooManyConnectionsPerKey(ofKey.of))
   return { reason: 'key', ...refusal, closeCode: TOO_MANY_OF_A_KEY }
 }
 

@@ -57,12 +57,12 @@ export class Steps {
   }
 
   /**
-   * Runs `step`, and waits for it if it is asynchronous: for `limit` ms, and longer by what our loop stood still at the
+   * Runs `step`, and waits for it if it is asynchronous: for `timeout` ms, and longer by what our loop stood still at the
    * end of that, but not by more than as much again.
    * @returns the outcome at once if `step` was synchronous, so that it costs no turn
    */
-  run(step: () => unknown, limit: number): StepOutcome | Promise<StepOutcome> {
-    return this.#run(step, limit, limit, undefined)
+  run(step: () => unknown, timeout: number): StepOutcome | Promise<StepOutcome> {
+    return this.#run(step, timeout, timeout, undefined)
   }
 
   /** As `run`, but no longer than there is time: something else has to follow. */
@@ -72,13 +72,13 @@ export class Steps {
 
   #run(
     step: () => unknown,
-    limit: number,
+    timeout: number,
     mostForgiven: number,
     budget: Budget | undefined,
   ): StepOutcome | Promise<StepOutcome> {
     try {
       const result = step()
-      return isThenable(result) ? this.#settle(result, limit, mostForgiven, budget) : DONE
+      return isThenable(result) ? this.#settle(result, timeout, mostForgiven, budget) : DONE
     } catch (error) {
       return { status: 'failed', error }
     }
@@ -101,7 +101,7 @@ export class Steps {
 
   #settle(
     result: unknown,
-    limit: number,
+    timeout: number,
     mostForgiven: number,
     budget: Budget | undefined,
   ): Promise<StepOutcome> {
@@ -116,13 +116,13 @@ export class Steps {
       const leave = (why: Left): void => finish({ status: why, late: settled })
       // What came while our loop stood still is heard first.
       const lookAgain = (): void => afterNextPoll(() => leave('overran'))
-      const dueAt = this.#clock.now() + limit
+      const dueAt = this.#clock.now() + timeout
       const overdue = (): void => {
         const late = Math.min(this.#clock.now() - dueAt, mostForgiven)
         if (late > 0) running.timer = this.#after(late, lookAgain)
         else lookAgain()
       }
-      const running: Running = { leave, timer: this.#after(limit, overdue) }
+      const running: Running = { leave, timer: this.#after(timeout, overdue) }
       const finish = (outcome: StepOutcome): void => {
         this.#clock.clearTimeout(running.timer)
         this.#running.delete(running)

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
-import type { Slots } from '../core/admission/limits.js'
+import type { Slots } from '../core/admission/capacity.js'
 import type { ReleaseScope } from '../core/scope.js'
 import type { Route } from '../routes/route.js'
 
@@ -14,6 +14,6 @@ export interface Handover {
   readonly bytesRead: number
   /** When the credentials end, epoch ms. */
   readonly expiresAt: number
-  /** Its places in the limits; they are given back when the transport is gone. */
+  /** Its places (see `Slots`); they are given back when the transport is gone. */
   readonly slots: Slots | undefined
 }

@@ -20,12 +20,12 @@ export function refuse(
 export function refuseMore(
   name: string,
   value: number,
-  limitName: string,
-  limit: number,
+  boundName: string,
+  bound: number,
   where: string,
 ): never {
   throw invalidOption(
-    `Expected \`${name}\` to be at most \`${limitName}\` (${limit}), got ${show(value)}, in ${where}`,
+    `Expected \`${name}\` to be at most \`${boundName}\` (${bound}), got ${show(value)}, in ${where}`,
   )
 }
 

@@ -30,11 +30,11 @@ export function fitted<Settings extends object>(
   where: string,
 ): Settings {
   const settings = { ...base, ...given }
-  const [value, limit] = [Number(settings[name]), Number(settings[bound])]
-  if (value <= limit) return Object.freeze(settings)
-  if (given[name] === undefined) return Object.freeze({ ...settings, [name]: limit })
+  const [value, most] = [Number(settings[name]), Number(settings[bound])]
+  if (value <= most) return Object.freeze(settings)
+  if (given[name] === undefined) return Object.freeze({ ...settings, [name]: most })
   if (given[bound] === undefined) return Object.freeze({ ...settings, [bound]: value })
-  return refuseMore(`${group}.${name}`, value, `${group}.${bound}`, limit, where)
+  return refuseMore(`${group}.${name}`, value, `${group}.${bound}`, most, where)
 }
 
 /** Neither of its members has a default. */

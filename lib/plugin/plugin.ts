@@ -18,7 +18,7 @@ import { Facts } from '../facts/facts.js'
 import { checkPluginTimeout, resolvePluginOptions } from '../options/resolve.js'
 import type { PluginSettings } from '../options/settings.js'
 import { Frames } from '../outbox/frames.js'
-import { Limits } from '../routes/limits.js'
+import { Capacities } from '../routes/capacity.js'
 import { RouteTable } from '../routes/route-table.js'
 import { Drain } from '../shutdown/drain.js'
 import { type Clock, systemClock } from '../time/clock.js'
@@ -112,7 +112,7 @@ function prepareRoutes(
   { route: defaults }: PluginSettings,
 ): RouteTable {
   const routes = new RouteTable(app)
-  const server = { sweeps, limits: new Limits(defaults), defaults }
+  const server = { sweeps, capacities: new Capacities(defaults), defaults }
   app.addHook('onRoute', function (route) {
     routes.add(route, prepareRoute(this, server, route))
   })

@@ -5,7 +5,7 @@ import { DEPARTURES } from '../core/liveness/heartbeat.js'
 import { checkFlag } from '../options/misplaced.js'
 import { resolveRouteOptions } from '../options/resolve.js'
 import type { RouteSettings } from '../options/settings.js'
-import type { Limits } from '../routes/limits.js'
+import type { Capacities } from '../routes/capacity.js'
 import { type Handler, markRoute, Route } from '../routes/route.js'
 import type { Sweep } from '../time/sweep.js'
 
@@ -15,7 +15,7 @@ type Sweeps = Readonly<Record<'sweep' | 'transitions', Pick<Sweep, 'serve' | 'ti
 /** What is common to all routes of a server. */
 interface Server {
   readonly sweeps: Sweeps
-  readonly limits: Limits
+  readonly capacities: Capacities
   /** What the plugin was given for all routes. */
   readonly defaults: RouteSettings
 }
@@ -27,7 +27,7 @@ interface Server {
  */
 export function prepareRoute(
   instance: FastifyInstance,
-  { sweeps, limits, defaults }: Server,
+  { sweeps, capacities, defaults }: Server,
   options: RouteOptions & RouteLifecycleOptions,
 ): boolean {
   checkFlag(options.websocket, options.url)
@@ -44,7 +44,7 @@ export function prepareRoute(
   const route = new Route(
     options.url,
     settings,
-    limits.of(settings, options.url),
+    capacities.of(settings, options.url),
     instance,
     options.schema?.message,
   )
@@ -59,14 +59,14 @@ export function serve({ sweep, transitions }: Sweeps, settings: RouteSettings): 
   const { outbox, messageRate } = settings
   transitions.serve(closeTimeout)
   if (handshakeTimeout !== false) transitions.serve(handshakeTimeout)
-  const limits = [outbox.maxAge, idleTimeout, maxLifetime]
+  const timeouts = [outbox.maxAge, idleTimeout, maxLifetime]
   if (keepalive !== false) {
     sweep.tickEvery(keepalive.interval / DEPARTURES)
-    limits.push(keepalive.timeout)
+    timeouts.push(keepalive.timeout)
   }
   // A tick is the shortest time for which our loop stands still and the peer is excused.
-  if (messageRate !== false) limits.push(messageRate.window)
-  for (const limit of limits) if (limit !== false) sweep.serve(limit)
+  if (messageRate !== false) timeouts.push(messageRate.window)
+  for (const timeout of timeouts) if (timeout !== false) sweep.serve(timeout)
 }
 
 /** A copy that inherits what the schema does: Fastify reads inherited parts too. */

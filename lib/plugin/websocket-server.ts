@@ -5,7 +5,7 @@ import type { VerifyClientCallbackAsync, WebSocket } from 'ws'
 import type { UpgradeListener } from '../admission/server-upgrades.js'
 import { failHandshake, upgradeOf } from '../admission/upgrade.js'
 import { ConnectionSocket } from '../connection/socket.js'
-import { pieceLimits } from '../core/messages/pieces.js'
+import { pieceBounds } from '../core/messages/pieces.js'
 import type { WebsocketSettings } from '../options/settings.js'
 import type { OursToSet } from '../platform/ws-options.js'
 import { refuseOlderWs } from './ws-version.js'
@@ -32,7 +32,7 @@ export async function registerWebsocket(
 ): Promise<UpgradeListener> {
   const before: ReadonlySet<unknown> = new Set(app.server.listeners('upgrade'))
   await app.register(fastifyWebsocket, {
-    options: { ...pieceLimits(websocket.maxPayload), ...guardVerify(websocket), ...OURS },
+    options: { ...pieceBounds(websocket.maxPayload), ...guardVerify(websocket), ...OURS },
     preClose: async () => void (await preClose()),
     // Each error is recorded where it is emitted; thrown ones never get as far as this.
     errorHandler: () => {},

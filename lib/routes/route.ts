@@ -9,7 +9,7 @@ import type { LifecycleSocket } from '../api/socket.js'
 import type { LogLine } from '../facts/log-lines.js'
 import { logSafely } from '../facts/log.js'
 import type { RouteSettings } from '../options/settings.js'
-import type { RouteLimits } from './limits.js'
+import type { RouteCapacity } from './capacity.js'
 import { compileMessageSchema, type Validate } from './message-schema.js'
 
 /** On the `config` of each route that was declared after us: its route, `null` for other routes. */
@@ -31,7 +31,7 @@ export class Route {
   readonly url: string
   readonly settings: RouteSettings
   readonly instance: FastifyInstance
-  readonly limits: RouteLimits
+  readonly capacity: RouteCapacity
   readonly #messageSchema: unknown
   readonly #logged = new Set<string>()
   #validate: Validate | undefined
@@ -39,13 +39,13 @@ export class Route {
   constructor(
     url: string,
     settings: RouteSettings,
-    limits: RouteLimits,
+    capacity: RouteCapacity,
     instance: FastifyInstance,
     messageSchema: unknown,
   ) {
     this.url = url
     this.settings = settings
-    this.limits = limits
+    this.capacity = capacity
     this.instance = instance
     this.#messageSchema = messageSchema
   }

@@ -1,12 +1,12 @@
 /** In how many pieces a message may come; names as in ws. */
-export interface PieceLimits {
+export interface PieceBounds {
   /** Reads of the socket that hold parts of one frame. */
   readonly maxBufferedChunks: number
   readonly maxFragments: number
 }
 
 /** What ws allows at most, whatever a message may hold. */
-const MOST: PieceLimits = { maxBufferedChunks: 256 * 1024, maxFragments: 16 * 1024 }
+const MOST: PieceBounds = { maxBufferedChunks: 256 * 1024, maxFragments: 16 * 1024 }
 
 /** Any small message may come byte by byte. */
 const LEAST = 1024
@@ -19,7 +19,7 @@ const BYTES_A_PIECE = 64
  * many times its size: there may be fewer of them where messages are smaller.
  * @param maxPayload 0 for no limit
  */
-export function pieceLimits(maxPayload: number): PieceLimits {
+export function pieceBounds(maxPayload: number): PieceBounds {
   if (maxPayload === 0) return MOST
   const pieces = Math.max(LEAST, Math.ceil(maxPayload / BYTES_A_PIECE))
   return {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { Limit, Slots } from '../../../lib/core/admission/limits.js'
+import { Capacity, Slots } from '../../../lib/core/admission/capacity.js'
 import { type Claimant, type Seat, Succession } from '../../../lib/core/admission/succession.js'
 
 /** Somebody who stays until told otherwise. */
@@ -102,8 +102,8 @@ test('slots give a seat back once, and hand it to the connection', () => {
   const succession = new Succession(1)
   const [upgrade, connection] = [new Guest(1), new Guest(1)]
   const slots = new Slots()
-  const limit = new Limit('the server', 1)
-  assert.ok(slots.take(limit, ''))
+  const capacity = new Capacity('the server', 1)
+  assert.ok(slots.take(capacity, ''))
   const seat = slots.claim(succession, 'ann', upgrade)
   // A hook may call back twice.
   assert.equal(slots.claim(succession, 'ann', upgrade), seat)
@@ -111,7 +111,7 @@ test('slots give a seat back once, and hand it to the connection', () => {
   const next = new Guest(2).claim(succession)
   assert.deepEqual([upgrade.timesTold, connection.timesTold], [0, 1])
   slots.giveBack()
-  assert.ok(limit.take(''))
+  assert.ok(capacity.take(''))
   assert.equal(next.stands, 'inside')
   const last = new Guest(3).claim(succession)
   slots.giveBack()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { pieceLimits } from '../../../lib/core/messages/pieces.js'
+import { pieceBounds } from '../../../lib/core/messages/pieces.js'
 
 test('there is a piece for each 64 bytes of a message, from 1,024 to what ws allows', () => {
   for (const [maxPayload, maxBufferedChunks, maxFragments] of [
@@ -12,10 +12,10 @@ test('there is a piece for each 64 bytes of a message, from 1,024 to what ws all
     [16_777_216, 262_144, 16_384],
     [2 ** 31 - 1, 262_144, 16_384],
   ] as const) {
-    assert.deepEqual(pieceLimits(maxPayload), { maxBufferedChunks, maxFragments }, `${maxPayload}`)
+    assert.deepEqual(pieceBounds(maxPayload), { maxBufferedChunks, maxFragments }, `${maxPayload}`)
   }
 })
 
 test('where a message may be of any size, what ws allows holds', () => {
-  assert.deepEqual(pieceLimits(0), { maxBufferedChunks: 262_144, maxFragments: 16_384 })
+  assert.deepEqual(pieceBounds(0), { maxBufferedChunks: 262_144, maxFragments: 16_384 })
 })

@@ -1,79 +1,79 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { Limit, Slots } from '../../../lib/core/admission/limits.js'
+import { Capacity, Slots } from '../../../lib/core/admission/capacity.js'
 
 /** How many more of a key fit. */
-function roomFor(limit: Limit, key: string, atMost = 50): number {
+function roomFor(capacity: Capacity, key: string, atMost = 50): number {
   let room = 0
-  while (room < atMost && limit.take(key)) room++
-  for (let i = 0; i < room; i++) limit.giveBack(key)
+  while (room < atMost && capacity.take(key)) room++
+  for (let i = 0; i < room; i++) capacity.giveBack(key)
   return room
 }
 
-test('a limit takes as many as it says, and no more', () => {
-  const limit = new Limit('the server', 3)
+test('a capacity takes as many as it says, and no more', () => {
+  const capacity = new Capacity('the server', 3)
   assert.deepEqual(
-    Array.from({ length: 5 }, () => limit.take('')),
+    Array.from({ length: 5 }, () => capacity.take('')),
     [true, true, true, false, false],
   )
 })
 
-test('a limit of zero takes none', () => {
-  const limit = new Limit('the server', 0)
-  assert.equal(limit.take(''), false)
-  limit.giveBack('')
-  assert.equal(limit.take(''), false)
+test('a capacity of zero takes none', () => {
+  const capacity = new Capacity('the server', 0)
+  assert.equal(capacity.take(''), false)
+  capacity.giveBack('')
+  assert.equal(capacity.take(''), false)
 })
 
-test('a limit without an end takes any number', () => {
-  const limit = new Limit('the server', Infinity)
-  assert.equal(roomFor(limit, '', 10_000), 10_000)
+test('a capacity without an end takes any number', () => {
+  const capacity = new Capacity('the server', Infinity)
+  assert.equal(roomFor(capacity, '', 10_000), 10_000)
 })
 
-test('a limit knows whose it is', () => {
-  assert.equal(new Limit('route /rooms/:id', 1).of, 'route /rooms/:id')
+test('a capacity knows whose it is', () => {
+  assert.equal(new Capacity('route /rooms/:id', 1).of, 'route /rooms/:id')
 })
 
 test('what was refused has taken nothing', () => {
-  const limit = new Limit('the server', 2)
-  assert.equal(limit.take(''), true)
-  assert.equal(limit.take(''), true)
-  for (let i = 0; i < 10; i++) assert.equal(limit.take(''), false)
-  limit.giveBack('')
-  assert.equal(roomFor(limit, ''), 1)
+  const capacity = new Capacity('the server', 2)
+  assert.equal(capacity.take(''), true)
+  assert.equal(capacity.take(''), true)
+  for (let i = 0; i < 10; i++) assert.equal(capacity.take(''), false)
+  capacity.giveBack('')
+  assert.equal(roomFor(capacity, ''), 1)
 })
 
 test('giving back what nobody has taken makes no room', () => {
-  const limit = new Limit('the server', 2)
-  for (let i = 0; i < 10; i++) limit.giveBack('')
-  assert.equal(roomFor(limit, ''), 2)
+  const capacity = new Capacity('the server', 2)
+  for (let i = 0; i < 10; i++) capacity.giveBack('')
+  assert.equal(roomFor(capacity, ''), 2)
 })
 
 for (const key of ['', '__proto__', 'constructor', 'hasOwnProperty', '0', ' ', '\0', '😀']) {
   test(`the key ${JSON.stringify(key)} counts by itself, like any other`, () => {
-    const limit = new Limit('the server', 2)
-    assert.equal(roomFor(limit, key), 2)
-    assert.equal(limit.take(key), true)
-    assert.equal(roomFor(limit, key), 1)
-    assert.equal(roomFor(limit, 'other'), 2)
-    limit.giveBack(key)
-    assert.equal(roomFor(limit, key), 2)
+    const capacity = new Capacity('the server', 2)
+    assert.equal(roomFor(capacity, key), 2)
+    assert.equal(capacity.take(key), true)
+    assert.equal(roomFor(capacity, key), 1)
+    assert.equal(roomFor(capacity, 'other'), 2)
+    capacity.giveBack(key)
+    assert.equal(roomFor(capacity, key), 2)
   })
 }
 
 test('slots are given back once, however often it is said', () => {
-  const limit = new Limit('the server', 2)
+  const capacity = new Capacity('the server', 2)
   const [ours, others] = [new Slots(), new Slots()]
-  assert.equal(ours.take(limit, ''), true)
-  assert.equal(others.take(limit, ''), true)
+  assert.equal(ours.take(capacity, ''), true)
+  assert.equal(others.take(capacity, ''), true)
   for (let i = 0; i < 5; i++) ours.giveBack()
   // Else the place of the others would be free.
-  assert.equal(roomFor(limit, ''), 1)
+  assert.equal(roomFor(capacity, ''), 1)
 })
 
-test('slots of several limits are given back together, each to its own', () => {
-  const [server, route] = [new Limit('the server', 3), new Limit('route /', 1)]
+test('slots of several capacities are given back together, each to its own', () => {
+  const [server, route] = [new Capacity('the server', 3), new Capacity('route /', 1)]
   const slots = new Slots()
   assert.equal(slots.take(server, ''), true)
   assert.equal(slots.take(route, ''), true)
@@ -82,8 +82,8 @@ test('slots of several limits are given back together, each to its own', () => {
   assert.deepEqual([roomFor(server, ''), roomFor(route, '')], [3, 1])
 })
 
-test('slots of which the second limit has no room give the first one back', () => {
-  const [server, route] = [new Limit('the server', 3), new Limit('route /', 0)]
+test('slots of which the second capacity has no room give the first one back', () => {
+  const [server, route] = [new Capacity('the server', 3), new Capacity('route /', 0)]
   const slots = new Slots()
   assert.equal(slots.take(server, ''), true)
   assert.equal(slots.take(route, ''), false)
@@ -91,24 +91,24 @@ test('slots of which the second limit has no room give the first one back', () =
   assert.deepEqual([roomFor(server, ''), roomFor(route, '')], [3, 0])
 })
 
-test('a limit that slots hold already is not taken again', () => {
-  const limit = new Limit('the server', 2)
+test('a capacity that slots hold already is not taken again', () => {
+  const capacity = new Capacity('the server', 2)
   const slots = new Slots()
-  for (let i = 0; i < 5; i++) assert.equal(slots.take(limit, ''), true)
-  assert.equal(roomFor(limit, ''), 1)
+  for (let i = 0; i < 5; i++) assert.equal(slots.take(capacity, ''), true)
+  assert.equal(roomFor(capacity, ''), 1)
   slots.giveBack()
-  assert.equal(roomFor(limit, ''), 2)
+  assert.equal(roomFor(capacity, ''), 2)
 })
 
 test('slots that were given back can be taken again', () => {
-  const limit = new Limit('the server', 1)
+  const capacity = new Capacity('the server', 1)
   const slots = new Slots()
   for (let i = 0; i < 3; i++) {
-    assert.equal(slots.take(limit, ''), true)
-    assert.equal(limit.take(''), false)
+    assert.equal(slots.take(capacity, ''), true)
+    assert.equal(capacity.take(''), false)
     slots.giveBack()
   }
-  assert.equal(roomFor(limit, ''), 1)
+  assert.equal(roomFor(capacity, ''), 1)
 })
 
 const KEYS = ['', 'ann', 'bob'] as const
@@ -137,9 +137,9 @@ test('in any order: from none to the maximum is taken, and a slot is given back 
       fc.tuple(fc.nat(4), fc.nat(4)),
       fc.array(commands, { maxLength: 120 }),
       (maxima, schedule) => {
-        const limits = maxima.map((max, i) => new Limit(`limit ${i}`, max))
+        const capacities = maxima.map((max, i) => new Capacity(`capacity ${i}`, max))
         const everybody = Array.from({ length: 6 }, () => new Slots())
-        /** Who holds what: `<limit> <key>`, as often as it was taken. */
+        /** Who holds what: `<capacity> <key>`, as often as it was taken. */
         const held = everybody.map((): string[] => [])
         const taken = (of: number, key: string): number =>
           held.flat().filter((place) => place === `${of} ${key}`).length
@@ -153,18 +153,18 @@ test('in any order: from none to the maximum is taken, and a slot is given back 
             const { of, key } = command
             const isHeld = own.some((place) => place.startsWith(`${of} `))
             const hasRoom = taken(of, key) < (maxima[of] as number)
-            assert.equal(slots.take(limits[of] as Limit, key), isHeld || hasRoom)
+            assert.equal(slots.take(capacities[of] as Capacity, key), isHeld || hasRoom)
             if (hasRoom && !isHeld) own.push(`${of} ${key}`)
           }
-          limits.forEach((limit, of) => {
+          capacities.forEach((capacity, of) => {
             for (const key of KEYS) {
-              assert.equal(roomFor(limit, key), (maxima[of] as number) - taken(of, key))
+              assert.equal(roomFor(capacity, key), (maxima[of] as number) - taken(of, key))
             }
           })
         }
         for (const slots of everybody) slots.giveBack()
-        limits.forEach((limit, of) => {
-          for (const key of KEYS) assert.equal(roomFor(limit, key), maxima[of])
+        capacities.forEach((capacity, of) => {
+          for (const key of KEYS) assert.equal(roomFor(capacity, key), maxima[of])
         })
       },
     ),

@@ -1,8 +1,8 @@
 import type { Claimant, Occupant, Seat, Succession } from './succession.js'
 
 /** So many at once, in all or for each key. */
-export class Limit {
-  /** Whose limit it is, as an error names it. */
+export class Capacity {
+  /** Whose capacity it is, as an error names it. */
   readonly of: string
   readonly #max: number
   readonly #taken = new Map<string, number>()
@@ -29,14 +29,14 @@ export class Limit {
 
 /** The places that one upgrade, and then its connection, has taken; each is given back once. */
 export class Slots {
-  #held: Array<{ readonly limit: Limit; readonly key: string }> = []
+  #held: Array<{ readonly capacity: Capacity; readonly key: string }> = []
   #seat: Seat | undefined
 
   /** @returns whether there was room, or a place is held already: a hook may call back twice */
-  take(limit: Limit, key: string): boolean {
-    if (this.#held.some((held) => held.limit === limit)) return true
-    if (!limit.take(key)) return false
-    this.#held.push({ limit, key })
+  take(capacity: Capacity, key: string): boolean {
+    if (this.#held.some((held) => held.capacity === capacity)) return true
+    if (!capacity.take(key)) return false
+    this.#held.push({ capacity, key })
     return true
   }
 
@@ -53,7 +53,7 @@ export class Slots {
   giveBack(): void {
     const held = this.#held
     this.#held = []
-    for (const { limit, key } of held) limit.giveBack(key)
+    for (const { capacity, key } of held) capacity.giveBack(key)
     const seat = this.#seat
     this.#seat = undefined
     seat?.giveBack()
