@@ -81,10 +81,11 @@ export function deriveCloseInfo(
   facts: TransportFacts,
   expectedCloseCodes: readonly number[],
 ): CloseInfo {
-  const cause = deriveCause(evidence, facts)
-  const { initiator, expected, codeIsOurs } = POLICY[cause]
   const { sent } = evidence
   const { received } = facts
+  const isBroken = facts.transportError !== undefined && !evidence.finished
+  const cause = evidence.cause ?? unrecordedCause(received !== undefined, isBroken)
+  const { initiator, expected, codeIsOurs } = POLICY[cause]
   // RFC 6455 §7.1.5: the connection's close code is what the peer's frame said.
   const code = received?.code ?? CloseCode.AbnormalClosure
   return Object.freeze({
@@ -114,11 +115,14 @@ export function closeLogLevel(close: CloseInfo): 'debug' | 'info' | 'warn' {
   return close.initiator === 'network' ? 'info' : 'warn'
 }
 
-function deriveCause(evidence: CloseEvidence, facts: TransportFacts): CloseCause {
-  if (evidence.cause !== undefined) return evidence.cause
-  // The frame stood before the FIN, in bytes that were still being inflated when the FIN arrived.
-  if (facts.received !== undefined) return 'client-close'
-  return facts.transportError !== undefined && !evidence.finished
-    ? 'connection-reset'
-    : 'connection-lost'
+/**
+ * The cause of an end for which none was recorded.
+ *
+ * A close frame may have come unnoticed: it was in bytes before the FIN that were still being inflated when
+ * the FIN came.
+ * @param isBroken whether the stream has an error, and no FIN came before it
+ */
+export function unrecordedCause(isFrameReceived: boolean, isBroken: boolean): CloseCause {
+  if (isFrameReceived) return 'client-close'
+  return isBroken ? 'connection-reset' : 'connection-lost'
 }

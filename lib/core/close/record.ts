@@ -1,4 +1,10 @@
-import { type CloseFrame, type CloseInfo, deriveCloseInfo, type TransportFacts } from './info.js'
+import {
+  type CloseFrame,
+  type CloseInfo,
+  deriveCloseInfo,
+  type TransportFacts,
+  unrecordedCause,
+} from './info.js'
 import type { CloseCause } from './policy.js'
 
 /**
@@ -60,7 +66,7 @@ export class CloseRecord {
 
   /** All that stood before the FIN was parsed, a close frame among it or none. */
   trustFinished(isFrameReceived: boolean): void {
-    if (this.#finished) this.#cause ??= isFrameReceived ? 'client-close' : 'connection-lost'
+    if (this.#finished) this.#cause ??= unrecordedCause(isFrameReceived, false)
   }
 
   /** The verdict, once the transport is gone. */
