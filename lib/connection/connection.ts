@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import type { Occupant } from '../core/admission/succession.js'
-import type { CloseCause } from '../core/close/policy.js'
+import { type CauseWithCode, type CloseCause, POLICY } from '../core/close/policy.js'
 import type { LiveConnection } from '../facts/registry.js'
 import { Pongs, type PongsOwner } from '../liveness/pongs.js'
 import { TimeWatch } from '../liveness/time-watch.js'
@@ -109,11 +109,15 @@ export class Connection
 
   // What the plugin and the parts do.
 
-  end(cause: CloseCause, reason?: string, code?: number): void {
+  end(cause: CauseWithCode, reason: string = cause): void {
+    if (this.isOpen) this.ending.begin(cause, POLICY[cause].code, reason)
+  }
+
+  shutDown(code: number, reason: string): void {
     if (!this.isOpen) return
-    // The drain waits for it no longer.
-    if (cause === 'shutdown') this.usedGoodbye?.end('overran')
-    this.ending.begin(cause, reason, code)
+    // The drain no longer waits for the goodbye.
+    this.usedGoodbye?.end('overran')
+    this.ending.begin('shutdown', code, reason)
   }
 
   sayGoodbye(remaining: number): Promise<void> | undefined {

@@ -5,7 +5,7 @@ import { runReleases, runStep, type StepOwner } from '../callbacks/run-step.js'
 import type { Slots } from '../core/admission/capacity.js'
 import type { CloseInfo, TransportFacts } from '../core/close/info.js'
 import { type Effect, Life } from '../core/close/life.js'
-import { type CloseCause, faultOfPeer, POLICY } from '../core/close/policy.js'
+import { type CauseWithCode, type CloseCause, faultOfPeer } from '../core/close/policy.js'
 import type { ReleaseScope } from '../core/scope.js'
 import type { LiveConnection } from '../facts/registry.js'
 import type { Reader } from '../messages/reader.js'
@@ -129,11 +129,7 @@ export class Ending implements ClosingWatchOwner {
   // What the plugin decides.
 
   /** Starts the closing handshake of an open connection. */
-  begin(
-    cause: CloseCause,
-    reason: string = cause,
-    code: number | undefined = POLICY[cause].code,
-  ): void {
+  begin(cause: CauseWithCode | 'shutdown', code: number, reason: string): void {
     this.#carryOut(this.#life.ended(cause, code, reason))
   }
 

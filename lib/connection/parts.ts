@@ -6,7 +6,7 @@ import { Callbacks, type CallbacksOwner } from '../callbacks/callbacks.js'
 import { ScopeKeeper, type ScopeKeeperOwner } from '../callbacks/scope-keeper.js'
 import type { Slots } from '../core/admission/capacity.js'
 import type { CloseInfo } from '../core/close/info.js'
-import type { CloseCause } from '../core/close/policy.js'
+import type { CauseWithCode, CloseCause } from '../core/close/policy.js'
 import { ReleaseScope } from '../core/scope.js'
 import { ConnectionClosedError } from '../errors.js'
 import { Attention } from '../liveness/attention.js'
@@ -95,7 +95,8 @@ export abstract class ConnectionParts
     this.dueAt = this.keepalive || isTimed ? 0 : Infinity
   }
 
-  abstract end(cause: CloseCause, reason?: string, code?: number): void
+  abstract end(cause: CauseWithCode, reason?: string): void
+  abstract shutDown(code: number, reason: string): void
   abstract terminate(cause: CloseCause): void
   abstract destroyNow(): void
   abstract fail(error: unknown, step: string): void

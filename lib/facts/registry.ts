@@ -1,7 +1,6 @@
 import type { RefusalReason } from '../api/lifecycle.js'
 import type { LifecycleSocket } from '../api/socket.js'
 import type { CloseInfo } from '../core/close/info.js'
-import type { CloseCause } from '../core/close/policy.js'
 import type { LifecycleError } from '../errors.js'
 
 /** An upgrade request that is not decided, or whose releases still run. */
@@ -28,8 +27,8 @@ export interface LiveConnection {
   sayGoodbye(remaining: number): Promise<void> | undefined
   /** Finishes the messages that were received since. @returns as {@link LiveConnection.sayGoodbye} */
   catchUp(remaining: number): Promise<void> | undefined
-  /** Starts the closing handshake, if the connection is open. */
-  end(cause: CloseCause, reason?: string, code?: number): void
+  /** Starts the closing handshake with cause `shutdown`, if the connection is open. */
+  shutDown(code: number, reason: string): void
   /** Ends the transport, whatever state the connection is in. */
   destroyNow(): void
 }

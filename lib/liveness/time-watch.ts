@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { CloseCause } from '../core/close/policy.js'
+import type { CauseWithCode } from '../core/close/policy.js'
 import { type TimeFacts, TimeLimits, type TimePolicy } from '../core/liveness/time-limits.js'
 import { bytesHeld, bytesTaken } from '../platform/node-internals.js'
 import { bytesArriving, isParsing } from '../platform/ws-receiver.js'
@@ -17,7 +17,7 @@ export interface TimeWatchOwner {
   readonly activity: number
   /** Whether a message waits or is being handled, or reading is paused. */
   readonly isHandling: boolean
-  end(cause: CloseCause): void
+  end(cause: CauseWithCode): void
 }
 
 /**

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
 import type { LifecycleSocket, Message } from '../api/socket.js'
 import type { Callbacks } from '../callbacks/callbacks.js'
-import type { CloseCause } from '../core/close/policy.js'
+import type { CauseWithCode } from '../core/close/policy.js'
 import type { Facts, Subject } from '../facts/facts.js'
 import { LOG_LINES } from '../facts/log-lines.js'
 import type { RequestContext } from '../platform/context.js'
@@ -20,7 +20,7 @@ export interface MessageCallsOwner extends Subject {
   readonly context: RequestContext
   readonly callbacks: Callbacks
   readonly isOpen: boolean
-  end(cause: CloseCause, reason?: string): void
+  end(cause: CauseWithCode, reason?: string): void
 }
 
 /** Calls the app for each message of a connection, and sees to what it throws. */

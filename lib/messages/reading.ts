@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws'
-import type { CloseCause } from '../core/close/policy.js'
+import type { CauseWithCode } from '../core/close/policy.js'
 import type { Clock } from '../time/clock.js'
 
 /** What `Reading` needs of its connection. */
@@ -11,7 +11,7 @@ export interface ReadingOwner {
   readonly hasSentClose: boolean
   /** We did not read for so many ms. */
   noteUnread(duration: number): void
-  end(cause: CloseCause, reason?: string): void
+  end(cause: CauseWithCode, reason?: string): void
 }
 
 /** How full the inbox is. */

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Callbacks } from '../callbacks/callbacks.js'
-import type { CloseCause } from '../core/close/policy.js'
+import type { CauseWithCode } from '../core/close/policy.js'
 import type { Facts } from '../facts/facts.js'
 import type { Clock } from '../time/clock.js'
 import type { Sweep } from '../time/sweep.js'
@@ -33,7 +33,7 @@ export interface OutboxOwner {
   lookBy(at: number): void
   /** A ping or pong is being sent. */
   noteControl(): void
-  end(cause: CloseCause): void
+  end(cause: CauseWithCode): void
   /** A callback of the app's did wrong: the connection ends. */
   fail(error: Error, step: string): void
   /** What callbacks get that come too late. */

@@ -183,7 +183,7 @@ export class Drain {
   }
 
   #close(connection: LiveConnection | undefined): void {
-    connection?.end('shutdown', this.#current.reason, this.#current.code)
+    connection?.shutDown(this.#current.code, this.#current.reason)
   }
 
   #wait(delay: number): Promise<void> {

@@ -3,13 +3,11 @@ import { CloseCode, REPLACED } from './codes.js'
 /** Who ended the connection. */
 export type CloseInitiator = 'client' | 'server' | 'network'
 
-/** Why the connection ended. It is the reason of the close frame, too, where the plugin has decided to send one. */
-export type CloseCause =
-  | 'client-close'
-  | 'server-close'
-  | 'server-terminate'
-  | 'shutdown'
-  | 'heartbeat-timeout'
+/**
+ * Causes for which `connection.end(cause)` sends a close frame. Its code is in the cause's row of {@link POLICY}, its
+ * reason is the name of the cause (`invalid-message` for a message that does not match its schema).
+ */
+export type CauseWithCode =
   | 'idle-timeout'
   | 'lifetime-expired'
   | 'auth-expired'
@@ -18,9 +16,18 @@ export type CloseCause =
   | 'handler-error'
   | 'protocol-error'
   | 'message-too-big'
+  | 'replaced'
+
+/** Why the connection ended. */
+export type CloseCause =
+  | CauseWithCode
+  | 'client-close'
+  | 'server-close'
+  | 'server-terminate'
+  | 'shutdown'
+  | 'heartbeat-timeout'
   | 'connection-lost'
   | 'connection-reset'
-  | 'replaced'
 
 /**
  * What becomes of messages once a cause is known: they are handled all the same; those that come from now on are
@@ -29,14 +36,14 @@ export type CloseCause =
 export type MessagesAfter = 'handled' | 'new ones dropped' | 'all dropped' | 'for listeners only'
 
 /** All that follows from a cause. */
-export interface CausePolicy {
+export interface CausePolicy<Code extends number | undefined = number | undefined> {
   readonly initiator: CloseInitiator
   readonly expected: 'always' | 'never' | 'if the code is listed'
   /**
    * The code of our close frame, where the plugin decides to send one. `undefined` where there is none, or where
    * whoever ends the connection gives it: the app, the peer, the drain.
    */
-  readonly code: number | undefined
+  readonly code: Code
   readonly messages: MessagesAfter
   /**
    * Whether a client learns from the code that we sent, not from that of its own frame, what to do next. It must not
@@ -63,7 +70,9 @@ const LOSS = {
 } as const
 
 /** A new cause is a name above and a row here; whoever ends a connection for it calls `connection.end(cause)`. */
-export const POLICY: Readonly<Record<CloseCause, CausePolicy>> = {
+export const POLICY: {
+  readonly [Cause in CloseCause]: CausePolicy<Cause extends CauseWithCode ? number : undefined>
+} = {
   'client-close': { ...LOSS, initiator: 'client' },
   'server-close': { ...OURS, code: undefined, messages: 'for listeners only' },
   'server-terminate': { ...OURS, code: undefined, messages: 'for listeners only' },

@@ -1,5 +1,5 @@
 import { LONGEST_LOOK } from '../budgets.js'
-import type { CloseCause } from '../close/policy.js'
+import type { CauseWithCode } from '../close/policy.js'
 import { MOST_CONTROL, SHORT_HEADER } from '../frame.js'
 
 /** The resolved options that bound the time of a connection. */
@@ -28,7 +28,7 @@ export interface TimeFacts {
   readonly busy: boolean
 }
 
-export type TimeCause = Extract<CloseCause, 'idle-timeout' | 'lifetime-expired' | 'auth-expired'>
+export type TimeCause = Extract<CauseWithCode, 'idle-timeout' | 'lifetime-expired' | 'auth-expired'>
 
 /**
  * A lifetime is shortened at random by up to this share. So connections that opened together do not end
