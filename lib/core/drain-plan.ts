@@ -1,7 +1,10 @@
-/** What all steps still running at the deadline share before they are left behind, in ms. */
+/**
+ * How long the steps that still run at the deadline of a drain may go on, in ms. Then all of them are left
+ * behind.
+ */
 export const DRAIN_GRACE = 500
 
-/** How long one connection's goodbye may take without eating the time that its close needs. */
+/** How long the goodbye of one connection may take, so that enough time is left for its close; in ms. */
 export function goodbyeBudget(
   cleanupTimeout: number,
   closeTimeout: number,
@@ -11,15 +14,18 @@ export function goodbyeBudget(
 }
 
 /**
- * Over how long the close frames are spread where `remaining` ms are left of the drain: no longer than each close has its
- * time all the same or, where there is little of it, half of what is left.
+ * Over how many ms the close frames are spread, if `remaining` ms are left of the drain. It is short enough
+ * that each close still has its time or, if little time is left, half of that.
  */
 export function spreadWithin(spread: number, closeTimeout: number, remaining: number): number {
   const beforeCloses = goodbyeBudget(Infinity, closeTimeout, remaining)
   return Math.min(spread, Math.max(beforeCloses, remaining / 2))
 }
 
-/** When connection `index` of `count` is closed: its slice of the spread, and a random place in it. */
+/**
+ * When connection `index` of `count` is closed, in ms after the closes began: at a random moment in its own
+ * slice of the spread.
+ */
 export function departureDelay(
   index: number,
   count: number,

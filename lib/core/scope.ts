@@ -1,17 +1,19 @@
 /**
- * What holds a connection's resources, from the upgrade request to the last release. It is there
- * as `request.wsScope` in every hook of an upgrade request, and as `socket.scope` from then on.
+ * Holds the resources of a connection, from the upgrade request to the last release. It is `request.wsScope`
+ * in every hook of an upgrade request, and `socket.scope` from the 101 on.
  */
 export interface ConnectionScope {
   /**
-   * Aborts once, when the socket leaves OPEN (a close frame sent or received, a FIN, the transport
-   * gone), or when the request ends before it opened. `signal.reason` is a `ConnectionClosedError`.
+   * Aborts once: when the socket leaves OPEN (a close frame was sent or received, a FIN came, or the
+   * transport is gone), or when the request ends before the connection opened. `signal.reason` is a
+   * `ConnectionClosedError`.
    */
   readonly signal: AbortSignal
   /**
-   * Runs `release` once, after `onClose`: last in, first out, one at a time, each given
-   * `cleanupTimeout`. Where the connection is over already, `release` runs at once. What it throws
-   * or rejects with goes to `onHandlerError` and keeps no other release from running.
+   * Adds a function that runs once, after `onClose`. The last one added runs first, one at a time, each for
+   * at most `cleanupTimeout`. If the last release of the connection has already run, `release` runs at once.
+   * An error that it throws or rejects with goes to `onHandlerError`, and the other releases run all the
+   * same.
    * @throws TypeError if `release` is not a function
    */
   defer(release: () => unknown): void
@@ -25,18 +27,21 @@ export interface ConnectionScope {
 
 export type Release = () => unknown
 
-/** Whom a scope belongs to: it runs what the scope hands out, and knows why it ended. */
+/**
+ * The owner of a scope: an upgrade, or a connection. It runs the functions that the scope gives it, and knows
+ * why it ended.
+ */
 export interface ScopeOwner {
-  /** Runs a release that was added after the scope was over. */
+  /** Runs a release that was added when all others had run. */
   releaseLate(release: Release): void
   makeController(): AbortController
-  /** Aborts the signal: its listeners are the app's. */
+  /** Aborts the signal. Its listeners are functions of the app. */
   abortSignal(controller: AbortController, reason: Error): void
-  /** Makes the `signal.reason`; called at most once, and only if somebody looks. */
+  /** Makes the `signal.reason`. Called only if somebody has asked for the signal, and at most once. */
   abortReason(): Error
 }
 
-/** A stack of releases and a signal: decides what runs when, and runs nothing itself. */
+/** A stack of releases, and a signal. It decides what runs when, and runs nothing itself. */
 export class ReleaseScope implements ConnectionScope {
   #owner: ScopeOwner
   #releases: Release[] | undefined
@@ -48,7 +53,7 @@ export class ReleaseScope implements ConnectionScope {
     this.#owner = owner
   }
 
-  /** The request became a connection: from now on the scope is that one's. */
+  /** The request became a connection: from now on the scope belongs to that one. */
   handTo(owner: ScopeOwner): void {
     this.#owner = owner
   }
@@ -81,7 +86,10 @@ export class ReleaseScope implements ConnectionScope {
     return resource
   }
 
-  /** Whether `error` is what something threw because our signal had aborted: no error of its own. */
+  /**
+   * Whether `error` was thrown only because our signal had aborted: it is the reason of the signal, or has it
+   * as its cause.
+   */
   isAnswer(error: unknown): boolean {
     const reason: unknown = this.#controller?.signal.reason
     if (reason === undefined) return false
@@ -89,7 +97,7 @@ export class ReleaseScope implements ConnectionScope {
     try {
       return error instanceof Error && error.cause === reason
     } catch {
-      // One that cannot be looked at is none of ours.
+      // An error that throws when it is looked at is none of ours.
       return false
     }
   }
@@ -103,8 +111,8 @@ export class ReleaseScope implements ConnectionScope {
   }
 
   /**
-   * The release to run next. The end is a loop over it, so that one that is added during the end
-   * has its turn too; once it has answered `undefined`, later ones are handed to the owner.
+   * Returns the release to run next. The end calls it in a loop, so a release that is added meanwhile runs
+   * too. Once it has returned `undefined`, later releases are given to the owner.
    */
   next(): Release | undefined {
     const release = this.#releases?.pop()

@@ -1,8 +1,8 @@
 import type { Claimant, Occupant, Seat, Succession } from './succession.js'
 
-/** So many at once, in all or for each key. */
+/** How many connections may be there at once, in total or for each key. */
 export class Capacity {
-  /** Whose capacity it is, as an error names it. */
+  /** The name of the server or route that it belongs to, for error messages. */
   readonly of: string
   readonly #max: number
   readonly #taken = new Map<string, number>()
@@ -27,12 +27,12 @@ export class Capacity {
   }
 }
 
-/** The places that one upgrade, and then its connection, has taken; each is given back once. */
+/** The places that one upgrade, and then its connection, has taken. Each is given back once. */
 export class Slots {
   #held: Array<{ readonly capacity: Capacity; readonly key: string }> = []
   #seat: Seat | undefined
 
-  /** @returns whether there was room, or a place is held already: a hook may call back twice */
+  /** @returns whether there was room, or this upgrade has such a place already: a hook may call back twice */
   take(capacity: Capacity, key: string): boolean {
     if (this.#held.some((held) => held.capacity === capacity)) return true
     if (!capacity.take(key)) return false
@@ -40,12 +40,15 @@ export class Slots {
     return true
   }
 
-  /** @returns its seat, also one that it has or waits for already; `undefined` where newer ones have them all */
+  /**
+   * @returns the seat of this upgrade, taken or waited for; on a second call the same. `undefined` if newer
+   * upgrades have all seats.
+   */
   claim(succession: Succession, key: string, claimant: Claimant): Seat | undefined {
     return (this.#seat ??= succession.claim(key, claimant))
   }
 
-  /** The upgrade became a connection: from now on the places are that one's. */
+  /** The upgrade became a connection: from now on that one has the places. */
   handTo(occupant: Occupant): void {
     this.#seat?.handTo(occupant)
   }

@@ -1,16 +1,16 @@
-/** Who is allowed, as a list says it: origins in the form of {@link normalizeOrigin}, and patterns. */
+/** A list of allowed origins: strings in the form of {@link normalizeOrigin}, and patterns. */
 export type OriginList = ReadonlyArray<string | RegExp>
 
-/** What a page without a site sends, such as a sandboxed frame or a local file (RFC 6454 §6.1). */
+/** The `Origin` of a page without a site, such as a sandboxed frame or a local file (RFC 6454 §6.1). */
 const OPAQUE = 'null'
 
-/** Scheme, host and port, and nothing else: no user, path or query, and one of them (RFC 6454 §7). */
+/** An origin: scheme, host and port of one site, and no user, path or query (RFC 6454 §7). */
 const SERIALIZED = /^[a-z][a-z0-9+.-]*:\/\/[^\s\p{Cc}/?#@\\]*$/iu
 
 /**
- * An origin as browsers send it: lower case, without the default port. `HTTPS://Example.org:443` is
- * `https://example.org`.
- * @returns `undefined` for what is no origin
+ * Brings an origin into the form in which browsers send it: lower case, without the default port.
+ * `HTTPS://Example.org:443` becomes `https://example.org`.
+ * @returns `undefined` if `text` is no origin
  */
 export function normalizeOrigin(text: string): string | undefined {
   if (text === OPAQUE) return OPAQUE
@@ -20,8 +20,8 @@ export function normalizeOrigin(text: string): string | undefined {
 }
 
 /**
- * {@link normalizeOrigin}, and its last answer: most pages come from where the one before came from, which is also the host
- * that they ask.
+ * {@link normalizeOrigin} with a memory of one. Most pages come from the same origin as the page before, and
+ * ask the host of that origin.
  */
 export class LastOrigin {
   #text = OPAQUE
@@ -37,9 +37,8 @@ export class LastOrigin {
 }
 
 /**
- * Whether a page of that origin was served by the host that it now asks, as `Host` names it. What
- * stands in front may have ended TLS: `https` on a plain connection passes, `http` on an encrypted
- * one does not.
+ * Whether `origin` is the origin of the host that the request asks for, as its `Host` header names it. A
+ * proxy may have ended TLS: so `https` on a plain connection passes, but `http` on an encrypted one does not.
  */
 export function isSameOrigin(
   origin: string,
@@ -49,7 +48,7 @@ export function isSameOrigin(
 ): boolean {
   const scheme = origin.slice(0, origin.indexOf('//'))
   if (scheme !== 'https:' && (scheme !== 'http:' || isEncrypted)) return false
-  // A host without a port has that of the scheme which the page was loaded with.
+  // A host without a port has the default port of the scheme of the page.
   return origin === last.normalize(`${scheme}//${host}`)
 }
 
@@ -58,24 +57,24 @@ export function isListed(origin: string, list: OriginList): boolean {
 }
 
 /**
- * Whether a pattern matches nothing but what reaches to the end: each of its alternatives ends in
- * `$`. Else `https://good.example` would also be found in `https://good.example.evil`.
+ * Whether each alternative of a pattern ends in `$`, so that it matches up to the end of an origin. Else
+ * `https://good.example` would also match `https://good.example.evil`.
  */
 export function isAnchored({ source }: RegExp): boolean {
   return alternativesOf(source).every((alternative) => /(?<!\\)(?:\\\\)*\$$/.test(alternative))
 }
 
-/** The pattern that reaches to the end. */
+/** The same pattern, but it matches up to the end only. */
 export function anchor({ source, flags }: RegExp): RegExp {
   const isOne = alternativesOf(source).length === 1
   return new RegExp(isOne ? `${source}$` : `(?:${source})$`, flags)
 }
 
-/** The parts between the `|` that stand in no group and no class. */
+/** The parts of a pattern between those `|` that are in no group and in no character class. */
 function alternativesOf(source: string): string[] {
   const alternatives = ['']
   let depth = 0
-  // An escaped character, a class, or any other character.
+  // Each token is an escaped character, a character class, or any other character.
   for (const [token] of source.matchAll(/\\.|\[(?:\\.|[^\]\\])*\]|./gsu)) {
     if (token === '(') depth++
     if (token === ')') depth--

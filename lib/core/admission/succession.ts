@@ -1,26 +1,29 @@
-/** Whose place it is: that of an upgrade, and then of its connection. */
+/** The owner of a place: an upgrade, and then its connection. */
 export interface Occupant {
-  /** Whether nothing has ended it, nor answered it. */
+  /** Whether it is not ending, and not being answered. */
   readonly isStaying: boolean
-  /** A newer one needs its place: it ends. If it does so already, it has no longer for it than from now on. */
+  /**
+   * A newer upgrade needs this place, so the owner has to end. If it is ending already, it has at most its
+   * timeout from now on.
+   */
   giveWay(): void
 }
 
-/** Who wants a place. */
+/** An upgrade that wants a place. */
 export interface Claimant extends Occupant {
   /** Its number in the order of upgrade requests. */
   readonly order: number
-  /** The place is its own from now on. */
+  /** It has a place from now on. */
   seated(): void
 }
 
-/** A place of a key, or a claim to one. */
+/** A place for a connection of some key, or the claim of an upgrade that waits for one. */
 export class Seat {
   readonly order: number
   readonly #owner: Succession
   readonly #key: string
   #occupant: Occupant
-  /** As long as it waits; nothing of an upgrade is kept for its connection. */
+  /** The upgrade, as long as it waits. After that no reference to it is kept. */
   #waiting: Claimant | undefined
 
   constructor(owner: Succession, key: string, claimant: Claimant) {
@@ -31,7 +34,7 @@ export class Seat {
     this.#waiting = claimant
   }
 
-  /** Whether it counts: somebody has it. */
+  /** Whether somebody has this place. Only then it counts. */
   get isTaken(): boolean {
     return this.#waiting === undefined
   }
@@ -61,12 +64,12 @@ export class Seat {
 }
 
 /**
- * So many at once for each key, where the newest stay: those whose upgrade requests came last. An older one is
- * told to give way, and its place is the newer one's when it is given back, and no sooner.
+ * How many connections each key may have at once, where the newest stay: those with the latest upgrade
+ * requests. An older one is told to give way. Its place goes to a newer one only when it is given back.
  */
 export class Succession {
   readonly #max: number
-  /** Those who hold a place or wait for one, in the order of their upgrade requests. */
+  /** For each key the seats that are taken or waited for, in the order of their upgrade requests. */
   readonly #rows = new Map<string, Seat[]>()
 
   /** @param max at least 1 */
@@ -74,11 +77,11 @@ export class Succession {
     this.#max = max
   }
 
-  /** @returns the seat, taken or waited for; `undefined` where all who stay are newer */
+  /** @returns the seat, taken or waited for; `undefined` if all that stay are newer */
   claim(key: string, claimant: Claimant): Seat | undefined {
     const row = this.#rows.get(key) ?? []
     const staying = row.filter((seat) => seat.isStaying)
-    // Never more stay than there are places, so that one has to go for each that comes.
+    // There are never more staying than places. So exactly one has to leave for each that comes.
     const oldest = staying.length < this.#max ? undefined : staying[0]
     if (oldest !== undefined && claimant.order < oldest.order) return undefined
     const isFull = row.filter((seat) => seat.isTaken).length >= this.#max
@@ -105,12 +108,14 @@ function without(seat: Seat, row: readonly Seat[] = []): Seat[] {
   return row.filter((other) => other !== seat)
 }
 
-/** Whether it holds a place, but ends. */
+/** Whether its owner is ending, but still has the place. */
 function isLeaving(seat: Seat): boolean {
   return seat.isTaken && !seat.isStaying
 }
 
-/** Hooks take their time: whoever came first does not always get here first. */
+/**
+ * Keeps the order of upgrade requests. Hooks take different times, so an earlier request may get here later.
+ */
 function insert(row: Seat[], seat: Seat): void {
   const behind = row.findIndex(({ order }) => order > seat.order)
   row.splice(behind < 0 ? row.length : behind, 0, seat)

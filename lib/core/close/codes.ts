@@ -1,8 +1,8 @@
 import { CODE_BYTES, MOST_CONTROL } from '../frame.js'
 
 /**
- * Close codes of RFC 6455 §7.4 and of the IANA registry, with the three of 3000-3999 that this
- * field has agreed on (3000 and 3003 mirror HTTP 401 and 403, 3008 mirrors 408).
+ * The close codes of RFC 6455 §7.4 and of the IANA registry, and three codes of 3000-3999 that are widely
+ * used: 3000 and 3003 mirror HTTP 401 and 403, 3008 mirrors 408.
  */
 export const CloseCode: Readonly<{
   NormalClosure: 1000
@@ -44,10 +44,13 @@ export const CloseCode: Readonly<{
   Timeout: 3008,
 })
 
-/** Of whom a newer connection of the same key has replaced: private use (RFC 6455 §7.4.2), it mirrors HTTP 409. */
+/**
+ * The code of our close frame where a newer connection of the same key takes the place. It is a private code
+ * (RFC 6455 §7.4.2) and mirrors HTTP 409.
+ */
 export const REPLACED = 4409
 
-/** What a close frame has room for, beside its code: 123 bytes. */
+/** The most bytes of a reason: what is left of a close frame after its code, 123 bytes. */
 const MAX_REASON_BYTES = MOST_CONTROL - CODE_BYTES
 
 const RETRYABLE: ReadonlySet<number> = new Set([
@@ -62,16 +65,16 @@ const RETRYABLE: ReadonlySet<number> = new Set([
 ])
 
 /**
- * Whether `close.code` is one of `codes`. gorilla/websocket's `IsCloseError`, with one difference:
- * here every end is a close, also a reset or a lost heartbeat (1006).
+ * Whether `close.code` is one of `codes`. This is gorilla/websocket's `IsCloseError`, with one difference:
+ * here every end has a code, also a reset or a lost heartbeat (1006).
  */
 export function isCloseCode(close: { readonly code: number }, ...codes: number[]): boolean {
   return codes.includes(close.code)
 }
 
 /**
- * Whether `close.code` is none of the `expected` codes; without any, every close is unexpected.
- * gorilla/websocket's `IsUnexpectedCloseError`, with the difference told at {@link isCloseCode}.
+ * Whether `close.code` is none of the `expected` codes. Without any codes, every close is unexpected. This is
+ * gorilla/websocket's `IsUnexpectedCloseError`, with the same difference as {@link isCloseCode}.
  */
 export function isUnexpectedClose(
   close: { readonly code: number },
@@ -81,8 +84,8 @@ export function isUnexpectedClose(
 }
 
 /**
- * Whether a client that was closed with `code` does well to connect again: 1001, 1005, 1006, 1011,
- * 1012, 1013, 1014 and 3008. Every other code says that the same attempt would end the same way.
+ * Whether a client that was closed with `code` should connect again: 1001, 1005, 1006, 1011, 1012, 1013, 1014
+ * and 3008. Every other code means that the same attempt would end in the same way.
  */
 export function isRetryable(code: number): boolean {
   return RETRYABLE.has(code)
@@ -96,9 +99,10 @@ export function isSendableCode(code: unknown): code is number {
 }
 
 /**
- * What to send for a code that somebody gives, or passes on from another connection. RFC 6455 §7.4.1 has three that no frame
- * carries: 1005 tells of a frame without a code, which is sent then; 1006 and 1015 of a loss, which is an error to others.
- * @returns `otherwise` for any other that may not be sent; `undefined`: none
+ * The code to send for a code that the app gives, or passes on from another connection. RFC 6455 §7.4.1 has
+ * three codes that no frame may carry. 1005 means a frame without a code, so such a frame is sent. 1006 and
+ * 1015 mean that the connection was lost, so 1011 is sent.
+ * @returns `otherwise` for any other code that may not be sent; `undefined` to send no code
  */
 export function toSendableCode(code: unknown, otherwise: number): number | undefined {
   if (code === undefined || code === CloseCode.NoStatusReceived) return undefined
@@ -108,12 +112,12 @@ export function toSendableCode(code: unknown, otherwise: number): number | undef
 }
 
 /**
- * `reason` cut to the 123 bytes of UTF-8 that a close frame has room for, at a character's border.
- * Lone surrogates, which UTF-8 cannot carry, become U+FFFD.
- * @throws TypeError for what is no string
+ * Cuts `reason` to the 123 bytes of UTF-8 that fit into a close frame, between two characters. Lone
+ * surrogates, which UTF-8 cannot carry, become U+FFFD.
+ * @throws TypeError if `reason` is no string
  */
 export function truncateReason(reason: string): string {
-  // An encoder makes text of anything: nobody would notice.
+  // An encoder would turn any value into text, and nobody would notice the mistake.
   if (typeof reason !== 'string') {
     throw new TypeError(`Expected \`reason\` to be a string, got ${typeof reason}`)
   }
@@ -125,7 +129,7 @@ export function truncateReason(reason: string): string {
   return DECODER.decode(bytes.subarray(0, end))
 }
 
-/** Whatever JavaScript lets people pass as a reason, as one that may be sent. */
+/** Turns anything that was passed as a reason into one that may be sent. */
 export function toReason(reason: unknown): string {
   if (ArrayBuffer.isView(reason)) return truncateReason(textOf(reason))
   return typeof reason === 'string' || typeof reason === 'number'
@@ -134,21 +138,24 @@ export function toReason(reason: unknown): string {
 }
 
 const ENCODER = new TextEncoder()
-/** A mark of the byte order is text like any other. */
+/** A byte order mark is kept, like any other character. */
 const DECODER = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** Decoding never makes fewer bytes: what comes behind these is cut off in any case. */
+/**
+ * The most bytes of a view that are decoded. Decoding never makes fewer bytes, so all bytes after these would
+ * be cut off.
+ */
 const MOST_DECODED = MAX_REASON_BYTES + 4
 
-/** The beginning of the text in a view. */
+/** The beginning of the text in a view; `''` if it cannot be read. */
 function textOf(view: ArrayBufferView): string {
   try {
     const { buffer, byteOffset, byteLength } = view
     const bytes = new Uint8Array(buffer, byteOffset, Math.min(byteLength, MOST_DECODED))
-    // A copy: the buffer may be shared with other threads, and not every decoder takes such a one.
+    // A copy, because the buffer may be shared with other threads, and not every decoder takes a shared one.
     return DECODER.decode(Uint8Array.from(bytes))
   } catch {
-    // Its buffer was handed to somebody else (detached), or has shrunk: there is nothing left to read.
+    // The buffer was transferred to somebody else (detached), or has shrunk: there is nothing left to read.
     return ''
   }
 }

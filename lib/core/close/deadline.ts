@@ -1,16 +1,19 @@
-/** However steadily the peer reads what was sent before: a close takes so many timeouts at most. */
+/** A close takes so many timeouts at most, even if the peer makes steady progress. */
 const TIMEOUTS_AT_MOST = 10
 
-/** How long a peer that has been told to go may stay; by a clock that stands still while our loop does. */
+/**
+ * Decides how long the peer of a closing connection may take. Times are of the forgiving clock, which stands
+ * still while our loop does.
+ */
 export class CloseDeadline {
   readonly #timeout: number
   readonly #since: number
   #progressAt: number
   #taken: number | undefined
-  /** By when it has to be over, whatever the peer reads. */
+  /** When the transport has to be gone, whatever progress the peer makes. */
   #until = Infinity
 
-  /** @param taken bytes that the kernel took from us, `undefined` where node does not tell */
+  /** @param taken number of bytes that the kernel has taken from us, `undefined` where node does not tell */
   constructor(timeout: number, now: number, taken: number | undefined) {
     this.#timeout = timeout
     this.#since = now
@@ -18,12 +21,15 @@ export class CloseDeadline {
     this.#taken = taken
   }
 
-  /** Somebody waits for its place: one timeout from now on is the most, also for a peer that reads steadily. */
+  /**
+   * Another upgrade waits for the place: one timeout from now on is the most, also for a peer that makes
+   * steady progress.
+   */
   hurry(now: number): void {
     this.#until = Math.min(this.#until, now + this.#timeout)
   }
 
-  /** @returns how long it may still stay, in ms, if nothing moves: not at all from 0 on */
+  /** @returns how long the peer may still take, in ms, if nothing moves; 0 or less: it is too late */
   look(now: number, taken: number | undefined): number {
     if (taken !== this.#taken) {
       this.#taken = taken

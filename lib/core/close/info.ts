@@ -2,9 +2,11 @@ import { CloseCode, isRetryable } from './codes.js'
 import { type CloseCause, type CloseInitiator, POLICY } from './policy.js'
 
 /**
- * A close frame (RFC 6455 §5.5.1). The plugin's own have a reason that a program can read, and nothing of an error: the
- * {@link CloseCause}, but `invalid-message` for a message that does not match its schema, and `drain.reason`; of a refusal the
- * `RefusalReason`.
+ * A close frame (RFC 6455 §5.5.1).
+ *
+ * Frames that the plugin sends have a reason that a program can read, and that tells nothing about errors. It
+ * is the {@link CloseCause}, with three exceptions: `invalid-message` for a message that does not match its
+ * schema, `drain.reason` in a drain, and the `RefusalReason` for a refused upgrade.
  */
 export interface CloseFrame {
   /** 1005 if the frame was empty. */
@@ -12,49 +14,55 @@ export interface CloseFrame {
   readonly reason: string
 }
 
-/** How a connection ended: one frozen record, derived from recorded evidence. */
+/** How a connection ended: a frozen object, derived from recorded evidence. */
 export interface CloseInfo {
-  /** RFC 6455 §7.1.5: what the peer's close frame said, 1005 if it was empty, 1006 if none came. */
+  /** The code of the peer's close frame (RFC 6455 §7.1.5). 1005 if the frame was empty, 1006 if none came. */
   readonly code: number
-  /** What the peer's close frame said; `''` without one. */
+  /** The reason of the peer's close frame; `''` if none came. */
   readonly reason: string
   readonly cause: CloseCause
   readonly initiator: CloseInitiator
   /** Whether both sides sent a close frame. */
   readonly clean: boolean
-  /** Whether it was meant: `onUnexpectedClose` is called where it is `false`. */
+  /** Whether this end was expected. `onUnexpectedClose` is called if it is `false`. */
   readonly expected: boolean
-  /** Whether a client does well to connect again; see `isRetryable`. */
+  /** Whether the client should connect again; see `isRetryable`. */
   readonly retryable: boolean
-  /** Our close frame, if it was handed to the stream. */
+  /** Our close frame, if it was given to the stream. */
   readonly sent: CloseFrame | undefined
   /** The peer's close frame, if one came. */
   readonly received: CloseFrame | undefined
-  /** What was thrown, or the transport's or protocol's error; the one member that JSON cannot carry. */
+  /**
+   * What the app threw, or the error of the transport or of the protocol. It is the only member that JSON
+   * cannot carry.
+   */
   readonly error: Error | undefined
-  /** Epoch ms. */
+  /** When the 101 was sent, in epoch ms. */
   readonly openedAt: number
   /** From the 101 to the end of the transport, in ms. */
   readonly duration: number
   readonly messagesReceived: number
   readonly messagesSent: number
-  /** On the wire, from the 101 on; 0 where the stream does not count. */
+  /** Number of bytes on the wire since the 101; 0 where the stream does not count. */
   readonly bytesReceived: number
   /**
-   * Those that the kernel took: what still waited in the process when the transport went was never sent. Over TLS both count what
-   * was encrypted, not the records; but where something was left behind, what the kernel took of records (about one in 700 more).
+   * Number of bytes that the kernel took since the 101. Bytes that still waited in the process when the
+   * transport went were never sent.
+   *
+   * Over TLS both numbers count bytes before encryption. But if bytes were left behind, `bytesSent` counts
+   * bytes of TLS records (about one in 700 more).
    */
   readonly bytesSent: number
-  /** Round trip of the last answered keepalive ping, in ms. */
+  /** Round trip of the last answered keepalive ping, in ms. `undefined` if none was answered. */
   readonly latency: number | undefined
 }
 
-/** What is known of the transport when it is gone. */
+/** What is known about the transport when it is gone. */
 export interface TransportFacts {
-  /** The error that it was destroyed with. */
+  /** The error with which the stream was destroyed. */
   readonly transportError: Error | undefined
   readonly received: CloseFrame | undefined
-  /** Whether our close frame left ws's own queue. */
+  /** Whether our close frame has left ws's own queue. */
   readonly isSentHandedOver: boolean
   readonly openedAt: number
   readonly duration: number
@@ -65,9 +73,12 @@ export interface TransportFacts {
   readonly latency: number | undefined
 }
 
-/** What was recorded while it happened; the verdicts of {@link CloseInfo} follow from it alone. */
+/**
+ * What was recorded while the connection was ending. The verdicts in {@link CloseInfo} follow from this and
+ * from {@link TransportFacts}.
+ */
 export interface CloseEvidence {
-  /** The first cause that was known for certain: our own call, the frame received, an error. */
+  /** The first cause that was certain: our own call, the frame that came, or an error. */
   readonly cause: CloseCause | undefined
   readonly error: Error | undefined
   /** Whether the peer's FIN was the first sign of the end. */
@@ -75,7 +86,7 @@ export interface CloseEvidence {
   readonly sent: CloseFrame | undefined
 }
 
-/** The one place where evidence becomes a verdict. */
+/** Makes the verdict from the evidence. This happens nowhere else. */
 export function deriveCloseInfo(
   evidence: CloseEvidence,
   facts: TransportFacts,
@@ -86,7 +97,7 @@ export function deriveCloseInfo(
   const isBroken = facts.transportError !== undefined && !evidence.finished
   const cause = evidence.cause ?? unrecordedCause(received !== undefined, isBroken)
   const { initiator, expected, codeIsOurs } = POLICY[cause]
-  // RFC 6455 §7.1.5: the connection's close code is what the peer's frame said.
+  // RFC 6455 §7.1.5: the close code of a connection is the one in the peer's frame.
   const code = received?.code ?? CloseCode.AbnormalClosure
   return Object.freeze({
     code,
@@ -109,7 +120,10 @@ export function deriveCloseInfo(
   })
 }
 
-/** The level at which an end is logged: the network's whims are news, our and their faults warn. */
+/**
+ * The level at which an end is logged. A loss in the network is information; a fault of ours or of the peer
+ * is a warning.
+ */
 export function closeLogLevel(close: CloseInfo): 'debug' | 'info' | 'warn' {
   if (close.expected) return 'debug'
   return close.initiator === 'network' ? 'info' : 'warn'

@@ -4,56 +4,59 @@ import { type CloseCause, type MessagesAfter, POLICY } from './policy.js'
 import { CloseRecord } from './record.js'
 
 /**
- * The life of a connection. What happens goes in by one method for each event; what to do comes out, as a list of
- * effects. Nothing is done here: who has read this folder knows every end, and a test needs no socket.
+ * The life of a connection. Each thing that can happen is a method. It returns a list of effects: what has to
+ * be done. Nothing is done here. So this folder holds all that can happen at an end, and a test needs no
+ * socket.
  *
  *     open ──▶ closing ──▶ closed ──▶ released
  *       └────────────────────▲
  *
- * `closing`: a close frame was sent or received, or a FIN came; a reset leads from `open` to `closed` at once. `closed`: the transport is gone; hooks and releases
- * follow. `released`: the last of these has run.
+ * - `closing`: a close frame was sent or received, a FIN came, ws cannot send any more, or we destroy the
+ *   transport.
+ * - `closed`: the transport is gone. A reset leads here from `open` directly. Hooks and releases follow.
+ * - `released`: the last release has run.
  */
 export type Phase = 'open' | 'closing' | 'closed' | 'released'
 
-/** What to do, in the order of the list. */
+/** Something to do. A list of effects is carried out in its order. */
 export type Effect =
-  /** Sends our close frame (RFC 6455 §5.5.1); without a code it is empty. */
+  /** Sends our close frame (RFC 6455 §5.5.1). Without a code it is empty. */
   | {
       readonly type: 'send close frame'
       readonly code: number | undefined
       readonly reason: string
     }
-  /** It is over, or nearly: ws gets the call as it was made, as it would without us. */
+  /** Passes the call on to ws unchanged: the socket is closing or closed already, and ws knows what to do. */
   | { readonly type: 'leave it to ws' }
-  /** Tells the app that it gave a code which may not be sent. */
+  /** Writes a warning to the log: the app gave a code that may not be sent. */
   | { readonly type: 'warn of code'; readonly given: unknown; readonly sent: number }
   /** Destroys the transport, without a close frame. */
   | { readonly type: 'terminate' }
-  /** Lets go of what still waits to be compressed, so that the peer is answered at once. */
+  /** Drops messages that still wait to be compressed, so that the peer gets its answer at once. */
   | { readonly type: 'drop what is not compressed' }
   /** Drops the messages that wait. */
   | { readonly type: 'drop messages' }
-  /** `onMessage` and loops get no more messages. */
+  /** From now on `onMessage` and `messages()` get no more messages. */
   | { readonly type: 'dismiss readers' }
   | { readonly type: 'abort signal' }
 
-/** A call of `socket.close()`, as it was made. */
+/** A call of `socket.close()`, with what ws says at that moment. */
 export interface CloseCall {
   readonly code: unknown
   readonly reason: unknown
   /** Whether ws still says OPEN. */
   readonly isOpen: boolean
   readonly isCloseFrameReceived: boolean
-  /** Whether ws's parser has told of an error. */
+  /** Whether ws's parser has failed. */
   readonly hasParserFailed: boolean
 }
 
-/** What shows whether a cause is certain by now. */
+/** What shows whether the cause of an end is certain by now. */
 export interface Settled {
   readonly isCloseFrameReceived: boolean
-  /** Whether bytes that were received are not parsed yet. */
+  /** Whether ws has not parsed all received bytes yet. */
   readonly isParsing: boolean
-  /** Whether frames of ours wait for ws, which compresses what was sent before them. */
+  /** Whether frames of ours wait in ws's queue, for messages before them to be compressed. */
   readonly isSendQueued: boolean
 }
 
@@ -62,11 +65,12 @@ const NOTHING: readonly Effect[] = []
 export class Life {
   readonly #record = new CloseRecord()
   #phase: Phase = 'open'
-  /** Whether ws has answered the peer's close frame. */
+  /** Whether ws has echoed the peer's close frame. */
   #hasAnsweredClose = false
   /**
-   * Whether `close()` or `terminate()` was called, whatever had ended the connection by then: by the app, or by ws
-   * because its parser has failed. What still waits for the route's handler is dropped then.
+   * Whether `close()` or `terminate()` was called by the app, or by ws because its parser has failed. It does
+   * not matter what had ended the connection by then. Messages that still wait for the route's handler are
+   * dropped then.
    */
   #wantsNoMore = false
 
@@ -74,7 +78,7 @@ export class Life {
     return this.#phase
   }
 
-  /** `undefined` as long as it is not certain. */
+  /** Why the connection ends; `undefined` as long as that is not certain. */
   get cause(): CloseCause | undefined {
     return this.#record.cause
   }
@@ -87,15 +91,15 @@ export class Life {
     return this.#record.sent !== undefined
   }
 
-  /** What becomes of messages, as far as the cause is known. */
+  /** What happens to messages. As long as no cause is known they are handled. */
   get messages(): MessagesAfter {
     const { cause } = this.#record
     return cause === undefined ? 'handled' : POLICY[cause].messages
   }
 
   /**
-   * `socket.close()` was called: by the app; or by ws, which does so for two reasons: once to echo the peer's close
-   * frame, and when its parser has failed, before it says what was wrong.
+   * `socket.close()` was called, by the app or by ws. ws calls it for two reasons: once to echo the peer's
+   * close frame, and when its parser has failed, before it says what was wrong.
    */
   closeCalled(call: CloseCall): readonly Effect[] {
     const isEcho = call.isCloseFrameReceived && !this.#hasAnsweredClose
@@ -112,7 +116,7 @@ export class Life {
     }
     this.#record.noteOwnClose()
     if (call.hasParserFailed) {
-      // What came before the failure is handled, unless it still waits for the route's handler.
+      // Messages from before the failure are handled, unless they still wait for the route's handler.
       const isTooBig = call.code === CloseCode.MessageTooBig
       const cause = isTooBig ? 'message-too-big' : 'protocol-error'
       return [this.#sendClose(call.code as number | undefined, cause)]
@@ -127,7 +131,7 @@ export class Life {
   }
 
   /**
-   * The transport is to be destroyed: the app wants it so, the peer is dead, or a drain's time is up.
+   * The transport has to be destroyed: the app wants it, the peer is dead, or the time of a drain is up.
    * @param isClosed whether ws says CLOSED
    */
   terminated(cause: CloseCause, isClosed: boolean): readonly Effect[] {
@@ -139,44 +143,49 @@ export class Life {
   }
 
   /**
-   * The plugin ends a connection that is open, or the peer has closed it.
-   * @param code what the policy says, or what the peer or the drain says in its place
+   * The plugin ends an open connection, or the peer has closed it.
+   * @param code of the policy's row, of the peer's frame, or of the drain's options
    */
   ended(cause: CloseCause, code: number | undefined, reason: string): readonly Effect[] {
     const dropping = this.#note(cause, undefined)
     return [...dropping, this.#sendClose(code, reason)]
   }
 
-  /** A callback of the app's has failed; how the connection ends is up to `onHandlerError`. */
+  /**
+   * A callback of the app has failed. This records the cause only: `onHandlerError` may still decide how the
+   * connection ends.
+   */
   callbackFailed(error: Error): readonly Effect[] {
     return this.#note('handler-error', error)
   }
 
-  /** ws has told what the peer did wrong, right after its own `close()`. */
+  /** ws has told what the peer did wrong, right after its own call of `close()`. */
   peerFailed(cause: CloseCause, error: Error): readonly Effect[] {
     this.#record.explain(cause, error)
     return NOTHING
   }
 
-  /** ws has told an error that is none of the peer's: no frame may follow. */
+  /** ws has told an error that is not the peer's fault. After it ws sends no frame. */
   socketFailed(): readonly Effect[] {
     this.#leaveOpen()
     return NOTHING
   }
 
-  /** The peer's FIN came: no more can follow, but a close frame may wait to be parsed. */
+  /**
+   * The peer's FIN came. No more bytes can follow, but a close frame before it may still wait to be parsed.
+   */
   finReceived(): readonly Effect[] {
     this.#record.noteFinished()
     this.#leaveOpen()
     return NOTHING
   }
 
-  /** Asks whether the cause is certain by now, so that the signal may abort. */
+  /** Looks whether the cause is certain by now. Then the signal may abort. */
   settled(facts: Settled): readonly Effect[] {
     const { isCloseFrameReceived, isParsing, isSendQueued } = facts
     this.#record.trustOwnClose()
     if (isCloseFrameReceived || !isParsing) this.#record.trustFinished(isCloseFrameReceived)
-    // Our close frame is with the stream before listeners of the signal run.
+    // Listeners of the signal run only when our close frame is with the stream.
     return this.#record.cause !== undefined && !isSendQueued ? [{ type: 'abort signal' }] : NOTHING
   }
 
@@ -191,7 +200,7 @@ export class Life {
     this.#phase = 'released'
   }
 
-  /** The first cause wins. */
+  /** Notes a cause. Only the first one counts. */
   #note(cause: CloseCause, error: Error | undefined): readonly Effect[] {
     this.#record.note(cause, error)
     const isFirst = this.#record.cause === cause

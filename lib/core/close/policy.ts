@@ -30,29 +30,32 @@ export type CloseCause =
   | 'connection-reset'
 
 /**
- * What becomes of messages once a cause is known: they are handled all the same; those that come from now on are
- * dropped; those that wait are dropped too; or nobody but plain listeners hears of them, as with bare ws.
+ * What happens to messages once a cause is known:
+ * - `handled`: they are handled as before.
+ * - `new ones dropped`: messages that wait are handled, new ones are dropped.
+ * - `all dropped`: messages that wait are dropped too.
+ * - `for listeners only`: only plain listeners get them, as with bare ws.
  */
 export type MessagesAfter = 'handled' | 'new ones dropped' | 'all dropped' | 'for listeners only'
 
-/** All that follows from a cause. */
+/** Everything that follows from a cause. */
 export interface CausePolicy<Code extends number | undefined = number | undefined> {
   readonly initiator: CloseInitiator
   readonly expected: 'always' | 'never' | 'if the code is listed'
   /**
-   * The code of our close frame, where the plugin decides to send one. `undefined` where there is none, or where
-   * whoever ends the connection gives it: the app, the peer, the drain.
+   * The code of our close frame, if the plugin decides to send one. `undefined` if there is no frame, or if
+   * its code comes from elsewhere: from the app, the peer, or the drain's options.
    */
   readonly code: Code
   readonly messages: MessagesAfter
   /**
-   * Whether a client learns from the code that we sent, not from that of its own frame, what to do next. It must not
-   * depend on whether the peer had the manners to echo ours.
+   * Which code tells the client whether to connect again: the code that we sent, or that of its own frame. If
+   * it is ours, the result must not depend on whether the peer has echoed our frame.
    */
   readonly codeIsOurs: boolean
 }
 
-/** By whom an end was decided: the app or the plugin, the client, or nobody. */
+/** Common parts of the rows: our own decisions, faults on our side, faults of the peer, and losses. */
 const OURS = { initiator: 'server', expected: 'always', codeIsOurs: true } as const
 const FAULT = { ...OURS, expected: 'never', messages: 'all dropped' } as const
 const PEERS_FAULT = {
@@ -69,7 +72,10 @@ const LOSS = {
   codeIsOurs: false,
 } as const
 
-/** A new cause is a name above and a row here; whoever ends a connection for it calls `connection.end(cause)`. */
+/**
+ * What follows from each cause. A new cause needs a name above and a row here. The code that ends a
+ * connection for it calls `connection.end(cause)`.
+ */
 export const POLICY: {
   readonly [Cause in CloseCause]: CausePolicy<Cause extends CauseWithCode ? number : undefined>
 } = {
@@ -87,16 +93,23 @@ export const POLICY: {
   'heartbeat-timeout': LOSS,
   'connection-lost': LOSS,
   'connection-reset': LOSS,
-  // Of a message that does not match its schema; ws has codes of its own for what is no valid frame.
+  // For a message that does not match its schema. For an invalid frame ws has codes of its own.
   'protocol-error': { ...PEERS_FAULT, code: CloseCode.InvalidFramePayloadData },
   'message-too-big': { ...PEERS_FAULT, code: CloseCode.MessageTooBig },
 }
 
-/** ws names what the peer did wrong with codes of its own, zlib with these. */
+/**
+ * The codes of errors that tell what the peer did wrong: ws's own (`WS_ERR_...`), and those of zlib
+ * (`Z_...`).
+ */
 const CODES_OF_FAULTS = /^(?:WS_ERR_|Z_)/
 const TOO_BIG = /^WS_ERR_UNSUPPORTED_(?:MESSAGE|DATA_PAYLOAD)_LENGTH$/
 
-/** @param code of an error of the socket. @returns what the peer did wrong; `undefined` where it is none of the peer's */
+/**
+ * Tells what the peer did wrong.
+ * @param code of an error of the socket
+ * @returns `undefined` if the error is not the peer's fault
+ */
 export function faultOfPeer(code: unknown): 'message-too-big' | 'protocol-error' | undefined {
   if (typeof code !== 'string' || !CODES_OF_FAULTS.test(code)) return undefined
   return TOO_BIG.test(code) ? 'message-too-big' : 'protocol-error'

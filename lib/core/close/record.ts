@@ -8,9 +8,11 @@ import {
 import type { CloseCause } from './policy.js'
 
 /**
- * Collects, while a connection ends, what is known of why. The first cause wins; two exceptions
- * are of the protocol's making. A FIN says that the peer has gone, but what it said before may
- * still wait to be parsed. And ws answers a protocol error with `close()` before it says why.
+ * Collects evidence of why a connection ends, while it ends.
+ *
+ * The first cause wins, with two exceptions that the protocol requires. After a FIN, a close frame from
+ * before it may still wait to be parsed. And on a protocol error ws calls `close()` before it says what was
+ * wrong.
  */
 export class CloseRecord {
   #cause: CloseCause | undefined
@@ -19,35 +21,35 @@ export class CloseRecord {
   #finished = false
   #mayBeWsClose = false
 
-  /** `undefined` as long as it is not certain. */
+  /** Why the connection ends; `undefined` as long as that is not certain. */
   get cause(): CloseCause | undefined {
     return this.#cause
   }
 
-  /** Our close frame, as it was given to ws. */
+  /** Our close frame, as we gave it to ws. */
   get sent(): CloseFrame | undefined {
     return this.#sent
   }
 
-  /** Notes why the connection ends, unless that is known. */
+  /** Notes the cause, unless there is one already or a FIN came first. */
   note(cause: CloseCause, error?: Error): void {
     if (this.#cause !== undefined || this.#finished) return
     this.#cause = cause
     this.#error = error
   }
 
-  /** Notes a `close()` of the app's, or so it seems: {@link explain} may tell that it was ws's. */
+  /** Notes a call of `close()` by the app. It may turn out that ws made this call: see {@link explain}. */
   noteOwnClose(): void {
     this.#mayBeWsClose = this.#cause === undefined && !this.#finished
     this.note('server-close')
   }
 
-  /** From here on nothing explains the `close()` that was noted: it was the app's. */
+  /** The last `close()` was the app's: from now on {@link explain} does not replace its cause. */
   trustOwnClose(): void {
     this.#mayBeWsClose = false
   }
 
-  /** What the peer did wrong, told by ws right after its own `close()`. */
+  /** Notes what the peer did wrong, as ws tells it right after its own `close()`. */
   explain(cause: CloseCause, error: Error): void {
     if (!this.#mayBeWsClose && !(this.#finished && this.#cause === undefined)) return
     this.#mayBeWsClose = false
@@ -59,17 +61,17 @@ export class CloseRecord {
     this.#sent = Object.freeze(code === undefined ? { code: 1005, reason: '' } : { code, reason })
   }
 
-  /** The peer's FIN came before any other sign of an end. */
+  /** Notes that the peer's FIN came before any other sign of an end. */
   noteFinished(): void {
     if (this.#cause === undefined) this.#finished = true
   }
 
-  /** All that stood before the FIN was parsed, a close frame among it or none. */
+  /** Everything before the FIN has been parsed, so the cause is certain now. */
   trustFinished(isFrameReceived: boolean): void {
     if (this.#finished) this.#cause ??= unrecordedCause(isFrameReceived, false)
   }
 
-  /** The verdict, once the transport is gone. */
+  /** Makes the verdict, once the transport is gone. */
   conclude(facts: TransportFacts, expectedCloseCodes: readonly number[]): CloseInfo {
     const evidence = {
       cause: this.#cause,

@@ -6,13 +6,14 @@ export interface InboxPolicy {
 }
 
 /**
- * Messages received and not yet handled, in order: those that wait, and those that are being
- * handled, at most `concurrency` at once. Full, it wants its source to pause; half empty, to resume.
+ * The messages that were received and are not yet handled, in order: those that wait, and those that are
+ * being handled (at most `concurrency` at once). From the moment it is full until it is half empty, reading
+ * should be paused.
  */
 export class Inbox<Message extends { readonly bytes: number; readonly era: number }> {
   readonly #policy: InboxPolicy
   #waiting: Array<Message | undefined> = []
-  /** Where the first one that waits stands: shifting a long array would copy it each time. */
+  /** Index of the first message that waits. `shift()` on a long array would copy the array each time. */
   #head = 0
   #handling = 0
   #bytes = 0
@@ -24,12 +25,12 @@ export class Inbox<Message extends { readonly bytes: number; readonly era: numbe
     this.#policy = policy
   }
 
-  /** Messages that wait. */
+  /** Number of messages that wait. */
   get waiting(): number {
     return this.#waiting.length - this.#head
   }
 
-  /** Bytes received and not yet handled. */
+  /** Number of bytes that were received and are not yet handled. */
   get bytes(): number {
     return this.#bytes
   }
@@ -39,17 +40,20 @@ export class Inbox<Message extends { readonly bytes: number; readonly era: numbe
     return this.#handling === 0 && this.waiting === 0
   }
 
-  /** Which of its times it is: whoever waits for what has come by now begins another. */
+  /**
+   * Number of the current era. Code that waits for all messages that have come by now begins a new era. So it
+   * need not wait for messages that come later.
+   */
   get era(): number {
     return this.#era
   }
 
-  /** How many of earlier eras are not handled yet. */
+  /** How many messages of earlier eras are not handled yet. */
   get older(): number {
     return this.#older
   }
 
-  /** Whether its source is to pause: from full until half empty. */
+  /** Whether reading should be paused: `true` from full until half empty. */
   get isFull(): boolean {
     return this.#isFull
   }
@@ -69,7 +73,7 @@ export class Inbox<Message extends { readonly bytes: number; readonly era: numbe
     this.#weigh(message.bytes)
   }
 
-  /** Takes the first one that waits to its handling. */
+  /** Takes out the first message that waits; its handling begins. */
   shift(): Message | undefined {
     const first = this.#waiting[this.#head]
     if (first === undefined) return undefined
@@ -82,20 +86,20 @@ export class Inbox<Message extends { readonly bytes: number; readonly era: numbe
     return first
   }
 
-  /** A message need not wait, because none does: its handling begins. */
+  /** The handling of a message begins that never had to wait. */
   begin(bytes: number): void {
     this.#handling++
     this.#weigh(bytes)
   }
 
-  /** A message has been handled, which came in that era. */
+  /** A message that came in `era` has been handled. */
   end(bytes: number, era: number): void {
     this.#handling--
     if (era < this.#era) this.#older--
     this.#weigh(-bytes)
   }
 
-  /** All that has come by now is of an earlier era than what will come. */
+  /** Begins a new era: all messages that have come by now belong to an earlier one. */
   beginEra(): void {
     this.#era++
     this.#older = this.#count

@@ -6,24 +6,25 @@ export interface RatePolicy {
 }
 
 /**
- * Counts messages in windows; the first message after one has ended begins the next. Whoever keeps
- * to the rate is never over it, also where we were late to read what it sent.
+ * Decides whether messages come too fast. It counts them in windows: a window begins with the first message
+ * after the last window has ended. A peer that keeps to the rate is always within it, also when we read its
+ * messages late.
  */
 export class MessageRate {
   readonly #policy: RatePolicy
   #endsAt = -Infinity
   #count = 0
   #allowed = 0
-  /** For how long we did not read, in ms, since the last window began. */
+  /** How long we have not read since the last window began, in ms. */
   #unread = 0
-  /** How many windows' worth of messages may have been sent and not yet read. */
+  /** How many windows' worth of messages may have been sent and are not read yet. */
   #behind = 0
 
   constructor(policy: RatePolicy) {
     this.#policy = policy
   }
 
-  /** We did not read for so many ms: what came in that time comes at once. */
+  /** We did not read for so many ms: the messages of that time come all at once. */
   excuse(duration: number): void {
     this.#unread += duration
   }
@@ -37,7 +38,7 @@ export class MessageRate {
   #beginWindow(now: number): void {
     const { max, window } = this.#policy
     const caughtUp = Math.max(0, this.#count - max) / max
-    // Where all of a window was read, nothing is left to be read late.
+    // If we read during the whole window, no message is left to come late.
     this.#behind =
       this.#unread > 0 ? Math.max(0, this.#behind - caughtUp) + this.#unread / window : 0
     this.#unread = 0

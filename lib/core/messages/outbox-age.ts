@@ -8,16 +8,21 @@ export interface OutboxPolicy {
   readonly overflow: 'close' | 'drop'
 }
 
-/** The kernel's steps are not all alike: the next one may be half as large again as the last. So a reader may seem slower. */
+/**
+ * How slow the slowest reader may seem to be. The kernel's steps differ: the next one may be half as large
+ * again as the last.
+ */
 const SLOWEST_SEEN = SLOWEST_READER / 1.5
 
-/** What the kernel holds of ours excuses a reader for so many `maxAge`s at most, its own included. */
+/** Bytes that the kernel holds excuse a reader for so many `maxAge`s at most, its own one included. */
 const AGES_AT_MOST = 15
 
 /**
- * Tells a reader that is stuck from one that is slow. The kernel shows progress only when a third of
- * its send buffer is free again; in between, a slow reader looks like one that has stopped. So the
- * clock starts when the slowest reader would have read what the kernel took.
+ * Tells a reader that is stuck from one that is slow.
+ *
+ * The kernel shows progress only when a third of its send buffer is free again. Until then a slow reader
+ * looks as if it had stopped. So the age counts from when the slowest reader would have read all that the
+ * kernel took.
  */
 export class OutboxAge {
   readonly #maxAge: number
@@ -27,7 +32,7 @@ export class OutboxAge {
   /** When the slowest reader will have read what the kernel took. */
   #readAt = 0
 
-  /** @param taken bytes that the kernel took from us so far */
+  /** @param taken number of bytes that the kernel has taken from us so far */
   constructor(maxAge: number, now: number, taken: number) {
     this.#maxAge = maxAge
     this.#taken = taken
@@ -36,12 +41,13 @@ export class OutboxAge {
   }
 
   /**
-   * @param now of the forgiving clock: our own stall is not the reader's
-   * @returns whether what waits has not moved for too long
+   * @param now of the forgiving clock, so that our own stall does not count
+   * @param isWaiting whether bytes wait for the kernel
+   * @returns whether they have not moved for too long
    */
   look(now: number, taken: number, isWaiting: boolean): boolean {
     if (taken !== this.#taken || !isWaiting || !this.#wasWaiting) {
-      // Where nothing waited nobody has looked, and it may all have been taken just now.
+      // If nothing waited there were no looks, and the kernel may have taken all of it just now.
       const takenAt = Math.max(this.#readAt, this.#seenAt, now - LONGEST_LOOK)
       const readAt = takenAt + (taken - this.#taken) / SLOWEST_SEEN
       this.#readAt = Math.min(Math.max(readAt, now), now + (AGES_AT_MOST - 1) * this.#maxAge)

@@ -1,23 +1,24 @@
-/** In how many pieces a message may come; names as in ws. */
+/** In how many pieces a message may come. The names are those of ws. */
 export interface PieceBounds {
-  /** Reads of the socket that hold parts of one frame. */
+  /** How many reads of the socket may hold parts of one frame. */
   readonly maxBufferedChunks: number
   readonly maxFragments: number
 }
 
-/** What ws allows at most, whatever a message may hold. */
+/** The most that ws itself allows, for messages of any size. */
 const MOST: PieceBounds = { maxBufferedChunks: 256 * 1024, maxFragments: 16 * 1024 }
 
-/** Any small message may come byte by byte. */
+/** So many pieces are always allowed: any small message may come byte by byte. */
 const LEAST = 1024
 
-/** Smaller pieces than these on average are no way to send a large message. */
+/** Nobody needs to send a large message in pieces that are smaller than this on average. */
 const BYTES_A_PIECE = 64
 
 /**
- * A piece costs some 200 bytes beside what it carries, so an unfinished message of tiny ones would hold
- * many times its size: there may be fewer of them where messages are smaller.
- * @param maxPayload 0 for no limit
+ * How many pieces are allowed for messages up to `maxPayload`. A piece costs some 200 bytes of memory beside
+ * its content. So an unfinished message of tiny pieces would hold many times its size. Where messages are
+ * smaller, fewer pieces are allowed.
+ * @param maxPayload in bytes; 0 for no limit
  */
 export function pieceBounds(maxPayload: number): PieceBounds {
   if (maxPayload === 0) return MOST
