@@ -18,26 +18,29 @@ export interface CallbacksOwner extends StepOwner {
   readonly request: FastifyRequest
   readonly scope: ReleaseScope
   readonly isOpen: boolean
-  /** Whether its end is over: nothing more is called. */
+  /** Whether the connection is released: no callback runs any more. */
   readonly isReleased: boolean
-  /** Records why the connection is going to end, if it is open. */
+  /** Records the cause of the end, if the connection is open. */
   noteHandlerError(error: Error): void
-  /** The route's handler has returned, or what it returned has settled. */
+  /** The route's handler has returned, or the promise that it returned has settled. */
   handlerSettled(hasFailed: boolean): void
-  /** Sends the close frame that says so, unless a hook has closed already. */
+  /** Sends the close frame for `handler-error`, unless a hook has closed the connection already. */
   endOfHandlerError(): void
 }
 
-/** The one hook whose own failure is told to the log alone. */
+/** The only hook whose own failure is logged and nothing more. */
 const ERROR_HOOK = 'onHandlerError'
 
-/** Calls what the app gave for one connection, so that whatever it throws ends this one alone. */
+/** Calls the functions that the app gave for one connection. If one throws, only this connection ends. */
 export class Callbacks {
   readonly #owner: CallbacksOwner
   readonly #route: Route
   #errorSteps: Array<Promise<void>> | undefined
   #isTelling = false
-  /** A hook that provokes the next error for ever must not keep the end from its end. */
+  /**
+   * Until when `onHandlerError` is called, by the clock. A hook that provokes one error after the other must
+   * not keep the end from finishing.
+   */
   #tellsUntil = Infinity
 
   constructor(owner: CallbacksOwner, route: Route) {
@@ -61,13 +64,16 @@ export class Callbacks {
     }
   }
 
-  /** Looks after what a callback returned: its rejection is this connection's, not the process's. */
+  /**
+   * Watches what a callback returned. If it is a promise that rejects, this connection ends, and not the
+   * process.
+   */
   watch(result: unknown, step: string): void {
     if (!isThenable(result)) return
     void follow(result, undefined, (error) => this.fail(error, step))
   }
 
-  /** Wraps a callback that would be called where a throw ends the process. */
+  /** Wraps a callback that is called at a place where a throw would end the process. */
   guard(callback: (error?: Error) => unknown): (error?: Error) => void {
     return bindCallback((error) => {
       try {
@@ -79,8 +85,8 @@ export class Callbacks {
   }
 
   /**
-   * A callback threw or rejected: only this connection ends of it. What gave up because our signal
-   * had aborted did what it was asked to.
+   * A callback threw or rejected: only this connection ends. An error that only says that our signal has
+   * aborted is no failure: the callback did what it was asked to do.
    */
   fail(thrown: unknown, step: string): void {
     const owner = this.#owner
@@ -93,7 +99,7 @@ export class Callbacks {
     owner.endOfHandlerError()
   }
 
-  /** Calls `onShutdown`, as long as the socket is open and there is time for it. */
+  /** Calls the `onShutdown` hooks, as long as the socket is open and `budget` has time. */
   async sayGoodbye(budget: Budget): Promise<void> {
     for (const hook of this.#route.settings.onShutdown) {
       if (!this.#owner.isOpen) return
@@ -101,7 +107,7 @@ export class Callbacks {
     }
   }
 
-  /** Calls `onUnexpectedClose`, if it was, and `onClose`. */
+  /** Calls `onUnexpectedClose` if the end was not expected, and then `onClose`. */
   async tellClose(close: CloseInfo): Promise<void> {
     const { onClose, onUnexpectedClose } = this.#route.settings
     if (!close.expected) {
@@ -110,7 +116,7 @@ export class Callbacks {
     for (const hook of onClose) await this.#step('onClose', hook, [close])
   }
 
-  /** Waits for what `onHandlerError` went on to do, also about errors that this provoked. */
+  /** Waits for the promises that `onHandlerError` has returned, also for errors that come meanwhile. */
   async settleErrors(): Promise<void> {
     const { clock } = this.#owner.shared
     this.#tellsUntil = clock.now() + this.#owner.cleanupTimeout
@@ -122,9 +128,9 @@ export class Callbacks {
     this.#tellsUntil = Infinity
   }
 
-  /** Calls `onHandlerError`; what it goes on to do is awaited at the end. */
+  /** Calls `onHandlerError`. The promise that it returns is awaited at the end. */
   #tellError(error: Error): void {
-    // A hook that provokes the next error while it runs is not told of it.
+    // An error that comes while the hook is being called is not given to it.
     if (this.#isTelling || this.#owner.shared.clock.now() >= this.#tellsUntil) return
     this.#isTelling = true
     for (const hook of this.#route.settings.onHandlerError) {

@@ -4,10 +4,10 @@ import type { RequestContext } from '../platform/context.js'
 import { peek, toError } from '../platform/thrown.js'
 import type { Budget, StepOutcome, Steps } from './steps.js'
 
-/** What `runStep` needs of the connection, or upgrade, whose end it is. */
+/** What `runStep` needs of the connection, or of the upgrade, that ends. */
 export interface StepOwner extends Subject {
   readonly shared: { readonly steps: Steps; readonly facts: Facts }
-  /** What its steps are run in. */
+  /** The async context in which steps run. */
   readonly context: RequestContext
   /** How long each step may take, in ms. */
   readonly cleanupTimeout: number
@@ -16,8 +16,9 @@ export interface StepOwner extends Subject {
 }
 
 /**
- * Runs one step of an end: isolated from the others, and left behind when it overruns.
- * @param budget without one it has `cleanupTimeout`
+ * Runs one step of an end. Its errors do not stop the other steps, and it is left behind when it takes too
+ * long.
+ * @param budget the time that it shares with other steps; without one it has `cleanupTimeout`
  * @returns what to await, `undefined` if the step was synchronous
  */
 export function runStep(
@@ -35,14 +36,14 @@ export function runStep(
   return undefined
 }
 
-/** Runs one release of a scope, or one that came too late for it. */
+/** Runs one release of a scope, or one that was added too late for the loop of the end. */
 export function runRelease(owner: StepOwner, release: Release): Promise<void> | undefined {
   const name = peek(release, 'name')
   const step = typeof name === 'string' && name !== '' ? `release ${name}` : 'release'
   return runStep(owner, step, release)
 }
 
-/** Runs what a scope holds, last in first out, one at a time. */
+/** Runs all releases of a scope, last in first out, one at a time. */
 export async function runReleases(owner: StepOwner, scope: ReleaseScope): Promise<void> {
   for (let release = scope.next(); release !== undefined; release = scope.next()) {
     const waiting = runRelease(owner, release)
@@ -55,7 +56,7 @@ function noteStep(owner: StepOwner, step: string, outcome: StepOutcome): void {
   if (outcome.status === 'needless') void outcome.late.then((late) => noteStep(owner, step, late))
   if (outcome.status !== 'overran') return
   owner.shared.facts.stepOverran(owner, step)
-  // What it does from now on touches nothing: a failure is told to the log alone.
+  // The end goes on without this step. If it fails later, that is only logged.
   void outcome.late.then((late) => {
     if (late.status === 'failed') {
       owner.shared.facts.leftStepFailed(owner, step, toError(late.error))

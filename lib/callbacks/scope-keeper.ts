@@ -8,7 +8,7 @@ export interface ScopeKeeperOwner extends StepOwner {
   abortReason(): Error
 }
 
-/** Does for a scope what runs functions of the app. */
+/** Does for a scope whatever calls functions of the app. */
 export class ScopeKeeper implements ScopeOwner {
   readonly #owner: ScopeKeeperOwner
 

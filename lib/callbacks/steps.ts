@@ -2,10 +2,12 @@ import { follow, isThenable } from '../platform/thenable.js'
 import type { Clock, Timer } from '../time/clock.js'
 import { afterNextPoll } from '../time/sweep.js'
 
-/** Why nobody waits for a step any more: its time is up, or what waited for it has come to its end without it. */
+/**
+ * Why a step is no longer awaited: it has taken too long, or the end that waited for it is over without it.
+ */
 export type Left = 'overran' | 'needless'
 
-/** How a step of an end came out; `late` is how one that was left comes out in the end. */
+/** The result of a step. `late` is the result of a step that was left behind, once it comes. */
 export type StepOutcome =
   | { readonly status: 'done' }
   | { readonly status: 'failed'; readonly error: unknown }
@@ -13,29 +15,32 @@ export type StepOutcome =
 
 const DONE: StepOutcome = { status: 'done' }
 
-/** A running step: how to leave it, and the timer that will. */
+/** A running step, with a function that leaves it behind, and its timer. */
 interface Running {
   readonly leave: (why: Left) => void
   timer: Timer
 }
 
-/** Time that steps share, one after the other: until a moment by the clock, or until it is ended before that. */
+/**
+ * Time that several steps share, one after the other. It ends at a time of the clock, or earlier if `end` is
+ * called.
+ */
 export class Budget {
   readonly until: number
   #ended: Left | undefined
-  /** The last one that began; to leave one that is over changes nothing. */
+  /** The step that began last. If it has finished, leaving it changes nothing. */
   #last: Running | undefined
 
   constructor(until: number) {
     this.until = until
   }
 
-  /** Why there is no time left, whatever the clock says. */
+  /** Why the time was ended early; `undefined` if it was not. */
   get ended(): Left | undefined {
     return this.#ended
   }
 
-  /** Leaves the step that runs, and from now on every other at once. */
+  /** Leaves the running step behind, and from now on every other one at once. */
   end(why: Left): void {
     this.#ended ??= why
     this.#last?.leave(why)
@@ -46,7 +51,7 @@ export class Budget {
   }
 }
 
-/** Runs the steps of all ends: each isolated, each bounded. */
+/** Runs the steps of the ends of all connections and upgrades. Each is isolated, and has a bounded time. */
 export class Steps {
   readonly #clock: Clock
   readonly #running = new Set<Running>()
@@ -57,15 +62,15 @@ export class Steps {
   }
 
   /**
-   * Runs `step`, and waits for it if it is asynchronous: for `timeout` ms, and longer by what our loop stood still at the
-   * end of that, but not by more than as much again.
+   * Runs `step`, and waits for it if it is asynchronous: for `timeout` ms, and longer by as much as our loop
+   * stood still at the end of that time, but at most for another `timeout`.
    * @returns the outcome at once if `step` was synchronous, so that it costs no turn
    */
   run(step: () => unknown, timeout: number): StepOutcome | Promise<StepOutcome> {
     return this.#run(step, timeout, timeout, undefined)
   }
 
-  /** As `run`, but no longer than there is time: something else has to follow. */
+  /** Like `run`, but only as long as the budget lasts, because something else has to follow in time. */
   runWithin(step: () => unknown, budget: Budget): StepOutcome | Promise<StepOutcome> {
     return this.#run(step, Math.max(0, budget.until - this.#clock.now()), 0, budget)
   }
@@ -84,12 +89,14 @@ export class Steps {
     }
   }
 
-  /** Leaves behind every asynchronous step, now and from now on. */
+  /** Leaves every asynchronous step behind, now and from now on: time is up. */
   hurry(): void {
     this.#leaveAll('overran')
   }
 
-  /** All ends are over: nobody waits for a step any more, as that of a release which was added too late. */
+  /**
+   * All ends are over: no step is awaited any more, for instance that of a release which was added too late.
+   */
   rest(): void {
     this.#leaveAll('needless')
   }
@@ -114,7 +121,7 @@ export class Steps {
     if (ended !== undefined) return Promise.resolve({ status: ended, late: settled })
     return new Promise((resolve) => {
       const leave = (why: Left): void => finish({ status: why, late: settled })
-      // What came while our loop stood still is heard first.
+      // Results that came while our loop stood still are taken first.
       const lookAgain = (): void => afterNextPoll(() => leave('overran'))
       const dueAt = this.#clock.now() + timeout
       const overdue = (): void => {
