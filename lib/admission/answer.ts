@@ -8,23 +8,29 @@ import { isError } from '../platform/thrown.js'
 import { handshakeHeaders } from './handshake-headers.js'
 
 /**
- * After a first error the app's error handler is asked, which may refuse in its own way; what was
- * `begun`, by Fastify or as a handshake, is out of our hands; what was `given` we have given ourselves.
+ * How far the answer has come:
+ * - `none`: nobody has begun to answer.
+ * - `failed`: there was a first error. The app's error handler may still refuse in its own way.
+ * - `begun`: Fastify, or ws with a handshake, has begun to answer. We cannot change it.
+ * - `given`: we have given the answer ourselves.
  *
  *     none ──▶ failed ──▶ begun
  *       └────────┴──────▶ given
  */
 type State = 'none' | 'failed' | 'begun' | 'given'
 
-/** The one answer that an upgrade gets: from Fastify, from ws, or from us. */
+/** The one answer that an upgrade gets. Fastify, ws or this plugin gives it. */
 export class Answer {
   readonly #raw: Duplex
-  /** `raw.bytesWritten` before it; `undefined` where the stream does not count. */
+  /** `raw.bytesWritten` before the answer; `undefined` where the stream does not count. */
   readonly #bytesBefore: number | undefined
-  /** Whether an earlier request of the same packet, or one that a client did not wait for, comes first. */
+  /**
+   * Whether the answer of an earlier request on the same socket has to come first: the client did not wait
+   * for it.
+   */
   readonly #isBehind: boolean
   #reply: FastifyReply | undefined
-  /** What Fastify writes to, known from when it was handed the request. */
+  /** The response to which Fastify writes. It is known once Fastify has been given the request. */
   #response: ServerResponse | undefined
   #state: State = 'none'
 
@@ -34,7 +40,7 @@ export class Answer {
     this.#bytesBefore = raw instanceof Socket ? raw.bytesWritten : undefined
   }
 
-  /** Whether nobody has begun to give it. */
+  /** Whether nobody has begun to answer. */
   get isOpen(): boolean {
     return this.#state === 'none'
   }
@@ -43,23 +49,23 @@ export class Answer {
     return this.#state === 'given'
   }
 
-  /** Whether nobody has begun to, but for a first error. */
+  /** Whether nobody has begun to answer; there may have been a first error. */
   get mayBeTaken(): boolean {
     return this.#state === 'none' || this.#state === 'failed'
   }
 
-  /** Whether somebody whom we cannot see has written to the stream, past Fastify: another handshake, a tunnel. */
+  /** Whether other code has written to the stream past Fastify: another handshake, or a tunnel. */
   get isForeign(): boolean {
     const isBegun = this.#response?.headersSent !== false
     return this.mayBeTaken && !isBegun && !this.isUnwritten
   }
 
-  /** Whether somebody else gives it: no second one may be written. */
+  /** Whether somebody else gives the answer, so that we must not write a second one. */
   get isTheirs(): boolean {
     return this.#state === 'begun' || (!this.isGiven && !this.isUnwritten)
   }
 
-  /** Whether it may be written: not one byte of it, nor of another answer before it, is on its way. */
+  /** Whether an answer may be written: no byte of it, nor of an earlier answer, is on its way. */
   get isUnwritten(): boolean {
     if (this.#isBehind) return false
     if (this.#bytesBefore !== undefined) {
@@ -68,43 +74,49 @@ export class Answer {
     return this.#reply?.raw.headersSent !== true
   }
 
-  /** From now on Fastify can give it. */
+  /** Fastify can answer from now on. */
   enter(reply: FastifyReply): void {
     this.#reply = reply
   }
 
-  /** The app gives it, in whichever way: nothing of it is ours. */
+  /** The app answers in its own way, and we have no part in it. */
   leaveToApp(): void {
     this.#state = 'begun'
   }
 
   /**
-   * Fastify has been handed the request, and none of our hooks has seen it yet.
-   * @param listener learns, once there is a whole answer, whether any hooks have seen it
+   * Watches a request that Fastify has been given, but that none of our hooks has seen yet.
+   * @param listener called once there is a whole answer; learns whether any hooks have seen the request
    */
   watchUnseen(message: IncomingMessage, listener: (wereHooksRun: boolean) => void): void {
     const response = responseOf(this.#raw)
-    // Behind another one that is being written it gets none.
+    // While an earlier response is being written, the request has none yet.
     if (response?.req !== message) return
     this.#response = response
-    // Fastify listens too where there are hooks, and stops when it is told.
+    // Where there are hooks, Fastify listens for the end of the response too, until it is told.
     const tell = (): void => listener(response.listenerCount('finish') > 0)
     if (response.writableEnded) tell()
     else response.prependOnceListener('prefinish', tell)
   }
 
-  /** What a handshake is to say beside its own headers. Throws what may not be sent. */
+  /**
+   * The header lines for a 101, beside those of the handshake itself. Throws what node throws for headers
+   * that may not be sent.
+   */
   handshakeHeaders(): string[] | undefined {
     return this.#reply && handshakeHeaders(this.#reply)
   }
 
-  /** ws gives it, with a handshake: no byte of Fastify's may follow. */
+  /** ws answers with a handshake: no byte of Fastify may follow. */
   leaveToHandshake(): void {
     this.#state = 'begun'
     this.#detach()
   }
 
-  /** Fastify was told to send this. @returns whether that is the answer */
+  /**
+   * Fastify was told to send this.
+   * @returns whether that is the answer; a first error is not
+   */
   noteSend(payload: unknown): boolean {
     const isFirstError = isError(payload) && this.#state === 'none'
     this.#state = isFirstError ? 'failed' : 'begun'
@@ -115,15 +127,15 @@ export class Answer {
     this.#reply?.raw.once('finish', listener)
   }
 
-  /** An error of ours has headers that an error handler of the app may not know of. */
+  /** Sets the headers of an error of ours: an error handler of the app may not know of them. */
   setHeaders({ headers = {} }: LifecycleError): void {
     this.#reply?.headers(headers)
   }
 
-  /** Gives it from outside of Fastify, in the form of its errors, and ends the stream. */
+  /** Answers from outside of Fastify, in the form of its errors, and ends the stream. */
   give(error: LifecycleError): void {
     this.#state = 'given'
-    // From here on no hook begins. `reply.send` would not do: an answer may be on its way already,
+    // From here on Fastify starts no hook. We cannot use `reply.send`: an answer may be on its way already,
     // behind an onSend or onError hook, and Fastify would mix the two.
     this.#reply?.hijack()
     const { statusCode = 500 } = error
@@ -141,27 +153,28 @@ export class Answer {
     this.end()
   }
 
-  /** Leaves it to a handshake of ours: whatever Fastify still writes gets nowhere. */
+  /** Answers with a handshake of our own: nothing that Fastify still writes gets out. */
   takeOver(): void {
     this.#state = 'given'
     this.#reply?.hijack()
     this.#detach()
   }
 
-  /** Ends the stream when all that was written to it has left; not where another answer is on its way. */
+  /** Ends the stream when everything written to it has left; not while another answer is on its way. */
   end(): void {
     const raw = this.#raw
     raw.on('error', destroyRaw)
     if (this.#isBehind && isResponding(raw)) return
-    // Unread bytes would turn the end of the stream into a reset, and the answer might be lost.
+    // Reads what is left: unread bytes would turn the end of the stream into a reset, and the answer might be
+    // lost.
     raw.resume()
     raw.once('finish', destroyRaw)
     raw.end()
   }
 
   /**
-   * Takes Fastify's response off the stream, which would keep it for as long as the connection. That the
-   * stream has closed it is told all the same.
+   * Takes Fastify's response off the stream. Otherwise the stream would hold it for as long as the
+   * connection. The response still gets its `'close'` when the stream closes.
    */
   #detach(): void {
     const raw = this.#raw

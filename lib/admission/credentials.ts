@@ -7,8 +7,9 @@ import type { Clock } from '../time/clock.js'
 
 /**
  * Asks the route's `expiresAt` when the credentials of a request end.
- * @returns epoch ms, `Infinity` for never; `undefined` where there is nothing to ask
- * @throws (rejects with) FST_ERR_WSL_CREDENTIALS_EXPIRED, FST_ERR_WSL_INVALID_OPTION, and what the app's function throws
+ * @returns epoch ms, `Infinity` for never; `undefined` if the route has no such function
+ * @throws (rejects with) FST_ERR_WSL_CREDENTIALS_EXPIRED, FST_ERR_WSL_INVALID_OPTION, and errors of the app's
+ * function
  */
 export function askExpiry(
   { settings, url }: Route,

@@ -2,12 +2,16 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import { cookiesOf } from '../platform/cookie-internals.js'
 
-/** What the handshake itself says (RFC 6455 §4.2.2), and what tells of a body, which a 101 has not (RFC 9110 §15.2). */
+/**
+ * Headers that the app may not set on a 101: those of the handshake itself (RFC 6455 §4.2.2), and those about
+ * a body, because a 101 has none (RFC 9110 §15.2).
+ */
 const NOT_THEIRS = /^(?:content-.*|transfer-encoding|connection|upgrade|sec-websocket-.*)$/i
 
 /**
- * The lines of a 101 for what the app's hooks have set on the reply.
- * @throws what node throws for a name or a value that may not be sent, and what @fastify/cookie does for a cookie
+ * The header lines of a 101 that the app's hooks have set on the reply.
+ * @throws what node throws for a name or a value that may not be sent, and what @fastify/cookie throws for a
+ * cookie
  */
 export function handshakeHeaders(reply: FastifyReply): string[] {
   const lines: string[] = []

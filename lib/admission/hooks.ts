@@ -12,7 +12,7 @@ import { routeNameOf, routeOf } from '../routes/route.js'
 import { failHandshake, upgradeOf } from './upgrade.js'
 import { type Refusal, refuseAtFirst } from './verdict.js'
 
-/** What is decided of an upgrade before the route's own hooks see it. */
+/** Our `onRequest` hook: decides about an upgrade before the route's own hooks see it. */
 export function admit(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -24,14 +24,14 @@ export function admit(
     return
   }
   if (upgrade.isLost) {
-    // It was answered, or its peer has gone, during a hook that was added before this one.
+    // The upgrade was answered, or its peer has gone, during a hook that was added before this one.
     reply.hijack()
     return
   }
   const route = routeOf(request.routeOptions.config)
   upgrade.enter(request, reply)
   if (!route) {
-    // Without any route Fastify's own 404 follows, or what the app's hooks say before.
+    // If there is no route at all, Fastify's own 404 follows, unless a hook of the app answers before.
     const error = request.is404 ? undefined : unrouted(request, route)
     if (error !== undefined) upgrade.refuse('route', error.message)
     done(error)
@@ -42,17 +42,18 @@ export function admit(
     // Fastify's own handlerTimeout may have answered meanwhile.
     if (upgrade.isDecided) return
     const error = refusal && upgrade.turnAway(refusal)
-    // Nothing follows where it was answered with a close frame.
+    // If the answer was a close frame, neither a hook nor the handler may follow.
     if (refusal === undefined || error !== undefined) done(error)
   }
   const fail = (thrown: unknown): void => {
-    // Fastify takes a falsy error for none, and would let in whom a function of the app threw it about.
+    // Fastify treats a falsy error as none, and would let the upgrade in although a function of the app has
+    // thrown.
     if (upgrade.mayAnswer) done(toAnswerable(thrown))
   }
   void decide(() => refuseAtFirst(upgrade, request, route), settle, fail)
 }
 
-/** Goes on with what `question` answers, at once or later. */
+/** Calls `goOn` with the answer of `question`, or `fail` with its error, at once or later. */
 function decide<Verdict, Next>(
   question: () => Verdict | Promise<Verdict>,
   goOn: (verdict: Verdict) => Next,
@@ -67,13 +68,16 @@ function decide<Verdict, Next>(
   return verdict instanceof Promise ? verdict.then(goOn, fail) : goOn(verdict)
 }
 
-/** What an upgrade is told whose route is none of ours. */
+/** The error for an upgrade whose route is none of our WebSocket routes. */
 function unrouted(request: FastifyRequest, route: null | undefined): LifecycleError {
   const name = routeNameOf(request)
   return route === null ? notAWebsocketRoute(name) : routeBeforePlugin(name)
 }
 
-/** The last look before the 101: whatever was decided while the hooks ran holds. */
+/**
+ * Wraps the handler of a route for the last look before the 101: what was decided while the hooks ran still
+ * holds.
+ */
 export function guardHandshake(options: RouteOptions): void {
   const route = routeOf(options.config)
   if (!route) return
@@ -87,18 +91,18 @@ export function guardHandshake(options: RouteOptions): void {
     }
     const shake = (): unknown => {
       if (upgrade.isLost) return reply.hijack()
-      // A hook that answered and did not say so to Fastify: its onSend hooks may still be running.
+      // A hook has answered and did not tell Fastify. Its onSend hooks may still be running.
       if (upgrade.isDecided) return reply
       try {
         upgrade.noteHandshake()
       } catch (thrown) {
-        // A header that may not be sent: it is what Fastify answers a plain request, too.
+        // A header may not be sent. Fastify would give a plain request the same error.
         return fail(thrown)
       }
       try {
         return handshake.call(this, request, reply)
       } catch (error) {
-        // From a function that the app gave to ws, or from a listener on its 'connection'.
+        // The error is from a function that the app gave to ws, or from a listener for ws's 'connection'.
         failHandshake(request.raw, error)
         return reply
       }
@@ -114,15 +118,19 @@ export function guardHandshake(options: RouteOptions): void {
 }
 
 /**
- * What a route says that has no handler for plain requests. It is no error of the app's: no error handler is asked, and no
- * line logged, as whoever scans a server asks for everything. A text is not sent through a schema of the route's either.
+ * Answers a plain request to a route that takes WebSockets only. This is no error of the app: scanners ask
+ * for everything, so no error handler is called and nothing is logged. The body is a text, so it does not go
+ * through a response schema of the route.
  */
 function answerPlain(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = websocketOnly(routeNameOf(request))
   return reply.code(404).type(JSON_TYPE).send(bodyOf(error))
 }
 
-/** An upgrade that got another answer than 101 is over, also one that `admit` has never seen. */
+/**
+ * Our `onResponse` hook: an upgrade that got another answer than 101 is over, even if `admit` has never seen
+ * it.
+ */
 export function endAnswered(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
   upgradeOf(request.raw)?.destroyNow()
   done()

@@ -2,10 +2,10 @@ import type { FastifyRequest } from 'fastify'
 import { isListed, isSameOrigin, LastOrigin } from '../core/admission/origin.js'
 import type { OriginPolicy } from '../options/settings.js'
 
-/** Of all servers of this process: parsing an origin is a good part of what an upgrade costs. */
+/** One memory for all servers of this process. Parsing an origin is a good part of what an upgrade costs. */
 const last = new LastOrigin()
 
-/** Whether a page of that origin may connect. */
+/** Whether a page with this `Origin` header may connect. */
 export function isAllowed(
   policy: OriginPolicy,
   header: string,
@@ -20,12 +20,15 @@ export function isAllowed(
   return typeof policy === 'function' ? policy(origin, request) : isListed(origin, policy)
 }
 
-/** The host that the client asked for; some versions of Fastify say `undefined` where it named none. */
+/** The host that the client asked for. Some versions of Fastify return `undefined` if it named none. */
 export function hostOf(request: { readonly host?: string }): string {
   return request.host ?? ''
 }
 
-/** Some proxies forward the scheme of the upgrade, `wss`, and not that of the request. */
+/**
+ * Whether the request came over TLS. Some proxies forward the scheme of the upgrade, `wss`, and not that of
+ * the request.
+ */
 export function isEncrypted({ protocol }: FastifyRequest): boolean {
   return /^(?:https|wss)$/i.test(protocol)
 }

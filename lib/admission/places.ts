@@ -7,12 +7,12 @@ export class Places {
   #slots: Slots | undefined
   #seated: Deferred<void> | undefined
 
-  /** What its connection takes over. */
+  /** The places, for its connection to take over. */
   get slots(): Slots | undefined {
     return this.#slots
   }
 
-  /** Resolves when there is a place, or nothing to wait for any more; `undefined` where it does not wait. */
+  /** Resolves when there is a place, or when it no longer waits; `undefined` if it does not wait. */
   get untilSeated(): Promise<void> | undefined {
     return this.#seated?.promise
   }
@@ -22,7 +22,10 @@ export class Places {
     return (this.#slots ??= new Slots()).take(capacity, key)
   }
 
-  /** Takes a place of a key, or begins to wait for one. @returns whether there is one to have: newer ones may have all */
+  /**
+   * Takes a place of a key, or begins to wait for one.
+   * @returns `false` if newer upgrades have all places
+   */
   claim(succession: Succession, key: string, claimant: Claimant): boolean {
     const seat = (this.#slots ??= new Slots()).claim(succession, key, claimant)
     if (seat?.isTaken === false) this.#seated ??= new Deferred()
@@ -33,12 +36,12 @@ export class Places {
     this.#seated?.resolve()
   }
 
-  /** The upgrade became a connection. */
+  /** The upgrade became a connection: the places are now that one's. */
   handTo(occupant: Occupant): void {
     this.#slots?.handTo(occupant)
   }
 
-  /** Also the one that it still waits for. */
+  /** Gives back all places, also the one that it waits for. */
   giveBack(): void {
     this.#slots?.giveBack()
     this.seated()

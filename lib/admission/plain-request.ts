@@ -3,15 +3,16 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { responseOf } from '../platform/node-internals.js'
 
-/** How node begins to read requests from a stream; its types leave it out. */
+/** node's function that begins to read requests from a stream. node's types do not have it. */
 const { _connectionListener: readRequests } = http as unknown as {
   readonly _connectionListener: (this: Server, stream: Duplex) => void
 }
 
 /**
- * Has a request answered as if no upgrade had been asked for: whoever listens for `'upgrade'` gets from node also
- * requests that any route could answer. What was read of it goes back to the stream, without its `Upgrade` header,
- * and the stream to the server: body, pipelining and keep-alive are as they would have been.
+ * Has a request answered as if it had not asked for an upgrade. When there is a listener for `'upgrade'`,
+ * node gives it also requests that any route could answer. The bytes that were read go back to the stream,
+ * without the `Upgrade` header, and the stream goes back to the server. So body, pipelining and keep-alive
+ * work as usual.
  */
 export function answerAsPlain(
   server: Server,
@@ -22,10 +23,11 @@ export function answerAsPlain(
   const earlier = responseOf(raw)
   if (earlier === undefined) giveBack(server, message, raw, head)
   else {
-    // A client that did not wait for its last answer; that comes first. Until then nobody else hears of an error.
+    // The client did not wait for its last answer. That answer comes first. Until then nobody else listens
+    // for errors of the stream.
     raw.on('error', destroy)
     earlier.once('close', () => {
-      // What has destroyed it may not have been told yet.
+      // The stream was destroyed, but its `'error'` event may still come.
       if (raw.destroyed) return
       raw.removeListener('error', destroy)
       giveBack(server, message, raw, head)
@@ -40,7 +42,7 @@ function giveBack(server: Server, message: IncomingMessage, raw: Duplex, head: B
 
 type Headers = Pick<IncomingMessage, 'headers'> & Partial<Pick<IncomingMessage, 'rawHeaders'>>
 
-/** The head of the request as it came; node reads each byte of it as one character. */
+/** The head of the request, as it came. node reads each byte of it as one character. */
 function headOf(message: IncomingMessage): Buffer {
   const { method, url, httpVersion } = message
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
@@ -50,7 +52,7 @@ function headOf(message: IncomingMessage): Buffer {
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
 }
 
-/** The request of injectWS is none of node's: nothing of it is raw. */
+/** The request of injectWS is not one of node's: it has no raw headers. */
 function headersOf({ headers, rawHeaders }: Headers): Array<[string, unknown]> {
   if (rawHeaders === undefined) return Object.entries(headers)
   return Array.from({ length: rawHeaders.length / 2 }, (_, index) => [

@@ -12,7 +12,7 @@ import { upgradeOf } from './upgrade.js'
 
 const kAnswered = Symbol('fastify-websocket-lifecycle.answered')
 
-/** What a request that is no upgrade is answered for a close code. */
+/** The HTTP status for a request that is no upgrade, by close code. */
 const STATUS_OF: ReadonlyMap<number, number> = new Map([
   [CloseCode.Unauthorized, 401],
   [CloseCode.Forbidden, 403],
@@ -24,7 +24,7 @@ function statusOf(closeCode: number | undefined): number {
   return (closeCode !== undefined && STATUS_OF.get(closeCode)) || 400
 }
 
-/** What `reply.refuseWebsocket()` does. */
+/** Carries out `reply.refuseWebsocket()`. */
 export function refuseWebsocket<Expected extends HookReturn>(
   reply: FastifyReply,
   code: number | undefined,
@@ -53,9 +53,9 @@ function sendableCode(reply: FastifyReply, code: unknown): number | undefined {
   return sent
 }
 
-/** In the form of Fastify's own errors. */
+/** Answers by HTTP, in the form of Fastify's own errors. */
 function answer(reply: FastifyReply, statusCode: number, reason: string): void {
-  // Its own answer runs the onSend hooks, one of which may be the caller.
+  // This answer runs the onSend hooks, and one of these may be the caller.
   if (kAnswered in reply) throw tooLateToRefuse(routeNameOf(reply.request))
   Object.assign(reply, { [kAnswered]: true })
   const error = STATUS_CODES[statusCode]

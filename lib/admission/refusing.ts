@@ -13,22 +13,22 @@ export interface RefusingOwner {
   readonly routeUrl: string
   readonly settings: RouteSettings
   readonly answer: Answer
-  /** The request as node gave it, for a handshake. */
+  /** The arguments that node gave with the upgrade, for a handshake. */
   readonly handshake: Handshake
   readonly isRefused: boolean
   /** Whether the request is over without a connection. */
   readonly isOver: boolean
-  /** Counts and logs a refusal; whoever calls it sees to the answer. */
+  /** Counts and logs a refusal. The caller gives the answer. */
   refuse(reason: RefusalReason, why: string): void
-  /** Its peer has to be gone within `closeTimeout`. */
+  /** Gives the peer `closeTimeout` to go. */
   endSoon(): void
-  /** Lines for the 101. */
+  /** Sets the header lines of the 101. */
   setHeaders(lines: readonly string[] | undefined): void
   /** The handshake threw. */
   handshakeFailed(error: unknown): void
 }
 
-/** The ways in which an upgrade is told no. */
+/** The ways to refuse an upgrade. */
 export class Refusing {
   readonly #owner: RefusingOwner
 
@@ -37,8 +37,8 @@ export class Refusing {
   }
 
   /**
-   * For a verdict of ours, in the way that the route wants.
-   * @returns what Fastify is to answer; `undefined` if it was answered
+   * Refuses because of a verdict of ours, in the way that the route's `refuse` says.
+   * @returns the error that Fastify has to answer with; `undefined` if the upgrade was answered here
    */
   turnAway({ reason, error, closeCode }: Refusal): LifecycleError | undefined {
     const owner = this.#owner
@@ -52,7 +52,7 @@ export class Refusing {
   }
 
   /**
-   * For the app: `reply.refuseWebsocket()`.
+   * Refuses for the app: `reply.refuseWebsocket()`.
    * @throws FST_ERR_WSL_TOO_LATE_TO_REFUSE
    */
   refuseForApp(reply: FastifyReply, code: number | undefined, reason: string): void {
@@ -63,38 +63,38 @@ export class Refusing {
       reply.hijack()
       return
     }
-    // An error handler may say in its own way what we have refused.
+    // After a refusal of ours, an error handler may answer it in its own way.
     const what = code === undefined ? 'no code' : `${code} ${reason}`.trimEnd()
     if (!owner.isRefused) owner.refuse('hook', `the app closed it with ${what}`)
     this.closeAtOnce(code, reason)
   }
 
-  /** From outside of Fastify's hooks: one of them may never settle. */
+  /** Refuses from outside of Fastify's hooks, because one of these may never settle. */
   refuseNow(reason: RefusalReason, error: LifecycleError): void {
     const owner = this.#owner
     if (owner.answer.isUnwritten) {
       owner.refuse(reason, error.message)
       owner.answer.give(error)
     } else {
-      // Fastify has answered, outside of our encapsulation: nobody ends that socket but us.
+      // Fastify has answered, outside of our encapsulation. Nobody but us will end that socket.
       owner.endSoon()
       owner.answer.end()
     }
   }
 
-  /** Completes the handshake only to close: that is what a browser's page can see. */
+  /** Completes the handshake only to send a close frame. That is what a page in a browser can see. */
   closeAtOnce(code: number | undefined, reason: string): void {
     const { answer, handshake, shared } = this.#owner
     answer.takeOver()
     try {
       this.#owner.setHeaders(answer.handshakeHeaders())
       shared.accept(...handshake, (socket) => {
-        // What a refused peer still says is heard by nobody, and what it does wrong concerns nobody.
+        // Nobody listens to a refused peer, so its errors do not matter.
         socket.on('error', ignore)
         socket.close(code, reason)
       })
     } catch (error) {
-      // From a function that the app gave to ws.
+      // The error is from a function that the app gave to ws.
       this.#owner.handshakeFailed(error)
     }
   }

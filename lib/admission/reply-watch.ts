@@ -1,11 +1,11 @@
 import type { FastifyReply } from 'fastify'
 
-/** Who is told that Fastify was asked to send something. */
+/** Is told when Fastify is asked to send something. */
 export interface SendWatcher {
   noteSend(payload: unknown): void
 }
 
-/** `send` as it was before it was watched. */
+/** The `send` of the reply, as it was before we watched it. */
 const kSend = Symbol('fastify-websocket-lifecycle.send')
 const kWatcher = Symbol('fastify-websocket-lifecycle.sendWatcher')
 
@@ -14,13 +14,16 @@ interface WatchedReply extends FastifyReply {
   [kSend](payload?: unknown): FastifyReply
 }
 
-/** An answer may wait behind an async `onSend` hook without a public sign of it: so `reply.send` of an upgrade is watched. */
+/**
+ * Watches `reply.send` of an upgrade. An answer may wait behind an async `onSend` hook, and nothing public
+ * shows that.
+ */
 export function watchSend(reply: FastifyReply, watcher: SendWatcher): void {
   const send: unknown = Reflect.get(reply, 'send')
   Object.assign(reply, { [kSend]: send, [kWatcher]: watcher, send: watchedSend })
 }
 
-/** Shared by all replies. */
+/** The `send` of all watched replies. */
 function watchedSend(this: WatchedReply, payload?: unknown): FastifyReply {
   if (!this.sent) this[kWatcher].noteSend(payload)
   return this[kSend](payload)

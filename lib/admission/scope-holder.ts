@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { ReleaseScope } from '../core/scope.js'
 
-/** Whose scope a request has: an upgrade, and then its connection. */
+/** The owner of the scope of a request: an upgrade, and then its connection. */
 export interface ScopeHolder {
   readonly scope: ReleaseScope
   fail(error: unknown, step: string): void

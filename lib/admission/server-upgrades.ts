@@ -3,23 +3,31 @@ import { Duplex } from 'node:stream'
 
 export type UpgradeListener = (message: IncomingMessage, raw: Duplex, head: Buffer) => void
 
-/** Whose an upgrade is: `theirs` who listen beside us, or `nobodys`: then it is a plain request. */
+/**
+ * Who gets an upgrade: this plugin (`ours`), the other listeners (`theirs`), or nobody (`nobodys`): then it
+ * is a plain request.
+ */
 export type Verdict = 'ours' | 'theirs' | 'nobodys'
 
-/** Who decides about the upgrades of a server, and takes what the others do not get. It throws nothing. */
+/**
+ * Decides about the upgrades of a server, and takes those that the other listeners do not get. It throws
+ * nothing.
+ */
 export interface Claim {
   judge(message: IncomingMessage, othersListen: boolean): Verdict
   readonly take: Readonly<Record<Exclude<Verdict, 'theirs'>, UpgradeListener>>
 }
 
 /**
- * Shares the `'upgrade'` event of a server with others. An event has no owner, and most who listen believe that
- * each upgrade is theirs (a ws server answers 400 to paths that it does not know): so what is ours must not
- * reach them, and we must not touch what is theirs. A listener cannot keep an event from the next one, hence `emit`.
- * @returns how to stop
+ * Shares the `'upgrade'` event of a server with other listeners.
+ *
+ * An event has no owner, and most listeners believe that each upgrade is theirs: a ws server answers 400 to
+ * paths that it does not know. So our upgrades must not reach them, and we must not touch theirs. A listener
+ * cannot keep an event from the next listener, so we replace `emit`.
+ * @returns a function that stops this
  */
 export function claimUpgrades(server: Server, claim: Claim): () => void {
-  /** What others are being told of. */
+  /** The upgrade that the other listeners are being given now. */
   let left: IncomingMessage | undefined
   let isOver = false
 
@@ -30,7 +38,7 @@ export function claimUpgrades(server: Server, claim: Claim): () => void {
     if (verdict === 'ours' && othersListen) tellOnlookers(server, listener, upgrade)
     return verdict !== 'theirs'
   }
-  // Without one, node emits no such event; and somebody may have kept an `emit` from before.
+  // Without a listener node emits no such event. And somebody may have kept the `emit` from before.
   const listener: UpgradeListener = (...upgrade) => {
     if (upgrade[0] !== left) isTaken(upgrade)
   }
@@ -56,7 +64,7 @@ export function claimUpgrades(server: Server, claim: Claim): () => void {
   return () => {
     isOver = true
     server.removeListener('upgrade', listener)
-    // Somebody may have put another one around it.
+    // Somebody may have wrapped our `emit` in another one.
     if (server.emit !== emitUnlessOurs) return
     if (isOwn) server.emit = emit as Server['emit']
     else Reflect.deleteProperty(server, 'emit')
@@ -64,8 +72,9 @@ export function claimUpgrades(server: Server, claim: Claim): () => void {
 }
 
 /**
- * Who counts or logs upgrades hears of ours too. Nobody can shake hands without the head, the third argument:
- * whoever takes less looks on. What it does to the stream, it does to one that stands in.
+ * Tells listeners that only count or log upgrades of ours too. Nobody can shake hands without the head, which
+ * is the third argument. So a listener that takes fewer arguments only looks on. It gets a stand-in for the
+ * stream, so that it cannot change the real one.
  */
 function tellOnlookers(
   server: Server,
@@ -83,7 +92,7 @@ function tellOnlookers(
   }
 }
 
-/** How many arguments a listener takes; node wraps one that is called once. */
+/** How many arguments a listener takes. A listener added with `once` is wrapped by node. */
 function taken(listener: { readonly length: number; readonly listener?: unknown }): number {
   const { listener: wrapped } = listener
   return typeof wrapped === 'function' ? wrapped.length : listener.length

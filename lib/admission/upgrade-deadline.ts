@@ -2,7 +2,10 @@ import type { Clock } from '../time/clock.js'
 import { afterNextPoll, type Sweep, type Swept } from '../time/sweep.js'
 import { OFF } from '../time/wheel.js'
 
-/** By when an upgrade has to be decided, or its refused peer has to be gone: by the forgiving time of the sweep. */
+/**
+ * The time by which an upgrade has to be decided, or by which its refused peer has to be gone. It is in
+ * forgiving time of the sweep.
+ */
 export class UpgradeDeadline implements Swept {
   dueAt = 0
   place: number = OFF
@@ -19,12 +22,12 @@ export class UpgradeDeadline implements Swept {
     sweep.add(this)
   }
 
-  /** From now on for `time` ms. */
+  /** The deadline is `time` ms from now. */
   endIn(time: number): void {
     this.endAt(this.#sweep.forgivingNow + time)
   }
 
-  /** @param until by the forgiving time */
+  /** @param until in forgiving time */
   endAt(until: number): void {
     const { forgivingNow } = this.#sweep
     this.#until = until
@@ -37,12 +40,12 @@ export class UpgradeDeadline implements Swept {
 
   onSweep(now: number, forgivingNow: number): void {
     if (forgivingNow < this.#until) this.#sweep.move(this, now + this.#until - forgivingNow)
-    // What came while our loop stood still is heard first.
+    // Bytes that came while our loop stood still are read first.
     else afterNextPoll(() => this.#judge())
   }
 
   #judge(): void {
-    // It may have been stopped meanwhile, or have a new end.
+    // The deadline may have been stopped or moved meanwhile.
     if (this.place !== OFF && this.#sweep.forgivingNow >= this.#until) this.#overdue()
   }
 }

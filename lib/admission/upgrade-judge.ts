@@ -9,7 +9,7 @@ import type { RouteTable } from '../routes/route-table.js'
 import type { Verdict } from './server-upgrades.js'
 import { asksForWebsocket } from './upgrade-header.js'
 
-/** Tells whose an upgrade is. */
+/** Decides who gets an upgrade. */
 export class UpgradeJudge {
   readonly #routes: RouteTable
   readonly #ignore: WebsocketLifecycleOptions['ignoreUpgrade']
@@ -25,7 +25,7 @@ export class UpgradeJudge {
     this.#log = log
   }
 
-  /** Where nobody else listens, a path that no route has is ours to refuse. */
+  /** If nobody else listens, an upgrade to a path without a route is ours too, to refuse it. */
   judge(message: IncomingMessage, othersListen: boolean): Verdict {
     const isForUs = asksForWebsocket(message) && !this.#isIgnored(message)
     if (!othersListen) return isForUs ? 'ours' : 'nobodys'
@@ -40,7 +40,7 @@ export class UpgradeJudge {
         `Expected \`ignoreUpgrade\` to return a boolean, got ${kindOf(isIgnored)}: it cannot be asynchronous`,
       )
     } catch (error) {
-      // The paths decide then, as they would without it.
+      // Then the path decides, as it does without `ignoreUpgrade`.
       logSafely(this.#log, LOG_LINES.ignoreUpgradeFailed, { err: toError(error) })
       return false
     }
@@ -50,7 +50,7 @@ export class UpgradeJudge {
     try {
       return this.#routes.leadsToOurs(message)
     } catch {
-      // Fastify will meet the same error, and say so where it does no harm; others might let it end the process.
+      // Fastify will get the same error, and answer with it. Other listeners might let it end the process.
       return true
     }
   }

@@ -15,13 +15,16 @@ import { type Route, routeOf } from '../routes/route.js'
 import { Answer } from './answer.js'
 import type { ScopeHolder } from './scope-holder.js'
 
-/** An upgrade request as node gives it to whoever shakes hands. */
+/** An upgrade request, as node gives it to the code that shakes hands. */
 export type Handshake = readonly [message: IncomingMessage, raw: Duplex, head: Buffer]
 
-/** Of a path that is no route's. */
+/** The most characters of a path in the log, if it is no path of a route. */
 const LONGEST_PATH = 200
 
-/** Who an upgrade is: its request, its route once Fastify has found it, and the scope for what the app acquires. */
+/**
+ * What an upgrade is: its request, its route once Fastify has found it, and the scope that holds the app's
+ * resources.
+ */
 export abstract class UpgradeRequest implements ScopeKeeperOwner, ScopeHolder {
   readonly shared: Shared
   readonly handshake: Handshake
@@ -34,7 +37,7 @@ export abstract class UpgradeRequest implements ScopeKeeperOwner, ScopeHolder {
   protected request: FastifyRequest | undefined
   protected route: Route | undefined
   protected usedScope: ReleaseScope | undefined
-  /** By the forgiving time. */
+  /** In forgiving time. */
   readonly #startedAt: number
   readonly #released = new Deferred<void>()
   #settings: RouteSettings
@@ -67,7 +70,7 @@ export abstract class UpgradeRequest implements ScopeKeeperOwner, ScopeHolder {
     return this.#log
   }
 
-  /** Those of its route; before that is known, the plugin's. */
+  /** The options of its route. Until the route is known, the plugin's. */
   get settings(): RouteSettings {
     return this.#settings
   }
@@ -78,17 +81,18 @@ export abstract class UpgradeRequest implements ScopeKeeperOwner, ScopeHolder {
 
   get routeUrl(): string {
     if (this.pattern !== undefined) return this.pattern
-    // A path that is none of a route's has no parameters. Before that is known they may be secrets, as a query may.
+    // A path that belongs to no route has no parameters. Until that is known, the path may hold secrets, as a
+    // query may.
     if (this.request?.is404 !== true) return ''
     return String(this.message.url).split('?', 1).join().slice(0, LONGEST_PATH)
   }
 
-  /** That of a route, ours or not. */
+  /** The URL pattern of the route, ours or not. */
   protected get pattern(): string | undefined {
     return this.route?.url ?? this.request?.routeOptions.url
   }
 
-  /** By when it has to be decided, by the forgiving time. */
+  /** When it has to be decided, in forgiving time. */
   protected get decidedBy(): number {
     return this.#startedAt + (this.#settings.handshakeTimeout || Infinity)
   }
@@ -105,17 +109,20 @@ export abstract class UpgradeRequest implements ScopeKeeperOwner, ScopeHolder {
     return this.usedScope
   }
 
-  /** As it was where the scope was first asked for: nothing of the app's is called before. */
+  /**
+   * The async context of the moment at which the scope was first asked for. Nothing of the app is called
+   * before.
+   */
   get context(): RequestContext {
     return (this.#context ??= new RequestContext())
   }
 
-  /** Whether its handler must not run any more. */
+  /** Whether it is refused or over, so that its handler must not run. */
   get isLost(): boolean {
     return this.isRefused || this.isOver
   }
 
-  /** Whether nothing can be decided of it any more: it is lost, or being answered. */
+  /** Whether it is too late to decide: it is lost, or being answered. */
   get isDecided(): boolean {
     return !this.answer.isOpen || this.isLost
   }
@@ -125,7 +132,7 @@ export abstract class UpgradeRequest implements ScopeKeeperOwner, ScopeHolder {
     return this.answer.isOpen && !this.isOver
   }
 
-  /** Resolves when it is over, and all releases have run. */
+  /** Resolves when the request is over without a connection, and all its releases have run. */
   get released(): Promise<void> {
     return this.#released.promise
   }
@@ -138,7 +145,7 @@ export abstract class UpgradeRequest implements ScopeKeeperOwner, ScopeHolder {
     this.shared.facts.upgradeCallbackFailed(this, step, toError(error))
   }
 
-  /** Fastify has routed it: the options of the route hold. */
+  /** Fastify has found the route: from now on the route's options hold. */
   protected routedBy(request: FastifyRequest): void {
     this.request = request
     this.#log = request.log
@@ -148,7 +155,7 @@ export abstract class UpgradeRequest implements ScopeKeeperOwner, ScopeHolder {
     this.#settings = route.settings
   }
 
-  /** The request is over without a connection: what was acquired for it is released. */
+  /** The request is over without a connection: runs the releases of its scope. */
   protected async release(): Promise<void> {
     this.scope.abort()
     await runReleases(this, this.scope)
@@ -156,6 +163,6 @@ export abstract class UpgradeRequest implements ScopeKeeperOwner, ScopeHolder {
     this.#released.resolve()
   }
 
-  /** Nobody needs to know of it any more. */
+  /** Removes it from all lists that hold it. */
   protected abstract forget(): void
 }

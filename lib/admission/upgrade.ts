@@ -24,13 +24,13 @@ import { UpgradeDeadline } from './upgrade-deadline.js'
 import { type Handshake, UpgradeRequest } from './upgrade-request.js'
 import { type Refusal, refusePerKey } from './verdict.js'
 
-/** The upgrade that a request is, as long as it is one. */
+/** The upgrade of a request, until its 101. */
 export function upgradeOf(message: IncomingMessage): Upgrade | undefined {
   const holder = holderOf(message)
   return holder instanceof Upgrade ? holder : undefined
 }
 
-/** The handshake threw: before the 101 the socket ends, after it the connection does. */
+/** The handshake threw. Before the 101 the socket ends, after it the connection. */
 export function failHandshake(message: IncomingMessage, error: unknown): void {
   const holder = holderOf(message)
   holder?.fail(error, 'handshake')
@@ -49,10 +49,10 @@ export class Upgrade
   #refusing: Refusing | undefined
   #headers: readonly string[] | undefined
   #expiresAt = Infinity
-  /** Whether ws has been asked to shake hands: that may take its time, where functions of the app are asked. */
+  /** Whether ws has been asked to shake hands. That may take time, if it asks functions of the app. */
   #isShaking = false
   #hasGivenWay = false
-  /** Whether the stream is somebody else's; only its end is watched. */
+  /** Whether the stream now belongs to somebody else. We only watch for its end. */
   #isLetGo = false
 
   constructor(
@@ -67,8 +67,8 @@ export class Upgrade
     this.order = facts.upgradeArrived(this)
     const isSocket = raw instanceof Socket
     this.#bytesRead = isSocket ? raw.bytesRead - head.length : 0
-    // node forgets the address when the socket closes, unless somebody has asked before: this is
-    // what lets `request.ip` answer in onClose.
+    // node forgets the address when the socket closes, unless somebody has read it before. So `request.ip`
+    // still works in onClose.
     if (isSocket) void raw.remoteAddress
     setHolder(message, this)
     watchRaw(raw, this)
@@ -81,11 +81,11 @@ export class Upgrade
     return !isLeaving && (this.#isShaking || this.answer.isOpen)
   }
 
-  /** Our first hook has seen it: from now on Fastify can answer, and the route's options hold. */
+  /** Our first hook has seen it. From now on Fastify can answer, and the route's options hold. */
   enter(request: FastifyRequest, reply: FastifyReply): void {
     if (this.request !== undefined) return
     this.answer.enter(reply)
-    // The response of a stream that is no socket never says that it has finished (injectWS).
+    // On a stream that is no socket (injectWS) the response never says that it has finished.
     if (!(this.raw instanceof Socket)) {
       reply.raw.once('prefinish', () => setImmediate(() => this.destroyNow()))
     }
@@ -94,7 +94,9 @@ export class Upgrade
     if (this.route !== undefined) this.#deadline.endAt(this.decidedBy)
   }
 
-  /** Fastify has been handed it. What it answers before any hook has run, it does not end. */
+  /**
+   * Fastify has been given the request. If it answers before any hook, it does not end the socket, so we do.
+   */
   routed(): void {
     if (this.request !== undefined) return
     this.answer.watchUnseen(this.message, (wereHooksRun) => {
@@ -105,19 +107,24 @@ export class Upgrade
     })
   }
 
-  /** The app has taken the reply: what becomes of the stream is its own affair, but for what was acquired. */
+  /**
+   * The app has taken the reply, so the stream is its own now. We still release the resources of the scope.
+   */
   hijacked(): void {
     if (!this.answer.mayBeTaken || this.isLost) return
     this.answer.leaveToApp()
     this.#letGo()
   }
 
-  /** Takes a place, until the connection has ended. @returns whether there was room */
+  /**
+   * Takes a place until the connection has ended.
+   * @returns whether there was room
+   */
   take(capacity: Capacity, key = ''): boolean {
     return this.#places.take(capacity, key)
   }
 
-  /** Takes a place of a key, or begins to wait for one; gives way where newer ones have them all. */
+  /** Takes a place of a key, or begins to wait for one. Gives way if newer upgrades have them all. */
   claim(succession: Succession, key: string): void {
     if (!this.#places.claim(succession, key, this)) this.giveWay()
   }
@@ -126,7 +133,10 @@ export class Upgrade
     this.#places.seated()
   }
 
-  /** It is told what it would be told a moment after its 101: so much for the peer does not depend on who is faster. */
+  /**
+   * A newer upgrade needs the place. This one gets the same close frame that it would get right after its
+   * 101, so the peer sees no difference.
+   */
   giveWay(): void {
     if (this.#isShaking) this.#hasGivenWay = true
     if (this.isDecided) return
@@ -135,8 +145,8 @@ export class Upgrade
   }
 
   /**
-   * All hooks have run: the route's messages can be read, its credentials still hold, and there is room
-   * for one more of that key.
+   * All hooks have run. Compiles the message schema, asks whether the credentials still hold, and takes the
+   * place of its key.
    * @returns what to await, if there is something
    */
   prepare(request: FastifyRequest, route: Route): Promise<void> | undefined {
@@ -149,7 +159,7 @@ export class Upgrade
     })
   }
 
-  /** ws has sent the 101: the connection takes over, unless it was none of our routes that opened. */
+  /** ws has sent the 101: makes the connection, unless the route is none of ours. */
   open(socket: ConnectionSocket): void {
     if (this.request === undefined || this.route === undefined) {
       this.#letGo()
@@ -175,7 +185,7 @@ export class Upgrade
     if (this.#hasGivenWay) connection.giveWay()
   }
 
-  /** Counts and logs a refusal; whoever calls it sees to the answer. */
+  /** Counts and logs a refusal. The caller gives the answer. */
   refuse(reason: RefusalReason, why: string): void {
     this.isRefused = true
     this.#places.giveBack()
@@ -184,24 +194,24 @@ export class Upgrade
     this.shared.facts.upgradeRefused(this.log, reason, this.pattern, about)
   }
 
-  /** In the way that the route wants: see {@link Refusing.turnAway}. */
+  /** See {@link Refusing.turnAway}. */
   turnAway(refusal: Refusal): LifecycleError | undefined {
     return this.#refuser.turnAway(refusal)
   }
 
   /** @throws FST_ERR_WSL_TOO_LATE_TO_REFUSE */
   refuseForApp(reply: FastifyReply, code: number | undefined, reason: string): void {
-    // A hook that was added before ours may be the first to see it.
+    // A hook that was added before ours may see it first.
     this.enter(reply.request, reply)
     this.#refuser.refuseForApp(reply, code, reason)
   }
 
-  /** Refuses, and answers from outside of Fastify's hooks: one of them may never settle. */
+  /** See {@link Refusing.refuseNow}. Does nothing if it is refused or over. */
   refuseNow(reason: RefusalReason, error: LifecycleError): void {
     if (!this.isLost) this.#refuser.refuseNow(reason, error)
   }
 
-  /** Lines of the 101 that the app's hooks have asked for. */
+  /** Header lines of the 101 that the app's hooks have set. */
   get headers(): readonly string[] | undefined {
     return this.#headers
   }
@@ -210,7 +220,10 @@ export class Upgrade
     this.#headers = lines
   }
 
-  /** ws shakes hands: nothing else may be written any more. Throws where a header may not be sent, and Fastify can say so. */
+  /**
+   * ws shakes hands now, so nothing else may be written. Throws if a header may not be sent, while Fastify
+   * can still answer.
+   */
   noteHandshake(): void {
     this.#headers = this.answer.handshakeHeaders()
     this.#isShaking = true
@@ -220,13 +233,13 @@ export class Upgrade
   /** Fastify was told to send something. */
   noteSend(payload: unknown): void {
     if (!this.answer.noteSend(payload)) return
-    // Our onResponse hook ends the socket, unless one of the app's fails before.
+    // Our onResponse hook ends the socket. A hook of the app may fail before it.
     this.answer.onceWritten(() => this.endSoon())
-    // As long as nothing was sent, a hook could refuse.
+    // Only now it is certain that no hook refuses it.
     if (this.request?.is404 === true && !this.isLost) this.refuse('route', 'there is no such route')
   }
 
-  /** The handshake took too long, or a refused peer does not go. */
+  /** The handshake took too long, or a refused peer has not gone. */
   #overdue(): void {
     if (this.answer.isForeign) this.#letGo()
     else if (this.isRefused || !this.answer.isUnwritten) this.destroyNow()
@@ -238,7 +251,7 @@ export class Upgrade
     this.raw.destroy()
   }
 
-  /** A peer that sent a FIN before the 101 has left: nothing that it could say completes it. */
+  /** A peer that sent a FIN before the 101 has gone: it cannot complete the handshake any more. */
   rawEnded(): void {
     if (this.answer.isForeign) this.#letGo()
     if (this.#isLetGo) return
@@ -250,7 +263,7 @@ export class Upgrade
     this.#end()
   }
 
-  /** Its peer has to be gone soon. */
+  /** Gives the peer `closeTimeout` to go. */
   endSoon(): void {
     this.#deadline.endIn(this.settings.closeTimeout)
   }
@@ -280,7 +293,7 @@ export class Upgrade
     void this.release()
   }
 
-  /** No deadline and no drain concerns it any more. */
+  /** Neither a deadline nor a drain concerns it any more. */
   #letGo(): void {
     this.#isLetGo = true
     this.forget()

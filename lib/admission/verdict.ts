@@ -15,42 +15,45 @@ import { follow, isThenable } from '../platform/thenable.js'
 import type { Route } from '../routes/route.js'
 import { hostOf, isAllowed, isEncrypted } from './origin.js'
 
-/** Why an upgrade is not let in, and what it is told in the one way or the other. */
+/** Why an upgrade is refused, and what it is told: an HTTP error or a close code. */
 export interface Refusal {
   readonly reason: RefusalReason
   readonly error: LifecycleError
   readonly closeCode: number
 }
 
-/** Who wants in. */
+/** An upgrade that wants to be let in. */
 export interface Applicant {
-  /** Whether it is over, or being answered. */
+  /** Whether it is over, or is being answered. */
   readonly isDecided: boolean
   /** @returns whether there was room */
   take(capacity: Capacity, key?: string): boolean
-  /** Takes a place, waits for one, or gives way. */
+  /** Takes a place of a key, waits for one, or gives way. */
   claim(succession: Succession, key: string): void
 }
 
-/** `Retry-After` where somebody else has to leave first, in seconds. */
+/** The `Retry-After` of a refusal where another connection has to end first, in seconds. */
 const RETRY_AFTER = 5
 
 /**
- * 429 as a close code, of the private ones (RFC 6455 §7.4.2): `isRetryable` says no to it, and not to 1013. The room that is missing
- * is taken by the same user, who would come back for ever.
+ * The close code that mirrors HTTP 429: a private one (RFC 6455 §7.4.2). `isRetryable` says `false` for it,
+ * unlike for 1013: the same user has taken all places, and would come back for ever.
  */
 const TOO_MANY_OF_A_KEY = 4429
 
-/** Decides before the route's own hooks: by the origin, then by the total and the route. */
+/**
+ * Decides before the route's own hooks run: by the origin, then by the number of connections in total and of
+ * the route.
+ */
 export function refuseAtFirst(
   applicant: Applicant,
   request: FastifyRequest,
   route: Route,
 ): Refusal | undefined | Promise<Refusal | undefined> {
-  // Version 8 of the protocol, which ws takes too, had a header of its own.
+  // Version 8 of the protocol, which ws accepts too, has its own header for the origin.
   const { headers } = request
   const origin = headers.origin ?? headers['sec-websocket-origin']?.toString()
-  // Without one it is no browser: there is no page that might abuse its user's cookies.
+  // A request without an origin comes from no browser, so no page can abuse its user's cookies.
   if (origin === undefined) return refuseInAll(applicant, route)
   const judge = (isWelcome: unknown): Refusal | undefined =>
     isWelcome === true ? refuseInAll(applicant, route) : refuseOrigin(origin, request)
@@ -64,19 +67,19 @@ function refuseOrigin(origin: string, request: FastifyRequest): Refusal {
   return { reason: 'origin', error, closeCode: CloseCode.Forbidden }
 }
 
-/** What strangers sent, short enough for a log. */
+/** Text of strangers, cut to a length that is fit for a log. */
 function quote(text: string): string {
   return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)
 }
 
 function refuseInAll(applicant: Applicant, { capacity }: Route): Refusal | undefined {
-  // It may have left, or taken too long, while its origin was being judged.
+  // It may have left, or taken too long, while its origin was judged.
   if (applicant.isDecided) return undefined
   const full = capacity.inAll.find((one) => !applicant.take(one))
   return full && { reason: 'limit', ...tryAgainLater(tooManyConnections(full.of)) }
 }
 
-/** Decides after the route's own hooks, which may have found whose connection it is. */
+/** Decides after the route's own hooks, which may have found out the user. */
 export function refusePerKey(
   applicant: Applicant,
   request: FastifyRequest,
@@ -87,7 +90,7 @@ export function refusePerKey(
   const key: unknown = keyOf(request)
   if (key === undefined) return undefined
   if (typeof key !== 'string') {
-    // What a promise may reject with is nobody's, and would end the process.
+    // If it is a promise that rejects, nobody would handle that, and the process would end.
     if (isThenable(key)) void follow(key, undefined, () => {})
     throw invalidOption(
       `Expected \`maxConnectionsPerKey.key\` to return a string or undefined, got ${typeof key}, in the options of route ${url}`,
