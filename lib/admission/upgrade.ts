@@ -49,7 +49,7 @@ export class Upgrade
   #refusing: Refusing | undefined
   #headers: readonly string[] | undefined
   #expiresAt = Infinity
-  /** Whether ws has been asked to shake hands. That may take time, if it asks functions of the app. */
+  /** Whether ws is shaking hands. That may take time, if it asks functions of the app. */
   #isShaking = false
   #hasGivenWay = false
   /** Whether the stream now belongs to somebody else. We only watch for its end. */
@@ -81,7 +81,7 @@ export class Upgrade
     return !isLeaving && (this.#isShaking || this.answer.isOpen)
   }
 
-  /** Our first hook has seen it. From now on Fastify can answer, and the route's options hold. */
+  /** Our first hook has seen it. Now Fastify can answer, and the route's options hold. */
   enter(request: FastifyRequest, reply: FastifyReply): void {
     if (this.request !== undefined) return
     this.answer.enter(reply)
@@ -94,9 +94,7 @@ export class Upgrade
     if (this.route !== undefined) this.#deadline.endAt(this.decidedBy)
   }
 
-  /**
-   * Fastify has been given the request. If it answers before any hook, it does not end the socket, so we do.
-   */
+  /** Fastify has been given the request. If it answers before any hook, we end the socket. */
   routed(): void {
     if (this.request !== undefined) return
     this.answer.watchUnseen(this.message, (wereHooksRun) => {
@@ -107,24 +105,19 @@ export class Upgrade
     })
   }
 
-  /**
-   * The app has taken the reply, so the stream is its own now. We still release the resources of the scope.
-   */
+  /** The app has taken the reply and its stream. We still release the resources of the scope. */
   hijacked(): void {
     if (!this.answer.mayBeTaken || this.isLost) return
     this.answer.leaveToApp()
     this.#letGo()
   }
 
-  /**
-   * Takes a place until the connection has ended.
-   * @returns whether there was room
-   */
+  /** Takes a place until the connection has ended. @returns whether there was room */
   take(capacity: Capacity, key = ''): boolean {
     return this.#places.take(capacity, key)
   }
 
-  /** Takes a place of a key, or begins to wait for one. Gives way if newer upgrades have them all. */
+  /** Takes a place of a key, or begins to wait for one. Gives way if newer upgrades have all. */
   claim(succession: Succession, key: string): void {
     if (!this.#places.claim(succession, key, this)) this.giveWay()
   }
@@ -220,10 +213,7 @@ export class Upgrade
     this.#headers = lines
   }
 
-  /**
-   * ws shakes hands now, so nothing else may be written. Throws if a header may not be sent, while Fastify
-   * can still answer.
-   */
+  /** ws shakes hands now. Throws if a header may not be sent, while Fastify can still answer. */
   noteHandshake(): void {
     this.#headers = this.answer.handshakeHeaders()
     this.#isShaking = true
@@ -233,7 +223,7 @@ export class Upgrade
   /** Fastify was told to send something. */
   noteSend(payload: unknown): void {
     if (!this.answer.noteSend(payload)) return
-    // Our onResponse hook ends the socket. A hook of the app may fail before it.
+    // Our onResponse hook ends the socket. If a hook of the app fails before it, this deadline does.
     this.answer.onceWritten(() => this.endSoon())
     // Only now it is certain that no hook refuses it.
     if (this.request?.is404 === true && !this.isLost) this.refuse('route', 'there is no such route')

@@ -10,13 +10,16 @@ export interface ClosingWatchOwner {
   readonly closeTimeout: number
   /** The sweep for what opens or closes. */
   readonly sweep: Sweep
-  /** Asks whether the cause is certain by now. */
+  /** Looks whether the cause is certain by now. */
   settle(): void
-  /** The peer has not gone in time. */
+  /** Called when the peer has not gone in time. */
   overdue(): void
 }
 
-/** Gives the peer of a connection that closes its `closeTimeout`, and no more. */
+/**
+ * Ends a closing connection whose peer does not go within its time. That time is decided by {@link
+ * CloseDeadline}.
+ */
 export class ClosingWatch implements Swept {
   dueAt = 0
   place: number = OFF
@@ -34,7 +37,7 @@ export class ClosingWatch implements Swept {
     this.#owner.sweep.delete(this)
   }
 
-  /** Somebody waits for the place of this connection: it has no more time than one timeout from now on. */
+  /** An upgrade waits for the place of this connection: see {@link CloseDeadline.hurry}. */
   hurry(): void {
     this.#deadline.hurry(this.#owner.sweep.forgivingNow)
   }
@@ -44,7 +47,7 @@ export class ClosingWatch implements Swept {
     this.#owner.settle()
     const remaining = this.#remaining(forgivingNow)
     sweep.move(this, now + Math.min(remaining, closeTimeout / 10))
-    // What came while our loop stood still is heard first.
+    // Bytes that came while our loop stood still are read first.
     if (remaining <= 0) afterNextPoll(() => this.#judge())
   }
 

@@ -15,9 +15,9 @@ import { ConnectionParts } from './parts.js'
 import type { SocketOwner } from './socket-owner.js'
 
 /**
- * One connection, from the 101 to its last release: its doors, for what the app does, for what ws and the raw stream
- * tell, and for what the plugin does. Nothing is decided here. How a connection ends is decided in core/close/, and
- * carried out by {@link Ending}; what it is made of is in {@link ConnectionParts}.
+ * One connection, from the 101 to its last release. It has a door (a method) for all that the app does, that
+ * ws and the raw stream tell, and that the plugin does. It decides nothing: how a connection ends is decided
+ * in core/close/, and {@link Ending} carries it out. Its parts are in {@link ConnectionParts}.
  */
 export class Connection
   extends ConnectionParts
@@ -29,9 +29,9 @@ export class Connection
     return this.isOpen
   }
 
-  // What the app does, through its socket.
+  // Called by the app, through its socket.
 
-  /** Called by ws, too: see {@link Life.closeCalled}. */
+  /** ws calls it too: see {@link Life.closeCalled}. */
   close(code: number | undefined, reason: string | Buffer | undefined): void {
     this.ending.close(code, reason)
   }
@@ -63,7 +63,7 @@ export class Connection
     this.usedReader?.listened()
   }
 
-  // What ws and the raw stream tell.
+  // Called by ws and by the raw stream.
 
   admits(event: string | symbol, first: unknown, second: unknown): boolean {
     switch (event) {
@@ -79,7 +79,7 @@ export class Connection
         return true
       case 'error':
         this.ending.errorSeen(toError(first))
-        // It is recorded; an emitter without a listener would throw it once more.
+        // The error is recorded by now. Without a listener the emitter would throw it.
         return this.socket.listenerCount('error') > 0
       case 'close':
         this.ending.transportGone(first as number, second as Buffer)
@@ -95,7 +95,8 @@ export class Connection
 
   rawEnded(): void {
     this.ending.finReceived()
-    // A stream that is no socket has nobody who destroys it when both sides are done (injectWS).
+    // A stream that is no socket (injectWS) is not destroyed by anybody when both sides are done. So we do
+    // it.
     if (!(this.raw instanceof Socket)) setImmediate(() => this.raw.destroy())
   }
 
@@ -107,7 +108,7 @@ export class Connection
     this.ending.streamClosed()
   }
 
-  // What the plugin and the parts do.
+  // Called by the plugin and by the parts.
 
   end(cause: CauseWithCode, reason: string = cause): void {
     if (this.isOpen) this.ending.begin(cause, POLICY[cause].code, reason)
@@ -139,8 +140,8 @@ export class Connection
     const isSilent = this.#isSilent
     this.end('replaced')
     this.usedEnding?.hurry()
-    // Half-open, as it seems: but an answer may be in the kernel already. Our close frame is there, too, so that the
-    // peer gets to know if it is there after all.
+    // The connection seems half-open. But an answer may be in the kernel already, so look again after a poll.
+    // Our close frame is in the kernel too, so the peer gets to know if it is there after all.
     if (isSilent) afterNextPoll(() => this.#isSilent && this.usedEnding?.overdue())
   }
 
@@ -174,7 +175,7 @@ export class Connection
     this.timeWatch?.noteControl()
   }
 
-  /** @returns whether plain listeners are to hear it at once */
+  /** @returns whether plain listeners get the message now */
   #admitsMessage(data: unknown, isBinary: boolean): boolean {
     this.heard()
     this.messagesReceived++

@@ -23,7 +23,7 @@ import type { Totals } from './meter.js'
 import type { Shared } from './shared.js'
 import { Transport, type TransportOwner } from './transport.js'
 
-/** How far an end has come; each phase has what it alone needs. */
+/** How far an end has come. Each phase holds only what it needs. */
 type State =
   | { readonly phase: 'open' }
   | { readonly phase: 'closing'; readonly watch: ClosingWatch }
@@ -37,7 +37,7 @@ export interface EndingOwner extends StepOwner, Swept, LiveConnection, Transport
   readonly raw: Duplex
   readonly settings: RouteSettings
   readonly scope: ReleaseScope
-  /** The scope, if anybody has asked for it. */
+  /** The scope, if somebody has asked for it. */
   readonly usedScope: ReleaseScope | undefined
   readonly callbacks: Callbacks
   readonly usedReader: Reader | undefined
@@ -49,8 +49,9 @@ export interface EndingOwner extends StepOwner, Swept, LiveConnection, Transport
 }
 
 /**
- * The end of one connection, made at the first sign of it: carries out what {@link Life} decides. It sends the close
- * frame, bounds the closing handshake, and runs what follows the transport's end in its order. It decides nothing.
+ * The end of one connection, made at the first sign of it. It carries out what {@link Life} decides, and
+ * decides nothing itself. It sends the close frame, bounds the closing handshake, and when the transport is
+ * gone runs messages, hooks and releases in their order.
  */
 export class Ending implements ClosingWatchOwner {
   /** Whether we destroyed the transport because the peer had not gone in time. */
@@ -58,7 +59,9 @@ export class Ending implements ClosingWatchOwner {
   readonly #owner: EndingOwner
   readonly #life = new Life()
   readonly #transport: Transport
-  /** What has been carried out; `Life` may be a step ahead, while a close frame is being written. */
+  /**
+   * The phase that has been carried out. `Life` may be one step ahead, while a close frame is being written.
+   */
   #state: State = { phase: 'open' }
 
   constructor(owner: EndingOwner) {
@@ -75,7 +78,7 @@ export class Ending implements ClosingWatchOwner {
     return this.#life
   }
 
-  /** Not where something has gone wrong, and a hook may still decide what follows. */
+  /** Whether the end has begun. Not yet while `onHandlerError` may still decide how it ends. */
   get hasBegun(): boolean {
     return this.#state.phase !== 'open'
   }
@@ -106,7 +109,7 @@ export class Ending implements ClosingWatchOwner {
     return this.#state.phase === 'closed' || this.isReleased
   }
 
-  // What the app and ws ask for.
+  // Called by the app and by ws.
 
   close(code: number | undefined, reason: string | Buffer | undefined): void {
     const { socket } = this.#owner
@@ -126,7 +129,7 @@ export class Ending implements ClosingWatchOwner {
     this.#carryOut(effects, () => WebSocket.prototype.terminate.call(socket))
   }
 
-  // What the plugin decides.
+  // Called by the plugin.
 
   /** Starts the closing handshake of an open connection. */
   begin(cause: CauseWithCode | 'shutdown', code: number, reason: string): void {
@@ -150,17 +153,18 @@ export class Ending implements ClosingWatchOwner {
     }
   }
 
-  // What ws and the raw stream tell.
+  // Called by ws and by the raw stream.
 
-  /** An `'error'` of the socket: it tells what the peer did wrong, or it is none of the peer's. */
+  /** ws has emitted `'error'`. Either it tells what the peer did wrong, or it is not the peer's fault. */
   errorSeen(error: Error): void {
     const fault = faultOfPeer(peek(error, 'code'))
     if (fault !== undefined) {
       this.#carryOut(this.#life.peerFailed(fault, error))
       return
     }
-    // The cause first: what the hooks do about the error must not become it. ws is CLOSING by now where the error is
-    // its own, so that no frame follows; where the app has emitted it, the frame of `fail` leaves before.
+    // The cause is recorded first, so that nothing that a hook does becomes the cause. If the error is ws's
+    // own, ws is CLOSING by now, and no frame follows. If the app has emitted it, `fail` sends the frame
+    // before.
     this.callbackFailed(error)
     this.#owner.fail(error, 'error')
     this.#carryOut(this.#life.socketFailed())
@@ -170,7 +174,7 @@ export class Ending implements ClosingWatchOwner {
     this.#carryOut(this.#life.finReceived())
   }
 
-  /** The socket is about to be destroyed: after that node does not tell what the kernel took. */
+  /** The socket is about to be destroyed. After that node no longer tells what the kernel took. */
   streamDestroying(bytesSent: number): void {
     this.#transport.bytesSent = bytesSent
   }
@@ -207,7 +211,7 @@ export class Ending implements ClosingWatchOwner {
     this.#carryOut(effects)
   }
 
-  /** Carries out what was decided. Where the app's stream throws, because somebody has patched it, the end goes on. */
+  /** Carries out what was decided. If the stream throws, because somebody has patched it, the end goes on. */
   #carryOut(effects: readonly Effect[], callWs?: () => void): void {
     try {
       for (const effect of effects) this.#do(effect, callWs)
@@ -243,7 +247,7 @@ export class Ending implements ClosingWatchOwner {
     queueMicrotask(() => this.settle())
   }
 
-  /** The one door through which a connection goes from one phase to the next: here the facts are told. */
+  /** The only place where a connection goes from one phase to the next. `facts` is told here. */
   #enter(next: Exclude<State, { readonly phase: 'open' }>): void {
     const owner = this.#owner
     const { facts, sweep } = owner.shared
@@ -266,7 +270,7 @@ export class Ending implements ClosingWatchOwner {
     }
   }
 
-  /** The rest of the end, in its order: hooks while the resources live, then the releases. */
+  /** The rest of the end, in its order: messages, hooks, and then the releases. */
   async #release(close: CloseInfo): Promise<void> {
     const owner = this.#owner
     const { callbacks, scope } = owner
@@ -281,7 +285,9 @@ export class Ending implements ClosingWatchOwner {
     owner.over(close)
   }
 
-  /** What was received before the end is handled, as a step of it; what is left then is dropped. */
+  /**
+   * Handles the messages that came before the end, as one step. Messages that are left after it are dropped.
+   */
   async #finishMessages(reader: Reader): Promise<void> {
     await runStep(this.#owner, 'messages', () => reader.finish())
     reader.abandon()

@@ -1,7 +1,8 @@
 /**
- * ws's `addEventListener` and its `on...` attributes hide what a handler returns, so that the
- * rejection of an async one would reach nobody. Here each handler gets one wrapper that looks. And
- * whoever adds a listener for messages is noticed: some may wait for it.
+ * ws's `addEventListener` and its `on...` attributes hide what a handler returns. So nobody would notice when
+ * an async handler rejects. Here each handler gets one wrapper that looks at the result.
+ *
+ * The socket is also told when a listener for messages is added, because messages may wait for one.
  */
 import { WebSocket } from 'ws'
 import { callWs } from '../platform/ws-own.js'
@@ -13,7 +14,7 @@ export type EventHandler<Event> =
 type Handler = EventHandler<never>
 type Wrapper = (this: Watching, event: unknown) => void
 
-/** A socket that wants to know what its handlers return, and when one for messages was added. */
+/** A socket that is told what its handlers return, and when a listener for messages is added. */
 export interface Watching extends WebSocket {
   watch(result: unknown, step: string): void
   listened(): void
@@ -24,9 +25,11 @@ const ATTRIBUTES = ['onopen', 'onmessage', 'onerror', 'onclose'] as const
 const wrappers = new WeakMap<Handler, Wrapper>()
 const handlers = new WeakMap<Wrapper, Handler>()
 
-/** The wrapper of `handler`: always the same, so that removing and comparing work as before. */
+/**
+ * The wrapper of `handler`. It is always the same one, so that removing and comparing work as with bare ws.
+ */
 export function wrapHandler<Event>(handler: EventHandler<Event>): EventHandler<Event> {
-  // What is no handler is left to ws, which fails when the event comes.
+  // A value that is no handler is left to ws, which fails when the event comes.
   if (!isHandler(handler)) return handler
   const known = wrappers.get(handler)
   if (known !== undefined) return known
@@ -42,7 +45,7 @@ export function wrapHandler<Event>(handler: EventHandler<Event>): EventHandler<E
   return wrapper
 }
 
-/** Makes the `on...` attributes of a subclass answer with what was assigned, not with its wrapper. */
+/** Makes the `on...` attributes of a subclass return the handler that was assigned, and not its wrapper. */
 export function defineHandlerAttributes(prototype: WebSocket): void {
   for (const name of ATTRIBUTES) {
     Object.defineProperty(prototype, name, {
@@ -59,14 +62,14 @@ export function defineHandlerAttributes(prototype: WebSocket): void {
   }
 }
 
-/** Makes the methods that all others add listeners with tell of those for messages. */
+/** Makes the three methods by which all listeners are added tell the socket of listeners for messages. */
 export function defineListenerMethods(prototype: Watching): void {
   for (const name of ['on', 'addListener', 'prependListener'] as const) {
     Object.defineProperty(prototype, name, {
       configurable: true,
       writable: true,
       value(this: Watching, ...args: unknown[]): unknown {
-        // Looked up each time: a tool may have put its own there.
+        // Looked up each time: a tool may have replaced the method.
         const self = callWs(name, this, ...args)
         if (args[0] === 'message') this.listened()
         return self

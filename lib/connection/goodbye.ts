@@ -16,7 +16,10 @@ export interface GoodbyeOwner {
   readonly usedReader: Reader | undefined
 }
 
-/** What a drain waits for before it closes one connection: `onShutdown`, and the messages that came before. */
+/**
+ * What a drain waits for before it closes one connection: `onShutdown`, and then the messages that had come
+ * by then.
+ */
 export class Goodbye {
   readonly #owner: GoodbyeOwner
   #budget: Budget | undefined
@@ -25,7 +28,11 @@ export class Goodbye {
     this.#owner = owner
   }
 
-  /** @param remaining ms until the drain ends. @returns what to await, if there is something */
+  /**
+   * Calls `onShutdown`, and waits until the messages that have come are handled.
+   * @param remaining ms until the drain ends
+   * @returns what to await, if there is something
+   */
   say(remaining: number): Promise<void> | undefined {
     const { callbacks, settings } = this.#owner
     if (settings.onShutdown.length === 0) return this.catchUp(remaining)
@@ -33,16 +40,19 @@ export class Goodbye {
     return callbacks.sayGoodbye(budget).then(() => this.#catchUp(budget))
   }
 
-  /** As {@link say}, for what has come since. */
+  /**
+   * Waits until the messages are handled that have come since {@link say}. Parameter and result are the same.
+   */
   catchUp(remaining: number): Promise<void> | undefined {
     const { socket, usedReader } = this.#owner
-    // What is being handled right now may turn out to take its time. What took too long before is not waited for again.
+    // A message that is being handled right now may take its time, so it is waited for. But if waiting took
+    // too long before, we do not wait again.
     const isBusy = isParsing(socket) || usedReader?.inbox.untilIdle() !== undefined
     if (!isBusy || usedReader?.inbox.isBehind === true) return undefined
     return this.#catchUp(this.#begin(remaining))
   }
 
-  /** Nobody waits for it any more. */
+  /** Leaves the running step behind: the drain no longer waits for it. */
   end(why: Left): void {
     this.#budget?.end(why)
   }
@@ -56,7 +66,7 @@ export class Goodbye {
 
   async #catchUp(budget: Budget): Promise<void> {
     const { shared, socket } = this.#owner
-    // What takes longer has its own time at the end.
+    // Messages that take longer have a step of their own at the end.
     await shared.steps.runWithin(() => whenParsed(socket), budget)
     await shared.steps.runWithin(() => this.#owner.usedReader?.inbox.untilCaughtUp(), budget)
   }

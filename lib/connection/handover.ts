@@ -10,10 +10,10 @@ export interface Handover {
   readonly request: FastifyRequest
   readonly route: Route
   readonly scope: ReleaseScope | undefined
-  /** `raw.bytesRead` when the handshake was read, and nothing after it. */
+  /** `raw.bytesRead` when the handshake had been read, and nothing after it. */
   readonly bytesRead: number
   /** When the credentials end, epoch ms. */
   readonly expiresAt: number
-  /** Its places (see `Slots`); they are given back when the transport is gone. */
+  /** Its places (see `Slots`). They are given back when the transport is gone. */
   readonly slots: Slots | undefined
 }

@@ -4,13 +4,19 @@ import type { TransportFacts } from '../core/close/info.js'
 import { bytesTaken } from '../platform/node-internals.js'
 import type { Clock } from '../time/clock.js'
 
-/** What is counted of a connection; the rest of its {@link TransportFacts} shows at its end. */
+/**
+ * What is counted while a connection is open. The rest of its {@link TransportFacts} is known only at its
+ * end.
+ */
 export type Totals = Omit<
   TransportFacts,
   'transportError' | 'received' | 'isSentHandedOver' | 'bytesSent'
 >
 
-/** Counts the time and the bytes of one connection: what the stream counts, less what there was before the 101. */
+/**
+ * Counts the time and the bytes of one connection: the numbers of the stream, minus what they were before the
+ * 101.
+ */
 export class Meter {
   readonly #raw: Duplex
   readonly #clock: Clock
@@ -18,10 +24,10 @@ export class Meter {
   readonly #openedAtWall: number
   readonly #readBefore: number
   readonly #writtenBefore: number
-  /** Of what the kernel takes: over TLS these are bytes of records. */
+  /** In bytes that the kernel takes. Over TLS these are bytes of records. */
   readonly #takenBefore: number
 
-  /** @param readBefore `raw.bytesRead` when the handshake was read, and nothing after it */
+  /** @param readBefore `raw.bytesRead` when the handshake had been read, and nothing after it */
   constructor(raw: Duplex, clock: Clock, readBefore: number) {
     this.#raw = raw
     this.#clock = clock
@@ -29,14 +35,16 @@ export class Meter {
     this.#openedAtWall = clock.wall()
     this.#readBefore = readBefore
     this.#writtenBefore = writtenTo(raw)
-    // What is still on its way to the kernel is of the 101.
+    // Bytes that are still on their way to the kernel belong to the 101.
     this.#takenBefore = takenFrom(raw, 0)
   }
 
   /**
-   * Bytes that were sent, as it shows just before the socket is destroyed: what node has taken from us and the kernel
-   * has not was never sent. Over TLS all that was sent counts as it was before it was encrypted. Where something was
-   * left behind, nobody can tell how much of that: so what the kernel took of records counts.
+   * The number of bytes sent, to be called just before the socket is destroyed. Bytes that node has taken
+   * from us and the kernel has not were never sent.
+   *
+   * Over TLS, bytes count as they were before encryption. But if bytes are left behind, nobody can tell how
+   * many of those they are. So the bytes of records count that the kernel took.
    */
   bytesSent(): number {
     const raw = this.#raw
@@ -53,12 +61,14 @@ export class Meter {
   }
 }
 
-/** What was given to a socket, and may still wait with node; 0 where the stream does not count. */
+/**
+ * Number of bytes given to a socket, some of which may still wait in node; 0 where the stream does not count.
+ */
 function writtenTo(raw: Duplex): number {
   return raw instanceof Socket ? raw.bytesWritten : 0
 }
 
-/** What the kernel took; 0 where node does not tell. */
+/** Number of bytes that the kernel took; 0 where node does not tell. */
 function takenFrom(raw: Duplex, held?: number): number {
   return bytesTaken(raw, held) ?? 0
 }

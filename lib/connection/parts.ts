@@ -29,9 +29,9 @@ import type { Shared } from './shared.js'
 import type { ConnectionSocket } from './socket.js'
 
 /**
- * What a connection is made of: some parts from its beginning, the others when they are first needed, so that an
- * open and quiet connection stays light. A part knows the connection by the little that it needs of it (`...Owner`).
- * What anybody can do to a connection is in {@link Connection}.
+ * The parts of a connection. Some are there from its beginning, the others are made when they are first
+ * needed, so that an open and quiet connection stays light. A part knows its connection by a small interface,
+ * its `...Owner`. What others can do to a connection is in {@link Connection}.
  */
 export abstract class ConnectionParts
   extends Attention
@@ -45,13 +45,14 @@ export abstract class ConnectionParts
     ScopeKeeperOwner,
     TimeWatchOwner
 {
-  // What changes begins as a number: for a number in a field that was once undefined V8 makes an object each time.
-  /** Messages. */
+  // Numbers that change begin as numbers: V8 makes an object for each number in a field that was once
+  // undefined.
+  /** Number of messages sent. */
   sent = 0
   protected messagesReceived = 0
   isHandlerSettled = false
 
-  // From the beginning.
+  // Parts from the beginning.
   readonly shared: Shared
   readonly socket: ConnectionSocket
   readonly request: FastifyRequest
@@ -63,7 +64,7 @@ export abstract class ConnectionParts
   protected readonly rate: RateGate | undefined
   protected readonly meter: Meter
 
-  // When they are needed: `undefined` before.
+  // Parts that are made when they are needed: `undefined` before.
   usedScope: ReleaseScope | undefined
   usedReader: Reader | undefined
   usedWriter: Writer | undefined
@@ -216,7 +217,7 @@ export abstract class ConnectionParts
 
   #makeReader(): Reader {
     const reader = new Reader(this, this.route)
-    // Nothing was received before the end, and nothing will be.
+    // Nothing waited for a reader before the end, and nothing more will come.
     if (this.usedEnding?.isClosed) reader.abandon()
     if (this.usedEnding?.life.messages === 'for listeners only') reader.dismiss()
     return reader

@@ -11,9 +11,9 @@ import type { Turns } from '../time/turns.js'
 /** What all connections of one server share. */
 export interface Shared {
   readonly clock: Clock
-  /** Looks after connections that are open. */
+  /** Looks at open connections. */
   readonly sweep: Sweep
-  /** Looks after those that are opening or closing: it ticks faster, and only as long as there are some. */
+  /** Looks at connections that are opening or closing. It ticks faster, and only while there are some. */
   readonly transitions: Sweep
   readonly steps: Steps
   readonly facts: Facts
@@ -26,7 +26,7 @@ export interface Shared {
     head: Buffer,
     accepted: (socket: WebSocket) => void,
   ) => void
-  /** Whether the peers' pings are ours to answer; not with `websocket: { autoPong: false }`. */
+  /** Whether we answer the peers' pings. `false` with `websocket: { autoPong: false }`. */
   readonly answersPings: boolean
   /** The largest message that ws lets through, in bytes. */
   readonly maxPayload: number

@@ -7,25 +7,25 @@ import type { Reader } from '../messages/reader.js'
 import type { Writer } from '../outbox/writer.js'
 import type { RequestContext } from '../platform/context.js'
 
-/** The connection, as its socket sees it. */
+/** What `ConnectionSocket` needs of its connection. */
 export interface SocketOwner {
   readonly id: string
   readonly request: FastifyRequest
   readonly scope: ConnectionScope
   readonly closed: Promise<CloseInfo>
   readonly latency: number | undefined
-  /** Bytes of messages that are framed and not with the raw stream yet. */
+  /** Number of bytes of messages that are framed and not with the raw stream yet. */
   readonly bytesFramed: number
   readonly context: RequestContext
   readonly callbacks: Callbacks
   readonly reader: Reader
   readonly writer: Writer
   /**
-   * Takes note of an event of ws, before its listeners run.
-   * @returns whether they are to run
+   * Called for each event of ws, before its listeners run.
+   * @returns whether they may run
    */
   admits(event: string | symbol, first: unknown, second: unknown): boolean
-  /** No listener heard a message. */
+  /** No listener got the message. */
   unheard(data: unknown, isBinary: boolean): void
   /** A listener for messages was added. */
   listened(): void

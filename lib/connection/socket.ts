@@ -24,15 +24,18 @@ import {
 import type { SocketOwner } from './socket-owner.js'
 
 type Callback = (error?: Error) => void
-/** @types/ws says that these always get an error; ws calls them without one where all went well. */
+/** @types/ws says that these callbacks always get an error. ws calls them without one if all went well. */
 type ControlCallback = (error: Error) => void
 type EventMap = WebSocket.WebSocketEventMap
 
-/** Where no route of ours opened a socket, its own timer counts, which is off in what we open (ms). */
+/**
+ * The close timeout of a socket that no route of ours has opened, in ms: ws's own default. For our
+ * connections ws's timer is off.
+ */
 const CLOSE_TIMEOUT_OF_WS = 30_000
 
 /**
- * ws's socket, with every door through which something can happen to it led past its connection.
+ * ws's socket. Each method and event by which something can happen to it goes through its connection first.
  * It decides nothing.
  */
 export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watching, Parser {
@@ -40,15 +43,16 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
   #isEmittingError = false
 
   constructor(address: null, protocols?: undefined, options?: object) {
-    // ws hands its server options on as the third argument; @types/ws knows the client's form only.
+    // ws passes its server options as the third argument. @types/ws knows the client's form only.
     super(address as unknown as string, protocols, options)
-    // Rejections of async listeners come to socketOnRejection, not to the process.
+    // Rejections of async listeners go to socketOnRejection, and do not end the process.
     EventEmitter.call(this, { captureRejections: true })
   }
 
   /**
-   * Ties a new socket to its connection. One that no route of ours has opened (an app can call
-   * `websocketServer.handleUpgrade` itself) is never tied: ws's own behaviour, and its pings are the app's to answer.
+   * Ties a new socket to its connection. A socket that no route of ours has opened is never tied: an app can
+   * call `websocketServer.handleUpgrade` itself. It behaves as with bare ws, and the app has to answer its
+   * pings.
    */
   static attach(socket: ConnectionSocket, owner: SocketOwner): void {
     socket.#attached = owner
@@ -99,8 +103,8 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
   }
 
   /**
-   * node emits an 'error' itself where it cannot watch what a listener returned. Where that is a
-   * listener of 'error', it would go round in circles.
+   * node itself emits an 'error' if it cannot watch what a listener returned. If that was a listener for
+   * 'error', this would never stop.
    */
   #emitError(connection: SocketOwner, error: unknown): boolean {
     if (this.#isEmittingError) {
@@ -118,7 +122,7 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
     }
   }
 
-  /** ws parses what was read, and whoever hears of it is called in the context of its own request. */
+  /** Lets ws parse a read. Its listeners are called in the async context of the upgrade request. */
   parse(
     write: Write,
     receiver: Receiver,
@@ -130,12 +134,12 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
     else this.#attached.context.enterRead(write, receiver, chunk, encoding, done)
   }
 
-  /** A listener for messages was added: what waits for one can be heard. */
+  /** A listener for messages was added: messages that wait can be given to it. */
   listened(): void {
     this.#attached?.listened()
   }
 
-  /** Looks after what a handler returned. */
+  /** Watches what a handler returned, in case it rejects. */
   watch(result: unknown, step: string): void {
     this.#attached?.callbacks.watch(result, step)
   }
@@ -155,7 +159,8 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
   override send(data: Data, callback?: Callback): boolean
   override send(data: Data, options: SendOptions, callback?: Callback): boolean
   override send(data: Data, options?: SendOptions | Callback, callback?: Callback): boolean {
-    // Not by calling itself: what a tool has put on this socket would count that, too.
+    // It does not call itself with other arguments: a tool that has replaced `send` of this socket would
+    // count two calls.
     const given = isOptions(options) ? options : NO_OPTIONS
     const done = typeof options === 'function' ? options : callback
     if (this.#attached) return this.#attached.writer.send(data, given, done)
@@ -232,7 +237,7 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
 }
 
 function emit(this: ConnectionSocket, event: string | symbol, args: unknown[]): boolean {
-  // Not its own, which a tool may have put there: that one has called us.
+  // Not the `emit` of this socket: a tool may have replaced it, and that one has called us.
   return ConnectionSocket.prototype.emit.call(this, event, ...args)
 }
 
@@ -246,7 +251,7 @@ function isOptions(value: unknown): value is SendOptions {
 
 function socketOnRejection(this: ConnectionSocket, error: Error): void {
   const owner = ConnectionSocket.ownerOf(this)
-  // Without an owner it is what it would have been: nobody's, and the end of the process.
+  // A socket without a connection behaves as with bare ws: nobody handles the error, and the process ends.
   if (owner === undefined) throw error
   owner.callbacks.fail(error, 'listener')
 }
@@ -254,7 +259,7 @@ function socketOnRejection(this: ConnectionSocket, error: Error): void {
 Object.defineProperty(ConnectionSocket.prototype, captureRejectionSymbol, {
   value: socketOnRejection,
 })
-// @types/ws declares a property, which no accessor of a class may override.
+// @types/ws declares a property, and an accessor in a class may not override that.
 Object.defineProperty(ConnectionSocket.prototype, 'bufferedAmount', {
   configurable: true,
   enumerable: true,
@@ -267,7 +272,7 @@ const wsBinaryType = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'binar
 
 function setBinaryType(this: ConnectionSocket, type: unknown): void {
   wsBinaryType.set.call(this, type)
-  // ws ignores what it does not know.
+  // ws ignores a type that it does not know.
   ConnectionSocket.ownerOf(this)?.setBlobs(wsBinaryType.get.call(this) === 'blob')
 }
 

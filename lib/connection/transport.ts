@@ -12,9 +12,11 @@ export interface TransportOwner {
   readonly usedWriter: Writer | undefined
 }
 
-/** Ends the transport of a connection: by a close frame, or without. What is held back leaves first. */
+/**
+ * Ends the transport of a connection, with a close frame or without. Messages that are held back leave first.
+ */
 export class Transport {
-  /** Bytes that were sent, as it showed just before the stream was destroyed. */
+  /** The number of bytes sent, taken just before the stream was destroyed. */
   bytesSent = 0
   readonly #owner: TransportOwner
   /** Whether we have destroyed the stream. */
@@ -29,7 +31,7 @@ export class Transport {
     const { socket, usedWriter } = this.#owner
     usedWriter?.flush()
     WebSocket.prototype.close.call(socket, code, reason)
-    // The peer's close frame must get in, also where the app has paused reading.
+    // The peer's close frame has to be read, even if the app has paused reading.
     if (socket.isPaused) socket.resume()
   }
 
@@ -37,11 +39,11 @@ export class Transport {
     const { socket, usedWriter } = this.#owner
     usedWriter?.flush()
     WebSocket.prototype.terminate.call(socket)
-    // Nobody waits for ws's parser after that; and ws does nothing where it says CLOSED.
+    // After that we do not wait for ws's parser. And ws does nothing if it says CLOSED.
     this.destroy()
   }
 
-  /** Destroys the stream; nobody waits for what came over it and is not parsed yet. */
+  /** Destroys the stream. Bytes that came over it and are not parsed yet are given up. */
   destroy(): void {
     this.#isCutOff = true
     this.#owner.raw.destroy()
@@ -49,8 +51,9 @@ export class Transport {
   }
 
   /**
-   * As a rule ws ends now. Where it still inflates what came before, it is not waited for, but for a peer that said
-   * with a FIN that it was done: what that one sent before is read, until the deadline.
+   * The stream has closed. Usually ws emits `'close'` now. If ws is still inflating earlier messages, we do
+   * not wait for that, with one exception: a peer that sent a FIN was done. What it sent before is read,
+   * until the deadline.
    */
   streamClosed(): void {
     const { raw, socket, shared } = this.#owner
