@@ -11,7 +11,10 @@ export interface HandlerWaitOwner {
   lookBy(at: number): void
 }
 
-/** How long messages have waited for the route's handler to settle. Where that is too long the log is told, once for a route. */
+/**
+ * Measures how long messages have waited for the route's handler to settle. If it is too long, a warning is
+ * logged, once for each route.
+ */
 export class HandlerWait {
   readonly #owner: HandlerWaitOwner
   readonly #route: Route
@@ -34,7 +37,10 @@ export class HandlerWait {
     this.#since = Infinity
   }
 
-  /** Warns if it has been too long. @returns how long until it may be, in ms */
+  /**
+   * Warns if messages have waited too long.
+   * @returns how long until the next look, in ms
+   */
   warnWhenLong(now: number): number {
     const { cleanupTimeout } = this.#route.settings
     const remaining = this.#since + cleanupTimeout - now

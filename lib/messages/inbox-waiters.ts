@@ -8,7 +8,7 @@ export interface InboxContent {
   readonly older: number
 }
 
-/** Who waits until messages have been handled: all of them, or those that had come by a certain time. */
+/** Promises for code that waits until messages have been handled: all of them, or those of earlier eras. */
 export class InboxWaiters {
   #idle: Deferred<void> | undefined
   #caughtUp: Deferred<void> | undefined
@@ -23,7 +23,7 @@ export class InboxWaiters {
     return (this.#caughtUp ??= new Deferred<void>()).promise
   }
 
-  /** Something was handled or dropped. */
+  /** A message was handled or dropped. */
   tell(inbox: InboxContent): void {
     if (inbox.older === 0) {
       this.#caughtUp?.resolve()

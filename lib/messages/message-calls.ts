@@ -23,13 +23,16 @@ export interface MessageCallsOwner extends Subject {
   end(cause: CauseWithCode, reason?: string): void
 }
 
-/** Calls the app for each message of a connection, and sees to what it throws. */
+/** Calls the app for each message of a connection, and handles what it throws. */
 export class MessageCalls {
-  /** No message is to be handled any more. */
+  /** Whether messages are dropped instead of handled. */
   isDropping = false
-  /** The end has gone on without what is still being handled. */
+  /** Whether the end has gone on without the messages that are still being handled. */
   isLeftBehind = false
-  /** Plain listeners want Blobs, whose bytes only a promise gives: ws gives us the parts, and we make one for them. */
+  /**
+   * Whether plain listeners want Blobs. A Blob gives its bytes by a promise only. So ws gives us the parts,
+   * and we make a Blob of them for listeners.
+   */
   tellsBlobs = false
   readonly #owner: MessageCallsOwner
   readonly #route: Route
@@ -43,9 +46,9 @@ export class MessageCalls {
     return this.#owner.socket.listenerCount('message') > 0
   }
 
-  /** Plain listeners hear a message. */
+  /** Gives a message to the plain listeners. */
   tellListeners(data: unknown, isBinary: boolean): void {
-    // A tool that looks on hears what nobody else listens to.
+    // A tool that has replaced `emit` gets the event, even if there are no listeners.
     if (!this.hasListeners && isEmitOwn()) return
     const { context, socket } = this.#owner
     try {
@@ -55,13 +58,16 @@ export class MessageCalls {
     }
   }
 
-  /** Plain listeners hear a message, which nobody else gets any more: the app has ended the connection. */
+  /**
+   * Gives a message to the plain listeners, and counts it as dropped: the app has ended the connection, so
+   * nobody else gets it.
+   */
   tellListenersOnly(data: unknown, isBinary: boolean): void {
     this.tellListeners(data, isBinary)
     this.#drop()
   }
 
-  /** So many messages have come for nobody. */
+  /** Drops messages that have come for nobody. */
   discard(count: number): void {
     if (count === 0) return
     const { shared, isOpen, log } = this.#owner
@@ -73,7 +79,10 @@ export class MessageCalls {
     return this.tellsBlobs && Array.isArray(data) ? new Blob(data as Buffer[]) : data
   }
 
-  /** Calls `onMessage`, after the plain listeners. @returns what to await; it never rejects */
+  /**
+   * Calls `onMessage`, after the plain listeners.
+   * @returns what to await; it never rejects
+   */
   handle(data: unknown, isBinary: boolean): Promise<unknown> | undefined {
     const { validate } = this.#route
     this.tellListeners(data, isBinary)
@@ -120,7 +129,7 @@ export class MessageCalls {
     this.#owner.shared.facts.messagesDropped(1)
   }
 
-  /** @returns what to await, if there is something */
+  /** @returns what to await, if there is something; it never rejects */
   #watch(result: unknown, step: string): Promise<unknown> | undefined {
     if (!isThenable(result)) return undefined
     return follow<unknown>(result, undefined, (error) => this.#fail(error, step))
@@ -134,12 +143,15 @@ export class MessageCalls {
   }
 }
 
-/** Past our own `emit`, which has let it in before. */
+/** Emits past our own `emit`, which has let the message in before. */
 function emitMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
   WebSocket.prototype.emit.call(this, 'message', data, isBinary)
 }
 
-/** A text frame as text, a binary one as a Buffer, also where `binaryType` asks for something else. */
+/**
+ * A message as `onMessage` gets it: a text frame as a string, a binary one as a Buffer, whatever `binaryType`
+ * says.
+ */
 export function toMessage(data: unknown, isBinary: boolean): Message {
   if (!isBinary) return Buffer.isBuffer(data) ? data.toString() : String(data)
   if (data instanceof ArrayBuffer) return Buffer.from(data)

@@ -20,17 +20,20 @@ export interface Received {
 }
 
 /**
- * The inbox of one connection, with all that follows from what is in it: reading pauses and goes on, the turn of the
- * loop lingers, who waits is told. When it is full is decided in the core. Its parts are made when they are needed.
+ * The inbox of one connection, with everything that follows from its content: reading pauses and goes on, the
+ * turn of the loop lingers, and code that waits for messages is told. The core decides when it is full. Its
+ * parts are made when they are needed.
  */
 export class MessageInbox extends Inbox<Received> {
-  /** How often the app has paused reading. */
+  /** Number of times that the app has paused reading. */
   pausesByApp = 0
   readonly #owner: InboxOwner
   readonly #route: Route
-  /** Made at the first message that waits, or at the first pause: before that nothing is full, and nothing paused. */
+  /**
+   * Made at the first message that waits, or at the first pause. Before that nothing can be full or paused.
+   */
   #reading: Reading | undefined
-  /** Made for the first who waits until messages have been handled. */
+  /** Made when something first waits until messages have been handled. */
   #waiters: InboxWaiters | undefined
   /** Made at the first message that waits for the route's handler. */
   #handlerWait: HandlerWait | undefined
@@ -41,30 +44,33 @@ export class MessageInbox extends Inbox<Received> {
     this.#route = route
   }
 
-  /** Whether a message that comes now has to be dropped: the connection ends, and nothing keeps messages away. */
+  /**
+   * Whether a message that comes now has to be dropped: the connection is ending, and a pause would not keep
+   * messages away.
+   */
   get isFlooded(): boolean {
     return !this.#owner.isOpen && this.#getReading().isFlooded
   }
 
-  /** `socket.pause()` and `socket.resume()`: what a full inbox does is independent of it. */
+  /** Carries out `socket.pause()` and `socket.resume()`. The pause of a full inbox is independent of them. */
   setPausedByApp(isPaused: boolean): void {
     if (isPaused) this.pausesByApp++
     this.#getReading().setPausedByApp(isPaused)
   }
 
-  /** A message has to wait. Once it has been offered to all who may take it, {@link messageAdded} has to be called. */
+  /** A message has to wait. When it has been offered to all that may take it, call {@link messageAdded}. */
   add(data: unknown, isBinary: boolean): void {
     this.#getReading()
     this.push({ data: toKept(data), isBinary, bytes: sizeOfReceived(data), era: this.era })
   }
 
-  /** A message waits, or is being handled and takes its time. */
+  /** A message waits, or its handling is asynchronous. */
   messageAdded(): void {
     if (this.waiting > 0) this.#owner.shared.turns.linger()
     this.#getReading().messageAdded()
   }
 
-  /** Something was handled or dropped: reading may go on, and who waits for it is told. */
+  /** A message was handled or dropped: reading may go on, and code that waits for it is told. */
   messagesLeft(): void {
     this.#reading?.update()
     if (this.waiting === 0) this.endHandlerWait()
@@ -82,7 +88,7 @@ export class MessageInbox extends Inbox<Received> {
     this.#handlerWait?.end()
   }
 
-  /** Whether somebody has waited in vain: what had come by then is not handled yet. */
+  /** Whether messages of an earlier era are still not handled: then somebody has waited for them in vain. */
   get isBehind(): boolean {
     return this.older > 0
   }
@@ -92,15 +98,15 @@ export class MessageInbox extends Inbox<Received> {
     return this.isIdle ? undefined : this.#getWaiters().untilIdle()
   }
 
-  /** Resolves when all that has come by now is handled, whatever comes meanwhile. */
+  /** Resolves when all messages that have come by now are handled, whatever comes meanwhile. */
   untilCaughtUp(): Promise<void> | undefined {
     this.beginEra()
     return this.isIdle ? undefined : this.#getWaiters().untilCaughtUp()
   }
 
   /**
-   * Warns where messages have waited for the route's handler for too long.
-   * @returns how long until that may be, in ms
+   * Warns if messages have waited for the route's handler too long.
+   * @returns how long until the next look, in ms
    */
   warnOfHandler(now: number): number {
     return this.#handlerWait?.warnWhenLong(now) ?? Infinity

@@ -9,9 +9,9 @@ export interface Taken {
 
 /** Where a loop gets its messages from. */
 export interface Source {
-  /** @returns the first one that waits */
+  /** @returns the first message that waits */
   take(): Taken | undefined
-  /** One that was taken has been handled. */
+  /** A message that was taken has been handled. */
   handled(taken: Taken): void
   /** The loop takes no more. */
   left(): void
@@ -21,11 +21,11 @@ type Result = IteratorResult<Message, undefined>
 
 const DONE: Result = { done: true, value: undefined }
 
-/** `socket.messages()`: a message has been handled when the next one is asked for. */
+/** The iterator of `socket.messages()`. A message counts as handled when the loop asks for the next one. */
 export class MessageLoop implements AsyncIterableIterator<Message> {
   readonly #source: Source
   readonly #waiting: Array<(result: Result) => void> = []
-  /** Those that were handed out, the oldest first. */
+  /** The messages that were given to the loop and are not handled yet, the oldest first. */
   readonly #handling: Taken[] = []
   #isEnding = false
   #isDone = false
@@ -34,7 +34,7 @@ export class MessageLoop implements AsyncIterableIterator<Message> {
     this.#source = source
   }
 
-  /** Whether it has told that it is over, or was left. */
+  /** Whether the loop is done: it has ended, or was left by `return()`. */
   get isDone(): boolean {
     return this.#isDone
   }
@@ -68,7 +68,7 @@ export class MessageLoop implements AsyncIterableIterator<Message> {
       if (taken === undefined) break
       this.#handling.push(taken)
       const resolve = this.#waiting.shift()
-      // A listener that heard the message first may have left the loop.
+      // A plain listener gets the message first, and may have left the loop.
       if (resolve === undefined) this.#settleOne()
       else resolve({ done: false, value: taken.message })
     }

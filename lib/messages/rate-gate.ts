@@ -2,12 +2,12 @@ import { MessageRate, type RatePolicy } from '../core/messages/message-rate.js'
 import type { Clock } from '../time/clock.js'
 import type { Sweep } from '../time/sweep.js'
 
-/** Tells whether a message is within the rate. Made only where a route has one. */
+/** Decides whether a message is within the rate. Made only for a route with `messageRate`. */
 export class RateGate {
   readonly #rate: MessageRate
   readonly #clock: Clock
   readonly #sweep: Sweep
-  /** `sweep.forgiven` when a message last came. */
+  /** `sweep.forgiven` at the last message. */
   #forgiven: number
 
   constructor(
@@ -20,7 +20,7 @@ export class RateGate {
     this.#forgiven = sweep.forgiven
   }
 
-  /** We did not read for so many ms: what came in that time comes at once. */
+  /** We did not read for so many ms: the messages of that time come all at once. */
   excuse(duration: number): void {
     this.#rate.excuse(duration)
   }

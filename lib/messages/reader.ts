@@ -11,15 +11,17 @@ import { MessageLoop, type Taken } from './message-loop.js'
 export interface ReaderOwner extends MessageCallsOwner, InboxOwner {
   readonly shared: InboxOwner['shared'] & { readonly facts: Facts }
   readonly socket: MessageCallsOwner['socket']
-  /** Whether the route's handler has returned, and what it returned has settled. */
+  /** Whether the route's handler has returned, and the promise that it returned has settled. */
   readonly isHandlerSettled: boolean
 }
 
 /**
- * Who gets a message of a connection, and when: `onMessage`, a loop over `messages()`, or plain listeners. What nobody
- * can handle yet waits in the inbox. The connection calls it for each message that ws has received, and at each step
- * towards the end. It never calls the app itself (see `MessageCalls`), and drops no message without counting it. A
- * connection has none as long as only plain listeners hear its messages, and none must wait.
+ * Decides who gets a message of a connection, and when: `onMessage`, a loop over `messages()`, or plain
+ * listeners. A message that nobody can handle yet waits in the inbox.
+ *
+ * The connection calls it for each message that ws has received, and at each step towards the end. It never
+ * calls the app itself (`MessageCalls` does), and counts each message that it drops. A connection has no
+ * reader as long as only plain listeners get its messages, and none has to wait.
  */
 export class Reader {
   readonly inbox: MessageInbox
@@ -27,11 +29,11 @@ export class Reader {
   readonly #route: Route
   readonly #calls: MessageCalls
   #loop: MessageLoop | undefined
-  /** `onMessage` is being called, from {@link accept}. */
+  /** Whether `onMessage` is being called now, from {@link accept}. */
   #isHandling = false
-  /** The end has come as far as it waits for messages: no new ones will come. */
+  /** Whether no new messages will come, because the end now waits for the last ones. */
   #isEnding = false
-  /** The app has ended the connection: plain listeners alone hear of messages. */
+  /** Whether the app has ended the connection: only plain listeners get messages then. */
   #isDismissed = false
 
   constructor(owner: ReaderOwner, route: Route) {
@@ -46,7 +48,10 @@ export class Reader {
     return !this.inbox.isIdle || this.#owner.socket.isPaused
   }
 
-  /** @returns whether plain listeners are to hear the message at once, and nobody else */
+  /**
+   * A message has come.
+   * @returns whether plain listeners get it now from ws, and nobody else gets it
+   */
   accept(data: unknown, isBinary: boolean): boolean {
     if (this.inbox.waiting > 0) {
       this.#putInInbox(data, isBinary)
@@ -67,25 +72,30 @@ export class Reader {
     this.#calls.tellsBlobs = tellsBlobs
   }
 
-  /** No plain listener heard a message that is for nobody else. */
+  /** No plain listener got a message that is for nobody else. */
   unheard(data: unknown, isBinary: boolean): void {
     if (this.#owner.isHandlerSettled) this.#calls.discard(1)
     else this.#putInInbox(data, isBinary)
   }
 
-  /** A plain listener was added; it hears what waits when whoever adds it has done so. */
+  /**
+   * A plain listener was added. It gets the messages that wait, but only after the code that adds it has run.
+   */
   listened(): void {
     if (this.inbox.waiting > 0) queueMicrotask(() => this.#serveWaiting())
   }
 
-  /** Messages need not wait for the route's handler any more; one that has refused wants none. */
+  /**
+   * The route's handler has settled, so messages need not wait for it any more. If the handler has refused,
+   * it wants none of them.
+   */
   handlerSettled(hasRefused: boolean): void {
     this.inbox.endHandlerWait()
     if (hasRefused) this.drop()
     else this.#serveWaiting()
   }
 
-  /** The inbox as a loop. */
+  /** Makes the loop of `socket.messages()`. */
   messages(): MessageLoop {
     const isLooping = this.#loop?.isDone === false
     if (this.#route.settings.onMessage !== undefined || isLooping) throw twoReaders(this.#route.url)
@@ -104,25 +114,28 @@ export class Reader {
   }
 
   /**
-   * The app has ended the connection itself. Nothing more reaches `onMessage` or `messages()`; plain listeners hear what they
-   * would have heard of ws.
+   * The app has ended the connection itself. From now on no message reaches `onMessage` or `messages()`.
+   * Plain listeners get the same messages as with bare ws.
    */
   dismiss(): void {
     this.#isDismissed = true
     this.#calls.isDropping = true
     this.#loop?.end()
-    // Not within the app's own `close()`.
+    // Not synchronously: the app is still within its call of `close()`.
     if (this.inbox.waiting > 0) queueMicrotask(() => this.#serveWaiting())
   }
 
-  /** No new messages come: what was received is handled. @returns what to await */
+  /**
+   * No new messages come. Those that came are still handled.
+   * @returns what to await
+   */
   finish(): Promise<void> | undefined {
     this.#isEnding = true
     this.#loop?.end()
     return this.inbox.untilIdle()
   }
 
-  /** What still waits is dropped, and what is still being handled is left behind. */
+  /** Drops the messages that wait, and leaves those behind that are being handled. */
   abandon(): void {
     this.#isEnding = true
     this.#calls.isLeftBehind = true
@@ -130,14 +143,14 @@ export class Reader {
     this.#loop?.end()
   }
 
-  /** Drops what waits; from now on nothing is handed to anybody. */
+  /** Drops the messages that wait. From now on no message is given to anybody. */
   drop(): void {
     this.#calls.isDropping = true
     this.#owner.shared.facts.messagesDropped(this.inbox.clear())
     this.inbox.messagesLeft()
   }
 
-  /** Whether plain listeners alone read. */
+  /** Whether only plain listeners get messages. */
   get #isForListeners(): boolean {
     return this.#route.settings.onMessage === undefined && this.#loop === undefined
   }
@@ -148,7 +161,7 @@ export class Reader {
     return onMessage !== undefined && this.#owner.isHandlerSettled && !this.#isDismissed
   }
 
-  /** Whether `onMessage` may be called for a message that has just come, and need not wait. */
+  /** Whether `onMessage` may be called now for a message that has just come. */
   get #mayHandleNow(): boolean {
     const inbox = this.inbox
     return this.#mayCallOnMessage && inbox.mayHandle && !this.#isHandling && !inbox.isFlooded
@@ -170,7 +183,7 @@ export class Reader {
     this.#owner.context.enter(() => this.#serveInContext(), undefined)
   }
 
-  /** Brings what waits to whoever can handle it, in the order in which it came. */
+  /** Gives the messages that wait to those that can handle them, in the order in which they came. */
   #serveInContext(): void {
     const inbox = this.inbox
     while (this.#mayServe) {
@@ -182,7 +195,10 @@ export class Reader {
     inbox.messagesLeft()
   }
 
-  /** Whether somebody can handle the first message that waits, other than a loop, which asks for it. */
+  /**
+   * Whether the first message that waits can be handled now. A loop does not count: it asks for messages
+   * itself.
+   */
   get #mayServe(): boolean {
     if (this.#isForListeners) return this.#calls.hasListeners
     return this.#isDismissed || (this.#mayCallOnMessage && this.inbox.mayHandle)
@@ -203,13 +219,13 @@ export class Reader {
     this.inbox.end(bytes, era)
   }
 
-  /** The first message that waits goes to the loop. */
+  /** Takes the first message that waits for the loop. */
   #takeForLoop(): Taken | undefined {
     const received = this.#isDismissed ? undefined : this.inbox.shift()
     if (received === undefined) return undefined
     const { data, isBinary, bytes, era } = received
     this.#calls.tellListeners(data, isBinary)
-    // A listener may just have ended the connection.
+    // A listener may have ended the connection just now.
     if (this.#isDismissed) {
       this.#owner.shared.facts.messagesDropped(1)
       this.#noteHandled(bytes, era)
@@ -218,14 +234,14 @@ export class Reader {
     return { message: toMessage(data, isBinary), bytes, era }
   }
 
-  /** In the place of ws's own event, which has the parts of a message. */
+  /** Used instead of ws's own event, which has the parts of a message. */
   #tellListenersInParts(data: unknown, isBinary: boolean): false {
     if (this.#calls.hasListeners) this.#calls.tellListeners(data, isBinary)
     else this.unheard(data, isBinary)
     return false
   }
 
-  /** What a synchronous `onMessage` has handled at once never was in the inbox. */
+  /** A message that a synchronous `onMessage` handles at once is never in the inbox. */
   #handleNow(data: unknown, isBinary: boolean): void {
     this.#isHandling = true
     const waiting = this.#calls.handle(data, isBinary)
@@ -237,11 +253,11 @@ export class Reader {
       void waiting.then(() => this.#noteHandled(bytes, era))
       this.inbox.messageAdded()
     }
-    // The app itself may have emitted one meanwhile.
+    // The app itself may have emitted a message meanwhile.
     if (this.inbox.waiting > 0) this.#serveWaiting()
   }
 
-  /** One that was not handled at once. */
+  /** A message has been handled that was not handled at once. */
   #noteHandled(bytes: number, era: number): void {
     this.inbox.end(bytes, era)
     this.#serveWaiting()

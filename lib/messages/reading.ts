@@ -7,9 +7,9 @@ export interface ReadingOwner {
   readonly shared: { readonly clock: Clock; readonly maxPayload: number }
   readonly socket: WebSocket
   readonly isOpen: boolean
-  /** Whether we have sent a close frame: reading goes on then, whatever is full. */
+  /** Whether we have sent a close frame. Reading goes on then, even if the inbox is full. */
   readonly hasSentClose: boolean
-  /** We did not read for so many ms. */
+  /** Called when reading goes on. We did not read for `duration` ms. */
   noteUnread(duration: number): void
   end(cause: CauseWithCode, reason?: string): void
 }
@@ -21,17 +21,18 @@ export interface InboxLevel {
   readonly hasRoom: boolean
 }
 
-/** What one read of a socket can hold on the wire, in bytes. */
+/** The most bytes that one read of a socket holds on the wire. */
 const ONE_READ = 65_536
 
 /**
- * Whether the socket of a connection is read. The app can pause it, and so can a full inbox: these are two flags
- * over the one pause of ws. What a pause cannot keep away is counted here, and is too much at some point.
+ * Pauses and resumes the reading of a connection. The app can pause it, and so can a full inbox: two flags
+ * control the one pause of ws. Messages that a pause cannot keep away are counted here, and above a bound the
+ * connection ends.
  */
 export class Reading {
   readonly #owner: ReadingOwner
   readonly #inbox: InboxLevel
-  /** More bytes than this in the inbox can only come of compression. */
+  /** More bytes than this in the inbox can only come from compression. */
   readonly #mostBytes: number
   #isPausedByApp = false
   #pausedAt = 0
@@ -43,7 +44,7 @@ export class Reading {
     this.#mostBytes = maxBytes + Math.max(maxBytes, ONE_READ) + owner.shared.maxPayload
   }
 
-  /** Whether a message that comes during the end has to be dropped: neither a pause nor an end of ours can keep it away. */
+  /** Whether a message that comes during the end has to be dropped, because nothing else can keep it away. */
   get isFlooded(): boolean {
     const { hasSentClose } = this.#owner
     return (hasSentClose && !this.#inbox.hasRoom) || this.#inbox.bytes > this.#mostBytes
@@ -55,13 +56,16 @@ export class Reading {
     this.update()
   }
 
-  /** A message was added to the inbox. After a pause ws still hands over all that one read holds, and that may be compressed. */
+  /**
+   * A message was added to the inbox. Even when paused, ws still gives us all messages of the last read, and
+   * that read may be compressed.
+   */
   messageAdded(): void {
     this.update()
     if (this.#inbox.bytes > this.#mostBytes) this.#owner.end('message-too-big')
   }
 
-  /** Pauses ws, or lets it read on, as the app and the inbox want it now. */
+  /** Pauses ws or lets it read on, by the two flags. */
   update(): void {
     const { socket, isOpen } = this.#owner
     const isPaused = this.#isPausedByApp || (isOpen && this.#inbox.isFull)
