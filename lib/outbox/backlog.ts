@@ -11,35 +11,39 @@ import { type SendCallback, tellTooLate } from './send-callbacks.js'
 
 /** What `Backlog` needs of the outbox that it belongs to. */
 export interface BacklogOutbox {
-  /** Hands what is held back to the raw stream. */
+  /** Hands messages that are held back to the raw stream. */
   flush(): void
-  /** There may be room again. */
+  /** There may be room for new messages again. */
   tellRoom(): void
 }
 
-/** What node keeps of a message that waits, in bytes, beside the message: its two writes, and who is told. */
+/**
+ * How many bytes node keeps for a message that waits, beside the message: for its two writes, and for the
+ * callback.
+ */
 const KEPT_FOR_A_WRITE = 448
-/** The same of one that waits to be compressed. */
+/** The same for a message that waits to be compressed. */
 const KEPT_FOR_COMPRESSION = 1_152
-/** What is counted of either where a single turn of the loop sends them: they are gone soon. */
+/** How many bytes are counted for either where one turn of the loop sends them all: they are gone soon. */
 const LEAST_OF_A_MESSAGE = 256
 
-/** So many messages are not worth to be weighed. */
+/** For so many messages these bytes are not counted. */
 export const FEW_MESSAGES = 256
 
 /**
- * What waits to be written, once that is more than the mark, or cannot leave at once: whether it is too much, whether
- * the peer has stopped to take it, and what happens then. Made when it is first needed.
+ * Watches the bytes that wait to be written, once there are more than `highWaterMark`, or some that cannot
+ * leave at once. It decides whether they are too many and whether the peer has stopped taking them, and does
+ * what follows. Made when it is first needed.
  */
 export class Backlog {
   readonly #owner: OutboxOwner
   readonly #policy: OutboxPolicy
-  /** `undefined` where nothing may grow too old, or where node does not tell what the kernel takes. */
+  /** `undefined` if there is no `maxAge`, or if node does not tell what the kernel takes. */
   readonly #age: OutboxAge | undefined
   readonly #outbox: BacklogOutbox
-  /** Called, in a later tick, when a message has been written that was sent above the mark. */
+  /** Called in a later tick, when a message that was sent above the mark has been written. */
   readonly #written: () => void
-  /** Messages that will tell when they have been written. */
+  /** Number of messages whose callback has not been called yet. */
   #unwritten = 0
   #isStuck = false
 
@@ -59,12 +63,12 @@ export class Backlog {
     }
   }
 
-  /** Whether the peer has taken nothing of it for too long. */
+  /** Whether the peer has taken nothing for too long. */
   get isStuck(): boolean {
     return this.#isStuck
   }
 
-  /** Whether what waits, and what node keeps for it, leaves room for more. */
+  /** Whether the bytes that wait, and those that node keeps for them, are below the mark. */
   isBelowMark(): boolean {
     const { socket } = this.#owner
     const { highWaterMark } = this.#policy
@@ -78,24 +82,25 @@ export class Backlog {
     if (this.#isStuck) return true
     const { socket, raw } = this.#owner
     const waiting = bufferedByWs(socket)
-    // ws queues what waits to be compressed, also messages of no bytes.
+    // ws has a queue for messages that wait to be compressed, also for empty ones.
     const queued = queuedFrames(socket)
-    // Where nothing waits, a message of any size may leave.
+    // If nothing waits, a message of any size may leave.
     if (waiting === 0 && queued === 0) return false
     const { maxBytes, overflow } = this.#policy
     if (this.#isPeersFault) return waiting + bytes + this.#keptForMessages(queued) > maxBytes
     const atMost = maxBytes + KERNEL_ROOM
     const messages = Math.max(this.#unwritten, queued)
     if (waiting + bytes > atMost || messages * LEAST_OF_A_MESSAGE > atMost) return true
-    // No kernel has seen what waits to be compressed. It is ours to drop; to end a connection for it would blame the peer.
+    // No kernel has seen messages that wait to be compressed, so we can drop them. To end the connection for
+    // them would blame the peer.
     const toCompress = waiting - raw.writableLength
     if (overflow === 'close' || toCompress === 0) return false
     return toCompress + bytes + weigh(queued, KEPT_FOR_COMPRESSION) > maxBytes
   }
 
   /**
-   * There is no room for a message, or a control frame: it is dropped, or the connection ends.
-   * @param isDroppable whether it is a whole message: a part of one cannot be left out
+   * There is no room for a message or a control frame: it is dropped, or the connection ends.
+   * @param isDroppable whether it is a whole message: a fragment cannot be left out
    * @returns `false`: nothing was queued
    */
   refuse(done: SendCallback | undefined, isDroppable = true): false {
@@ -110,7 +115,10 @@ export class Backlog {
     return tellTooLate(owner, done)
   }
 
-  /** A callback that tells us too when its message has been written; mostly the same for all. */
+  /**
+   * A callback for a message that tells us too when the message was written. Usually it is the same one for
+   * all messages.
+   */
   whenWritten(done: SendCallback | undefined): SendCallback {
     const written = this.#written
     if (done === undefined) return written
@@ -120,15 +128,15 @@ export class Backlog {
     }
   }
 
-  /** A message was given to ws with what {@link whenWritten} has returned. */
+  /** A message was given to ws with the callback of {@link whenWritten}. */
   messageAdded(): void {
     this.#unwritten++
   }
 
-  /** Looks whether the peer takes what waits for it. */
+  /** Looks whether the peer still takes bytes. */
   judge(forgivingNow: number): void {
     const isStuck = this.#looksStuck(forgivingNow)
-    // What the peer took while our loop stood still shows after the next poll.
+    // Bytes that the peer took while our loop stood still show after the next poll.
     if (isStuck && !this.#isStuck) afterNextPoll(() => this.#condemn())
     else this.#isStuck = isStuck
   }
@@ -146,20 +154,23 @@ export class Backlog {
     return this.#age.look(forgivingNow, taken, raw.writableLength > 0 || bytesHeld(raw) > 0)
   }
 
-  /** Whether it is the peer that does not take more: else what waits is on its way within our process. */
+  /**
+   * Whether the peer takes no more bytes. If it does, the bytes that wait are still on their way within our
+   * process.
+   */
   get #isPeersFault(): boolean {
     const { raw } = this.#owner
     return this.#isStuck || !(raw instanceof Socket) || bytesHeld(raw) > 0
   }
 
-  /** What node keeps of the messages that wait, beside their bytes. */
+  /** How many bytes node keeps for the messages that wait, beside their own. */
   #keptForMessages(queued: number): number {
     const written = Math.max(0, this.#unwritten - queued)
     return weigh(written, KEPT_FOR_A_WRITE) + weigh(queued, KEPT_FOR_COMPRESSION)
   }
 }
 
-/** What node keeps of so many messages; of a few it does not matter. */
+/** How many bytes node keeps for so many messages. For a few it does not matter. */
 function weigh(messages: number, kept: number): number {
   return Math.max(0, messages - FEW_MESSAGES) * kept
 }

@@ -13,13 +13,16 @@ import type { OutboxOwner } from './owner.js'
 import type { SendCallback } from './send-callbacks.js'
 import { asText, isBinary, isFragment, isMasked } from './send-options.js'
 
-/** A message that leaves alone is cheaper to hand over than to copy beyond this; in bytes, or units of UTF-16. */
+/**
+ * The longest message that is copied when it leaves alone, in bytes or units of UTF-16. It is cheaper to hand
+ * a longer one to ws.
+ */
 const MOST_COPIED_ALONE = 512
 
 /**
- * - `free`: nothing is held back, and no end of a turn is awaited.
- * - `holding`: the stream is corked, and what is sent waits for the end of the turn.
- * - `left early`: what was held back has left, and the end of the turn is still to come.
+ * - `free`: nothing is held back, and the end of the turn is not awaited.
+ * - `holding`: the stream is corked, and messages wait for the end of the turn.
+ * - `left early`: the messages that were held back have left, but the turn has not ended yet.
  *
  *     free ──▶ holding ◀──▶ left early
  *       ◀── turnOver() ───────┘
@@ -27,23 +30,23 @@ const MOST_COPIED_ALONE = 512
 type BurstState = 'free' | 'holding' | 'left early'
 
 /**
- * What one turn of the loop sends leaves together: the first message at once, those behind it as one write when the
- * turn is over. Where a turn answers several messages that one read has brought, the first one waits too. Base class
- * of the one `Writer`, so that a connection has a single object for both.
+ * Decides which messages leave together. The first message of a turn of the loop leaves at once, and the
+ * others as one write when the turn is over. If a turn answers several messages of one read, the first answer
+ * waits too. It is the base class of the one `Writer`, so that a connection has a single object for both.
  */
 export abstract class Burst implements Holder {
   protected readonly owner: OutboxOwner
   protected readonly compresses: boolean
-  /** A stream that is no socket is not worth a cork (injectWS). */
+  /** The raw stream, if it is a socket. Another stream (injectWS) is not worth a cork. */
   readonly #socket: Socket | undefined
   #state: BurstState = 'free'
-  /** Bytes that were sent since the stream was corked, or a few more. */
+  /** Number of bytes sent since the stream was corked, or a few more. */
   #heldBytes = 0
   /** The number of the last turn in which a message left at once. */
   #turnOfFirst = -1
   /** `received` of the connection when a message was last answered at once. */
   #receivedAtAnswer = -1
-  /** Whether the stream had handed over all that was sent before this message, or before this burst. */
+  /** Whether the stream had nothing waiting before this message, or before this burst. */
   #wasStreamEmpty = false
 
   constructor(owner: OutboxOwner) {
@@ -60,16 +63,16 @@ export abstract class Burst implements Holder {
     done: SendCallback | undefined,
   ): void
 
-  /** Something was handed to the stream: what the kernel does not take at once has to be watched. */
+  /** Something was given to the stream. Bytes that the kernel does not take at once have to be watched. */
   protected abstract watchBacklog(): void
 
-  /** Bytes of messages that are framed and not with the raw stream yet. */
+  /** Number of bytes of messages that are framed and not with the raw stream yet. */
   get bytesFramed(): number {
     const socket = this.#socket
     return socket ? this.owner.shared.frames.bytesOf(socket) : 0
   }
 
-  /** Hands what is held back to the raw stream. */
+  /** Hands messages that are held back to the raw stream. */
   flush(): void {
     if (this.#state !== 'holding') return
     this.#state = 'left early'
@@ -87,8 +90,8 @@ export abstract class Burst implements Holder {
   }
 
   /**
-   * Notes whether this message, or this burst, stands behind others.
-   * @param waiting bytes that the stream, or ws, has not handed over
+   * Notes whether this message, or this burst, waits behind others.
+   * @param waiting number of bytes that the stream, or ws, has not handed over
    * @returns whether there are none
    */
   protected noteWaiting(waiting: number): boolean {
@@ -96,12 +99,15 @@ export abstract class Burst implements Holder {
     return this.#wasStreamEmpty
   }
 
-  /** Whether a message need not wait for others: it is the first of its turn, as far as we can tell. Notes that there was one. */
+  /**
+   * Whether a message leaves at once, because it is the first of its turn, as far as we can tell. Notes that
+   * there was one.
+   */
   protected isFirstOfTurn(): boolean {
     if (this.isHolding) return false
     const { socket, received, shared } = this.owner
     if (isReading(socket)) {
-      // As a rule one read brings one message, and has one answer: nobody has to hear of the turn's end.
+      // Usually one read brings one message, and has one answer. Then we need not know when the turn ends.
       if (hasMoreRead(socket) || this.#receivedAtAnswer === received) return false
       this.#receivedAtAnswer = received
       return true
@@ -128,8 +134,9 @@ export abstract class Burst implements Holder {
   }
 
   /**
-   * It leaves at the end of the turn, with the others. By then the app may have written something else into the memory
-   * that it gave us, so that only a copy of it is held back. What is too long for that leaves at once, behind the others.
+   * The message leaves at the end of the turn, with the others. By then the app may have written into the
+   * memory that it gave us. So a copy is held back. A message that is too long to copy leaves at once, behind
+   * the others.
    */
   protected holdBack(payload: Payload, options: SendOptions, done: SendCallback | undefined): void {
     if (payload instanceof Uint8Array && !this.#mayCopy(payload)) {
@@ -151,13 +158,13 @@ export abstract class Burst implements Holder {
     }
   }
 
-  /** So many bytes more are held back. */
+  /** Counts bytes that are held back. */
   protected noteHeld(bytes: number): void {
     this.#heldBytes += bytes
     if (this.#heldBytes > MOST_HELD) this.flush()
   }
 
-  /** What we have framed ourselves comes before anything that ws writes. */
+  /** Hands the frames that we have made to the stream. They come before anything that ws writes. */
   protected handOverFrames(): void {
     if (this.#socket !== undefined) this.owner.shared.frames.handOver(this.#socket)
   }
@@ -168,12 +175,15 @@ export abstract class Burst implements Holder {
     owner.sentAt = owner.shared.sweep.forgivingAtTick
   }
 
-  /** A small copy is a piece of a pool of node's: if it waited for the peer, it would keep all of that. */
+  /** A small copy is a piece of node's pool: if it waited for the peer, it would keep all 8 KiB of the pool. */
   #mayCopy(bytes: Uint8Array): boolean {
     return this.#wasStreamEmpty && bytes.length <= MOST_COPIED
   }
 
-  /** @returns how many bytes of this message are among the frames now; if none, it takes ws to send it */
+  /**
+   * Frames a message into the buffer of {@link Frames}.
+   * @returns the number of bytes added; 0 if ws has to send this message
+   */
   #frame(payload: Payload, options: SendOptions, done: SendCallback | undefined): number {
     const { shared } = this.owner
     if (this.#socket === undefined || !this.#mayFrame(payload, options, done, MOST_COPIED)) return 0
@@ -182,7 +192,10 @@ export abstract class Burst implements Holder {
     return framed
   }
 
-  /** Whether we may frame it in the place of ws: it is a frame of its own, that ws would write at once, and short. */
+  /**
+   * Whether we may frame a message instead of ws: it is short, it is a frame of its own, and ws would write
+   * it at once.
+   */
   #mayFrame(
     payload: Payload,
     options: SendOptions,
@@ -192,13 +205,13 @@ export abstract class Burst implements Holder {
     if (done !== undefined) return false
     if (!(typeof payload === 'string' || payload instanceof Uint8Array)) return false
     if (payload.length > mostBytes) return false
-    // What comes after an end that the app has given to the stream itself is an error, as in ws.
+    // A message after the app has ended the stream itself is an error, as in ws.
     if (this.owner.raw.writableEnded) return false
-    // A small copy is a piece of a pool of node's: if it waited for the peer, it would keep all of that.
+    // A small copy is a piece of node's pool: if it waited for the peer, it would keep all 8 KiB of the pool.
     if (!this.#wasStreamEmpty || this.compresses) return false
     if (isMasked(options)) return false
     if (isFragment(options) || !isBetweenMessages(this.owner.socket)) return false
-    // A tool is to see each message.
+    // A tool that has replaced functions of ws has to see each message.
     return isSendOwn(this.owner.socket)
   }
 
@@ -216,7 +229,7 @@ export abstract class Burst implements Holder {
     try {
       this.#handToStream()
     } catch (error) {
-      // It is no error of the message that is sent now, nor must it keep an end from going on.
+      // The error does not concern the message that is sent now, and must not stop an end.
       throwLater(error)
     }
     this.watchBacklog()
@@ -231,7 +244,7 @@ export abstract class Burst implements Holder {
   }
 }
 
-/** What nobody else can write into. */
+/** A copy that nobody else can write into. */
 export function toOwn(payload: Payload): Payload {
   return payload instanceof Uint8Array ? Buffer.from(payload) : payload
 }

@@ -3,22 +3,23 @@ import { ROOM_TO_HOLD } from '../core/budgets.js'
 import { FIN, LENGTH_FOLLOWS, LONG_HEADER, OPCODE, SHORT_HEADER } from '../core/frame.js'
 import { throwLater } from '../platform/throw-later.js'
 
-/** The first byte of the only frame of a message. */
+/** The first byte of a message that is one frame. */
 const WHOLE_TEXT = FIN | OPCODE.text
 const WHOLE_BINARY = FIN | OPCODE.binary
 
 /**
- * Small messages of a connection, framed one behind the other: together they are one write to its stream,
- * where ws makes two of each. All connections of a server share the room. Whoever needs it has it to
- * itself: what is there of another is handed to that one's stream.
+ * The frames of small messages of a connection, one after the other in one buffer. Together they are one
+ * write to the stream, where ws makes two for each message. All connections of a server share the buffer, one
+ * at a time: if another connection needs it, the frames in it are first handed to the stream of their own
+ * connection.
  */
 export class Frames {
   readonly #bytes = Buffer.allocUnsafeSlow(ROOM_TO_HOLD)
   #length = 0
-  /** Whose frames are there. */
+  /** The stream of the connection whose frames are in the buffer. */
   #socket: Socket | undefined
 
-  /** How many bytes are there of a connection. */
+  /** Number of bytes of this connection in the buffer. */
   bytesOf(socket: Socket): number {
     return this.#socket === socket ? this.#length : 0
   }
@@ -34,7 +35,7 @@ export class Frames {
     return added
   }
 
-  /** Hands what is there of a connection to its stream. */
+  /** Hands the frames of this connection to its stream. */
   handOver(socket: Socket): void {
     if (this.#socket === socket) this.#empty(socket)
   }
@@ -43,7 +44,8 @@ export class Frames {
     try {
       if (this.#socket !== undefined) this.#empty(this.#socket)
     } catch (error) {
-      // It is an error of the other one's stream: who sends now has nothing to do with it.
+      // The error is one of the other connection's stream. The connection that sends now has nothing to do
+      // with it.
       throwLater(error)
     }
     this.#socket = socket
@@ -53,12 +55,12 @@ export class Frames {
     const frames = Buffer.from(this.#bytes.subarray(0, this.#length))
     this.#length = 0
     this.#socket = undefined
-    // Where an app has ended the stream itself, a write would turn that end into an error.
+    // If the app has ended the stream itself, a write would turn that end into an error.
     if (socket.writable) socket.write(frames)
   }
 }
 
-/** A message as a frame of its own. */
+/** Makes a buffer with a message as one frame. */
 export function frameOf(data: string | Uint8Array, isBinary: boolean | undefined): Buffer {
   const length = bytesOf(data)
   const frame = Buffer.allocUnsafe(headerOf(length) + length)
@@ -74,7 +76,7 @@ function headerOf(length: number): number {
   return length < LENGTH_FOLLOWS ? SHORT_HEADER : LONG_HEADER
 }
 
-/** @returns how many bytes it has */
+/** @returns the number of bytes of the frame */
 function writeFrame(
   bytes: Buffer,
   start: number,
@@ -83,7 +85,7 @@ function writeFrame(
   isBinary: boolean | undefined,
 ): number {
   const header = headerOf(length)
-  // What was written is what counts: behind it are bytes of others.
+  // The number of bytes that were really written counts: after them are bytes of others.
   let written = length
   if (typeof data === 'string') written = bytes.write(data, start + header)
   else bytes.set(data, start + header)

@@ -21,21 +21,21 @@ export interface OutboxOwner {
   readonly raw: Duplex
   readonly callbacks: Callbacks
   readonly isOpen: boolean
-  /** Messages and control frames that came. */
+  /** Number of messages and control frames that came. */
   readonly received: number
-  /** Messages sent. */
+  /** Number of messages sent. */
   sent: number
-  /** When the last of them was. */
+  /** When the last one was sent. */
   sentAt: number
-  /** How many bytes were sent since the last look, or a few more. */
+  /** Number of bytes sent since the last look, or a few more. */
   bytesUnseen: number
   /** Asks for a look by then, if none is due before. */
   lookBy(at: number): void
-  /** A ping or pong is being sent. */
+  /** Called when a ping or pong is sent. */
   noteControl(): void
   end(cause: CauseWithCode): void
-  /** A callback of the app's did wrong: the connection ends. */
+  /** The app has made a mistake: the connection ends with `handler-error`. */
   fail(error: Error, step: string): void
-  /** What callbacks get that come too late. */
+  /** Makes the error for callbacks of messages that came too late. */
   abortReason(): Error
 }

@@ -3,12 +3,15 @@ import { queueMicrotask, setImmediate } from '../platform/real-time.js'
 import type { Backlog } from './backlog.js'
 import type { OutboxOwner } from './owner.js'
 
-/** `socket.drained()`: who waits until there is room in the outbox, below the mark. Made at the first call. */
+/**
+ * Carries out `socket.drained()`: the promises that wait until the outbox is below the mark. Made at the
+ * first call.
+ */
 export class Room {
   readonly #owner: OutboxOwner
   readonly #backlog: Backlog
   readonly #waiters: Array<(hasRoom: boolean) => void> = []
-  /** How often it was answered at once, since it was last put off to another turn. */
+  /** How often a call was answered at once since one was last put off to another turn. */
   #answersAtOnce = 0
 
   constructor(owner: OutboxOwner, backlog: Backlog) {
@@ -25,14 +28,17 @@ export class Room {
     if (!this.#isAlive) return falseInNextTurn()
     if (!this.#backlog.isBelowMark()) return this.#waitForRoom()
     if (++this.#answersAtOnce < MOST_PER_TURN) return Promise.resolve(true)
-    // Where the peer keeps up, or nothing is sent, a loop would have the process for itself.
+    // If the peer keeps up, or nothing is sent, a loop over `drained()` would block the process.
     this.#answersAtOnce = 0
     return new Promise((resolve) => {
       setImmediate(() => resolve(this.drained()))
     })
   }
 
-  /** There may be room again. One waiter after the other: what the first one sends may leave no room for the next. */
+  /**
+   * There may be room again. The waiters are told one after the other, because the first may send so much
+   * that no room is left.
+   */
   tell(): void {
     if (!this.isAwaited || !this.#isAlive || !this.#backlog.isBelowMark()) return
     this.#waiters.shift()?.(true)
@@ -48,14 +54,14 @@ export class Room {
     })
   }
 
-  /** ws says OPEN a little longer than there is a stream to write to. */
+  /** ws still says OPEN for a moment when there is no stream to write to any more. */
   get #isAlive(): boolean {
     return this.#owner.isOpen && !this.#owner.raw.destroyed
   }
 
   #waitForRoom(): Promise<boolean> {
     const { shared } = this.#owner
-    // Where a control frame of our own went over the mark no callback tells, but a look does.
+    // If a control frame of ours went over the mark, no callback tells when there is room. So a look has to.
     this.#owner.lookBy(shared.clock.now() + LONGEST_LOOK)
     return new Promise((resolve) => {
       this.#waiters.push(resolve)

@@ -1,17 +1,18 @@
 import { nextTick } from '../platform/real-time.js'
 import type { OutboxOwner } from './owner.js'
 
-/** What `send()` calls when a message has left, or has not. */
+/** The callback of `send()`: called when a message has left, or cannot leave. */
 export type SendCallback = (error?: Error) => void
 
 /**
- * Callbacks of what was sent. Of what ws still has to compress, or to read, it tells only when it has done so, which
- * may be after the end: so they are kept here, and told when the transport is gone.
+ * The callbacks of messages that were sent. For a message that ws still has to compress or to read, ws calls
+ * back only after that, and this may be after the end. So callbacks are kept here, and called when the
+ * transport is gone.
  */
 export class SendCallbacks {
   readonly #pending = new Set<SendCallback>()
 
-  /** @returns what to give to ws; whatever is called first, ws or we, `done` is called once */
+  /** @returns a callback for ws; `done` is called once, by ws or by us */
   add(done: SendCallback): SendCallback {
     const once: SendCallback = (error) => {
       if (this.#pending.delete(once)) done(error)
@@ -27,7 +28,7 @@ export class SendCallbacks {
 }
 
 /**
- * What was sent too late is told so in a later tick, as in ws.
+ * Calls the callback of a message that was sent too late, in a later tick as in ws.
  * @returns `false`: nothing was queued
  */
 export function tellTooLate(owner: OutboxOwner, done: SendCallback | undefined): false {

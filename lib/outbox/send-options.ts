@@ -1,16 +1,16 @@
 import type { SendOptions } from '../api/socket.js'
 
-/** Where none were given. */
+/** Used when no options were given. */
 export const NO_OPTIONS: SendOptions = Object.freeze({})
 
 const AS_TEXT: SendOptions = Object.freeze({ binary: false })
 
-/** The same options, for a text that is given as bytes. */
+/** The same options, but for a text that is given as bytes. */
 export function asText(options: SendOptions): SendOptions {
   return options === NO_OPTIONS ? AS_TEXT : { binary: false, ...options }
 }
 
-/** Whether more of the same message follows, as ws takes it. */
+/** Whether more of the same message follows, by the rules of ws. */
 export function isFragment(options: SendOptions): boolean {
   return !options.fin && isGiven(options, 'fin')
 }
@@ -24,7 +24,10 @@ export function isBinary(payload: string | Uint8Array, options: SendOptions): bo
   return isGiven(options, 'binary') ? options.binary : typeof payload !== 'string'
 }
 
-/** Whether an option was given: ws sees no inherited ones. What is not there at all is found out faster. */
+/**
+ * Whether an option was given. ws does not see inherited options. `in` comes first because it is faster where
+ * there is none.
+ */
 function isGiven(options: SendOptions, name: keyof SendOptions): boolean {
   return name in options && Object.hasOwn(options, name)
 }

@@ -14,26 +14,31 @@ import { Room } from './room.js'
 import { type SendCallback, SendCallbacks, tellTooLate } from './send-callbacks.js'
 import { asText, isFragment, NO_OPTIONS } from './send-options.js'
 
-/** What a frame has beside its message: a header (RFC 6455 §5.2), and what does not compress grows by. */
+/**
+ * The bytes of a frame beside its message, at most: the header (RFC 6455 §5.2), and the growth of a message
+ * that does not compress.
+ */
 const OVERHEAD = 128
 
 /**
- * The outbox of a connection: what was sent and not yet written to the network. The socket calls it for each message,
- * ping and pong of the app; the connection when the end comes, and when the sweep comes by. As long as little waits a
- * message costs a comparison of sizes, and it leaves at once or with its burst (`Burst`). Above the mark it is bounded
- * and tells when it has been written (`Backlog`); `drained()` waits for that (`Room`). It sends nothing of its own
- * accord, and never keeps memory of the app's.
+ * The outbox of a connection: messages that were sent and are not yet written to the network. The socket
+ * calls it for each message, ping and pong of the app, the connection when the end comes and when the sweep
+ * comes by.
+ *
+ * As long as little waits, a message costs a comparison of sizes, and leaves at once or with its burst
+ * (`Burst`). Above the mark what waits is bounded and watched (`Backlog`), and `drained()` waits (`Room`). It
+ * never sends anything on its own, and keeps no memory of the app.
  */
 export class Writer extends Burst implements BacklogOutbox {
-  /** Parts of messages that were sent, but for the last of each. */
+  /** Number of fragments sent; the last one of each message does not count. */
   fragments = 0
   readonly #policy: OutboxPolicy
-  /** When it was made, and what the kernel had taken by then: from there on the age of a backlog is counted. */
+  /** When this was made, and what the kernel had taken by then. The age of a backlog counts from there. */
   readonly #madeAt: number
   readonly #takenBefore: number | undefined
-  /** Messages sent while others waited: counted until the stream is seen to have handed over all. */
+  /** Number of messages sent while others waited. It is reset when the stream has handed over all. */
   #sentBehind = 0
-  /** Whether the last that was sent is a part of a message, and more of it follows. */
+  /** Whether the last message was a fragment, and more of it follows. */
   #isFragmented = false
   #backlog: Backlog | undefined
   #room: Room | undefined
@@ -46,7 +51,7 @@ export class Writer extends Burst implements BacklogOutbox {
     this.#takenBefore = policy.maxAge === false ? undefined : bytesTaken(owner.raw)
   }
 
-  /** @throws TypeError where `data` is nothing that ws can send */
+  /** @throws TypeError if ws cannot send `data` */
   send(data: unknown, options: SendOptions, callback: SendCallback | undefined): boolean {
     const { owner } = this
     if (!owner.isOpen) return tellTooLate(owner, callback && this.#guard(callback))
@@ -86,7 +91,7 @@ export class Writer extends Burst implements BacklogOutbox {
       return
     }
     this.handOverFrames()
-    // Until the end of the turn the app may have written something else into it.
+    // The app may write into the memory of `data` before the end of the turn.
     const own = this.isHolding ? toOwn(toPayload(data)) : data
     callWs(kind, socket, own, mask, done)
     if (this.isHolding) this.noteHeld(MOST_CONTROL + MOST_HEADER)
@@ -103,27 +108,30 @@ export class Writer extends Burst implements BacklogOutbox {
     this.#room?.tell()
   }
 
-  /** The peer has said its last: what is not compressed yet will not be, so that it is answered at once. */
+  /**
+   * The peer has sent its close frame. Messages that are not compressed yet are dropped, so that it is
+   * answered at once.
+   */
   dropUnprepared(): void {
     const { owner } = this
     if (!isPreparing(owner.socket)) return
     owner.shared.facts.messagesDropped(dropUnprepared(owner.socket, owner.abortReason()))
   }
 
-  /** The connection has left OPEN: nothing will be sent any more. */
+  /** The connection has left OPEN: nothing can be sent any more. */
   end(): void {
     this.flush()
     this.#room?.end()
   }
 
-  /** The transport is gone: whoever waits for something to be written is told. */
+  /** The transport is gone: callbacks that still wait get an error. */
   transportGone(): void {
     this.end()
     this.#callbacks?.transportGone(this.owner)
   }
 
   /**
-   * Looks whether the peer takes what waits for it.
+   * Looks whether the peer takes the bytes that wait.
    * @returns how long until the next look, in ms
    */
   judgeBacklog(forgivingNow: number): number {
@@ -133,7 +141,7 @@ export class Writer extends Burst implements BacklogOutbox {
     return Math.min(LONGEST_LOOK, (this.#policy.maxAge || Infinity) / 10)
   }
 
-  /** What the kernel does not take at once is looked after from the next tick on. */
+  /** From the next tick on the sweep looks at bytes that the kernel has not taken at once. */
   protected override watchBacklog(): void {
     if (this.#mayGrowTooOld) this.owner.lookBy(0)
   }
@@ -151,7 +159,7 @@ export class Writer extends Burst implements BacklogOutbox {
     else this.noteSent()
   }
 
-  /** Whether something waits that may become too old, with the stream or with ws, which compresses. */
+  /** Whether bytes wait that may become too old: with the stream, or with ws, which compresses. */
   get #mayGrowTooOld(): boolean {
     return this.#takenBefore !== undefined && bufferedByWs(this.owner.socket) > 0
   }
@@ -172,24 +180,24 @@ export class Writer extends Burst implements BacklogOutbox {
     return new Backlog(this.owner, this.#policy, age, this)
   }
 
-  /** Whether so many messages wait that what node keeps of each has to be counted. */
+  /** Whether so many messages wait that the memory which node keeps for each has to be counted. */
   #standsBehindMany(waiting: number): boolean {
     if (this.noteWaiting(waiting)) this.#sentBehind = 0
     else if (++this.#sentBehind > FEW_MESSAGES) return true
     return this.compresses && queuedFrames(this.owner.socket) > FEW_MESSAGES
   }
 
-  /** The slow path: here, and nowhere before, exact sizes are needed. */
+  /** The slow path: above the mark we need exact sizes. */
   #sendAboveMark(payload: Payload, options: SendOptions, done: SendCallback | undefined): boolean {
-    // What we hold back ourselves is not the peer's fault.
+    // Messages that we hold back ourselves must not count as waiting for the peer.
     this.flush()
     const backlog = this.#getBacklog()
     const bytes = sizeOf(payload)
     if (backlog.isFull(bytes)) {
       return backlog.refuse(done, !isFragment(options) && !this.#isFragmented)
     }
-    // node counts the UTF-16 units of text that waits; here its bytes have to be known. Where they are as
-    // many, all who wait for the same text share it.
+    // node counts the UTF-16 units of text that waits, but we need its bytes. If the two numbers are equal
+    // the text itself is written, so that all connections that wait for the same text share it.
     if (typeof payload === 'string' && bytes !== payload.length) {
       this.write(Buffer.from(payload), asText(options), backlog.whenWritten(done))
     } else {
@@ -216,7 +224,7 @@ export class Writer extends Burst implements BacklogOutbox {
     backlog.messageAdded()
   }
 
-  /** What the app gave to be called: its errors are this connection's, and it is called once. */
+  /** Wraps a callback of the app: its errors belong to this connection, and it is called once. */
   #guard(callback: SendCallback): SendCallback {
     this.#callbacks ??= new SendCallbacks()
     return this.#callbacks.add(this.owner.callbacks.guard(callback))
@@ -230,7 +238,7 @@ function handToWs(
   done: SendCallback | undefined,
 ): void {
   if (isSendOwn(socket)) WebSocket.prototype.send.call(socket, data, options, done)
-  // Some tools take the last argument for the callback, or add theirs behind it.
+  // Some tools take the last argument for the callback, or add theirs after it.
   else if (options === NO_OPTIONS) callWs('send', socket, data, done)
   else callWs('send', socket, data, options, done)
 }
