@@ -14,40 +14,43 @@ import { forEachAlone } from '../platform/throw-later.js'
 import type { Clock, Timer } from '../time/clock.js'
 import { afterNextPoll } from '../time/sweep.js'
 
-/** To see that a connection has no goodbye to say takes so much less than to begin one. */
+/** So many looks at connections without a goodbye cost as much as one that begins a goodbye. */
 const LOOKS_PER_DEPARTURE = 16
 
-/** What `Drain` needs of what all connections share. */
+/** What `Drain` needs of `Shared`. */
 interface DrainShared {
   readonly clock: Clock
   readonly facts: Facts
-  /** Steps of ends: those that still run at the deadline are left behind. */
+  /** The steps of all ends. Those that still run at the deadline are left behind. */
   readonly steps: { hurry(): void; rest(): void }
 }
 
-/** The end of all connections at shutdown; there is one for each server, and it happens once. */
+/** Ends all connections at shutdown. There is one drain for each server, and it runs once. */
 export class Drain {
   readonly #shared: DrainShared
-  /** The plugin's. */
+  /** The plugin's options. */
   readonly #settings: DrainSettings
-  /** Those of the drain that is under way. */
+  /** The options of the drain that is under way. */
   #current: DrainSettings
   readonly #closeTimeout: number
   readonly #log: FastifyBaseLogger
   #report: Promise<DrainReport> | undefined
-  /** In the order in which they are closed. Whoever has ended leaves an empty place, and is not kept. */
+  /**
+   * The connections in the order in which they are closed. One that has ended leaves an empty place, so that
+   * nothing keeps it in memory.
+   */
   #connections: Array<LiveConnection | undefined> = []
   #upgrades: Set<PendingUpgrade> = new Set()
-  /** Goodbyes that are being said. */
+  /** Number of goodbyes that are under way. */
   #goodbyes = 0
   #allSaid: Deferred<void> | undefined
   #terminated = 0
   #endsAt = Infinity
   #deadline: Timer | undefined
-  /** Until the next close frame leaves, and how to go on before that. */
+  /** The timer until the next close frame, and a function that ends the pause early. */
   #pause: Timer | undefined
   #wake: (() => void) | undefined
-  /** Of a drain that was shortened: when all that are left are closed. */
+  /** For a drain that was shortened: the timer after which all remaining connections are closed. */
   #lastCall: Timer | undefined
 
   constructor(
@@ -63,20 +66,23 @@ export class Drain {
     this.#log = log
   }
 
-  /** Begins the drain, or joins the one that has begun. */
+  /** Begins the drain, or returns the report of the one that has begun. */
   async begin(options?: DrainOptions): Promise<DrainReport> {
     const settings = resolveDrainOptions(options, this.#settings, 'the options of drain()')
     return (this.#report ??= this.#run(settings))
   }
 
-  /** The app closes: it begins, or has no longer than the plugin's `drain.timeout` from now. */
+  /**
+   * The app closes. Begins the drain, or gives one that has begun at most the plugin's `drain.timeout` from
+   * now.
+   */
   async close(): Promise<DrainReport> {
     const endsAt = this.#shared.clock.now() + this.#settings.timeout
     if (this.#isUnderWay && endsAt < this.#endsAt) this.#shorten(endsAt)
     return this.begin()
   }
 
-  /** What an upgrade gets from now on. */
+  /** The error for upgrades during the drain. */
   get refusal(): LifecycleError {
     return withRetryAfter(draining(), this.#current.retryAfter)
   }
@@ -111,7 +117,10 @@ export class Drain {
     return report
   }
 
-  /** Takes note of all that are there. @returns what to await */
+  /**
+   * Lists all connections and pending upgrades.
+   * @returns what to await
+   */
   #awaitEnds(): Array<Promise<void>> {
     const { registry } = this.#shared.facts
     const connections = [...registry.connections]
@@ -134,7 +143,7 @@ export class Drain {
     this.#upgrades.delete(upgrade)
   }
 
-  /** First all goodbyes, for what one connection still does may be for others; only then close frames. */
+  /** First all goodbyes, because what one connection still does may be for others. Only then close frames. */
   async #sendAway(count: number): Promise<void> {
     let effort = 0
     for (let index = 0; index < count && this.#isUnderWay; index++) {
@@ -147,7 +156,7 @@ export class Drain {
     await this.#closeAll(count)
   }
 
-  /** @returns whether there is one to wait for */
+  /** @returns whether there is a goodbye to wait for */
   #sayGoodbye(index: number): boolean {
     const goodbye = this.#connections[index]?.sayGoodbye(this.#remaining)
     if (goodbye === undefined) return false
@@ -159,7 +168,7 @@ export class Drain {
     return true
   }
 
-  /** Closes one connection after the other, at the time that the plan gives it. */
+  /** Closes one connection after the other, each at its time in the plan. */
   async #closeAll(count: number): Promise<void> {
     const { clock } = this.#shared
     const startedAt = clock.now()
@@ -177,7 +186,7 @@ export class Drain {
   #sendOff(index: number): void {
     const connection = this.#connections[index]
     const last = connection?.catchUp(this.#remaining)
-    // Whoever began the drain, a handler perhaps, may still send something.
+    // The code that began the drain, a handler perhaps, may still send something.
     if (last === undefined) queueMicrotask(() => this.#close(connection))
     else void last.then(() => this.#close(connection))
   }
@@ -193,7 +202,10 @@ export class Drain {
     })
   }
 
-  /** There is less time than was planned with: nobody waits, and goodbyes end in time for the closes. */
+  /**
+   * There is less time than planned: close frames are no longer spread, and goodbyes end in time for the
+   * closes.
+   */
   #shorten(endsAt: number): void {
     const { clock } = this.#shared
     this.#endAt(endsAt)
@@ -205,17 +217,17 @@ export class Drain {
     }, remaining)
   }
 
-  /** Arms the deadline. Its timer is the only one that keeps the process up while it drains. */
+  /** Starts the timer of the deadline. It is the only timer that keeps the process alive during the drain. */
   #endAt(endsAt: number): void {
     const { clock } = this.#shared
     if (this.#deadline !== undefined) clock.clearTimeout(this.#deadline)
     this.#endsAt = endsAt
-    // What came while our loop stood still is heard first.
+    // Bytes that came while our loop stood still are read first.
     const cut = (): void => afterNextPoll(() => this.#cut())
     this.#deadline = clock.setTimeout(cut, endsAt - clock.now())
   }
 
-  /** Time is up: every socket ends now, and the steps that still run share what grace is left. */
+  /** Time is up: every socket is destroyed, and steps that still run share the grace that is left. */
   #cut(): void {
     if (!this.#isUnderWay) return
     const { clock, steps } = this.#shared
@@ -224,7 +236,7 @@ export class Drain {
     forEachAlone(this.#upgrades, (upgrade) => upgrade.destroyNow())
   }
 
-  /** Nobody is left: nothing waits any more. */
+  /** All connections and upgrades are over: stops all timers. */
   #stop(): void {
     const { clock, steps } = this.#shared
     steps.rest()
