@@ -7,7 +7,10 @@ import type { Facts } from '../facts/facts.js'
 import { beneath } from '../platform/beneath.js'
 import type { Drain } from '../shutdown/drain.js'
 
-/** What an app, its requests and its replies get from us, but for `request.signal`: that waits until the app is ready. */
+/**
+ * Adds our decorators to the app, its requests and its replies. Only `request.signal` is missing: it waits
+ * until the app is ready.
+ */
 export function decorate(app: FastifyInstance, facts: Facts, drain: Drain): void {
   app.decorate('websocketLifecycle', publicFace(facts, drain))
   app.decorateRequest('wsScope', {
@@ -34,7 +37,7 @@ function publicFace(facts: Facts, drain: Drain): WebsocketLifecycle {
   } satisfies WebsocketLifecycle)
 }
 
-/** Tells an upgrade that the app takes its reply, also in a hook that was added before ours. */
+/** Tells an upgrade that the app takes its reply, also if a hook calls it that was added before ours. */
 function hijack(this: FastifyReply): FastifyReply {
   upgradeOf(this.request.raw)?.hijacked()
   const ofFastify = Reflect.get(beneath(this, 'hijack', hijack), 'hijack') as FastifyReply['hijack']

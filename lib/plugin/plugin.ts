@@ -1,6 +1,7 @@
 /**
- * Composes the plugin: what all connections of a server share, the hooks and decorators of the app, its upgrades, and when the
- * drain begins. Called once a server, at registration; what happens later is in the rooms below.
+ * Composes the plugin: what all connections of a server share, the hooks and decorators of the app, its
+ * upgrades, and when the drain begins. Called once for each server, at registration. What happens later is in
+ * the rooms below.
  */
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
@@ -29,12 +30,12 @@ import { giveBackServer, refuseSecond, refuseSibling, takeServer } from './one-r
 import { prepareRoute, serve } from './prepare-route.js'
 import { acceptUpgrade, registerWebsocket } from './websocket-server.js'
 
-/** avvio's own way to add an onClose function; `addHook` refuses once the app has started. */
+/** avvio's own method to add an onClose function. `addHook` refuses once the app has started. */
 interface AvvioInstance {
   onClose(callback: () => Promise<void>): unknown
 }
 
-/** @param clock where time comes from; tests move one of their own */
+/** @param clock where time comes from; tests give one that they move themselves */
 export function createPlugin(
   clock: Clock = systemClock,
 ): FastifyPluginAsync<WebsocketLifecycleOptions> {
@@ -48,7 +49,8 @@ export function createPlugin(
     const shared = makeShared(app, clock, settings)
     const drain = new Drain(shared, settings.drain, settings.route.closeTimeout, app.log)
     decorate(app, shared.facts, drain)
-    // One onRoute hook before those of @fastify/websocket, which take the handler, and one after them.
+    // One of our onRoute hooks comes before those of @fastify/websocket, which replace the handler. The other
+    // one comes after them.
     const routes = prepareRoutes(app, shared, settings)
     const toFastify = await registerWebsocket(app, settings.websocket, () => drain.close())
     app.addHook('onRoute', guardHandshake)
@@ -62,9 +64,9 @@ export function createPlugin(
         nobodys: (...request) => answerAsPlain(app.server, ...request),
       },
     })
-    // The drain begins at the first sign that the app closes: avvio runs onClose functions last in first out, before the
-    // preClose hooks. A hook of someone else that fails or hangs would keep ours from beginning, so it is added
-    // as late as can be: when the app is ready, and again when it listens.
+    // The drain has to begin at the first sign that the app closes. avvio runs onClose functions last in
+    // first out, before the preClose hooks. A hook of somebody else that fails or hangs would keep ours from
+    // running. So ours is added as late as possible: when the app is ready, and again when it listens.
     const beginDrain = async (): Promise<void> => void drain.close()
     app.addHook('onReady', async () => {
       checkPluginTimeout(settings.drain, Number(app.initialConfig.pluginTimeout))
@@ -105,7 +107,7 @@ function makeShared(
   return shared
 }
 
-/** @returns where Fastify will route an upgrade */
+/** @returns the table that tells where Fastify will route an upgrade */
 function prepareRoutes(
   app: FastifyInstance,
   sweeps: Shared,
@@ -119,7 +121,7 @@ function prepareRoutes(
   return routes
 }
 
-/** @returns what takes an upgrade that is ours: it hands it to Fastify, but while the server drains */
+/** @returns a listener for our upgrades: it gives them to Fastify, or refuses them while the server drains */
 function openUpgrades(
   app: FastifyInstance,
   shared: Shared,

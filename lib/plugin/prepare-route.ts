@@ -9,19 +9,19 @@ import type { Capacities } from '../routes/capacity.js'
 import { type Handler, markRoute, Route } from '../routes/route.js'
 import type { Sweep } from '../time/sweep.js'
 
-/** The sweeps of all connections of a server, as far as a route's options say how fine their ticks are. */
+/** The sweeps of a server. The options of routes say how fine their ticks have to be. */
 type Sweeps = Readonly<Record<'sweep' | 'transitions', Pick<Sweep, 'serve' | 'tickEvery'>>>
 
-/** What is common to all routes of a server. */
+/** What all routes of a server have in common. */
 interface Server {
   readonly sweeps: Sweeps
   readonly capacities: Capacities
-  /** What the plugin was given for all routes. */
+  /** The plugin's options for all routes. */
   readonly defaults: RouteSettings
 }
 
 /**
- * Resolves a route's options and puts its connection between ws and its handler.
+ * Resolves a route's options, and puts our connection between ws and the route's handler.
  * @returns whether it takes upgrades
  * @throws FST_ERR_WSL_INVALID_OPTION
  */
@@ -32,9 +32,10 @@ export function prepareRoute(
 ): boolean {
   checkFlag(options.websocket, options.url)
   const isWebsocket = options.websocket === true || options.wsHandler !== undefined
-  // @fastify/websocket hides such a route from documentation, on the user's own schema object.
+  // @fastify/websocket hides such a route from documentation, and changes the user's own schema object for
+  // that. So it gets a copy.
   if (options.websocket === true) options.schema = hidden(options.schema ?? {})
-  // Fastify announces its automatic HEAD twin too, which no upgrade can reach.
+  // Fastify also announces the automatic HEAD route. No upgrade can reach it.
   if (!isWebsocket || [options.method].flat().every((method) => method === 'HEAD')) {
     markRoute(options, null)
     return false
@@ -64,12 +65,12 @@ export function serve({ sweep, transitions }: Sweeps, settings: RouteSettings): 
     sweep.tickEvery(keepalive.interval / DEPARTURES)
     timeouts.push(keepalive.timeout)
   }
-  // A tick is the shortest time for which our loop stands still and the peer is excused.
+  // A stall of our loop is noticed, and excuses the peer, only if it is longer than a tick.
   if (messageRate !== false) timeouts.push(messageRate.window)
   for (const timeout of timeouts) if (timeout !== false) sweep.serve(timeout)
 }
 
-/** A copy that inherits what the schema does: Fastify reads inherited parts too. */
+/** A hidden copy of a schema. It has the same prototype, because Fastify reads inherited parts too. */
 function hidden(schema: FastifySchema): FastifySchema {
   const copy = { __proto__: Object.getPrototypeOf(schema) as unknown, ...schema, hide: true }
   return copy
@@ -83,11 +84,14 @@ function bridgeHandler(options: RouteOptions): void {
   }
 }
 
-/** What @fastify/websocket calls in the place of the handler: the handler is called by its connection. */
+/**
+ * The function that @fastify/websocket calls in place of the handler. The connection calls the real handler.
+ */
 function bridge(handler: Handler): (socket: ConnectionSocket) => void {
   return (socket) => {
-    // @fastify/websocket has just added one, for an errorHandler that we do not need; it would keep the
-    // reply for as long as the connection. (Another one is of the app, which listens to 'connection'.)
+    // @fastify/websocket has just added a listener for an errorHandler that we do not need. It would keep the
+    // reply in memory for as long as the connection. (A second listener is the app's, which listens to
+    // 'connection'.)
     if (socket.listenerCount('error') === 1) socket.removeAllListeners('error')
     ConnectionSocket.ownerOf(socket)?.callbacks.run(handler)
   }

@@ -10,10 +10,15 @@ import type { WebsocketSettings } from '../options/settings.js'
 import type { OursToSet } from '../platform/ws-options.js'
 import { refuseOlderWs } from './ws-version.js'
 
-/** ws's own close timer must never be the first: our sweep ends what does not end. */
+/**
+ * The timeout of ws's own close timer, in ms. It must never be the first: our sweep ends connections in time.
+ */
 const NEVER = 2 ** 31 - 1
 
-/** What ws gets from us; @types/ws asks of a subclass what only ws itself exports. */
+/**
+ * The options of ws that we set. The cast is there because @types/ws expects things of a subclass that only
+ * ws itself exports.
+ */
 const OURS = {
   WebSocket: ConnectionSocket as never,
   autoPong: false,
@@ -21,9 +26,9 @@ const OURS = {
 } satisfies Partial<Record<OursToSet | 'autoPong', unknown>>
 
 /**
- * Registers @fastify/websocket with our socket, and takes its listener off the server.
- * @param preClose what the app waits for when it closes
- * @returns that listener, which hands an upgrade to Fastify
+ * Registers @fastify/websocket with our socket class, and takes its listener off the server.
+ * @param preClose awaited when the app closes
+ * @returns that listener, which gives an upgrade to Fastify
  */
 export async function registerWebsocket(
   app: FastifyInstance,
@@ -34,12 +39,12 @@ export async function registerWebsocket(
   await app.register(fastifyWebsocket, {
     options: { ...pieceBounds(websocket.maxPayload), ...guardVerify(websocket), ...OURS },
     preClose: async () => void (await preClose()),
-    // Each error is recorded where it is emitted; thrown ones never get as far as this.
+    // Our connection records each error when it is emitted. Thrown errors never get here.
     errorHandler: () => {},
   })
   await refuseOlderWs(app.websocketServer)
   const isTheirs = (listener: unknown): boolean => !before.has(listener)
-  // Without one, this throws node's own error about a listener that is no function.
+  // If there is none, this throws node's own error about a listener that is no function.
   const theirs = app.server.listeners('upgrade').find(isTheirs) as UpgradeListener
   app.server.removeListener('upgrade', theirs)
   app.websocketServer.on('headers', (lines, message) => {
@@ -51,10 +56,13 @@ export async function registerWebsocket(
   return theirs
 }
 
-/** What ws goes on to do in the callback of an async `verifyClient` runs functions of the app, too. */
+/**
+ * Guards an async `verifyClient`: its callback continues the handshake in ws, which calls functions of the
+ * app too.
+ */
 function guardVerify(websocket: WebsocketSettings): WebsocketSettings {
   const { verifyClient } = websocket
-  // ws, too, tells by this how it is to be called.
+  // ws also looks at the number of arguments, to know how to call it.
   if (verifyClient?.length !== 2) return websocket
   const verify: VerifyClientCallbackAsync = verifyClient
   const guarded: VerifyClientCallbackAsync = (info, callback) =>
@@ -68,14 +76,14 @@ function guardVerify(websocket: WebsocketSettings): WebsocketSettings {
   return { ...websocket, verifyClient: guarded }
 }
 
-/** Completes a handshake of which no list of the app's is to know. */
+/** Completes a handshake. The socket is in no list that the app can see. */
 export function acceptUpgrade(
   { websocketServer }: FastifyInstance,
   handshake: Parameters<UpgradeListener>,
   accepted: (socket: WebSocket) => void,
 ): void {
   websocketServer.handleUpgrade(...handshake, (socket) => {
-    // ws has no list where the app has turned `clientTracking` off.
+    // ws has no list if the app has turned `clientTracking` off.
     const { clients }: { readonly clients?: Set<WebSocket> } = websocketServer
     clients?.delete(socket)
     accepted(socket)

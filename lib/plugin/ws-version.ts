@@ -3,22 +3,22 @@ import { WebSocket, type WebSocketServer } from 'ws'
 import { wsTooOld } from '../errors.js'
 import { ignoresPieces } from '../platform/ws-socket.js'
 
-/** The oldest ws that will do: that of our dependencies, to which a test holds it. */
+/** The oldest ws that works for us. A test holds it to the version in our dependencies. */
 export const NEEDED = '8.23.0'
 
-/** A ws that takes part in every connection. */
+/** A copy of ws that takes part in every connection. */
 interface Copy {
   readonly foundBy: string
-  /** `undefined` where it cannot be read. */
+  /** `undefined` if it cannot be read. */
   readonly version: string | undefined
-  /** Whether it is seen to know no limits for the pieces of a message. */
+  /** Whether its source shows that it has no bounds for the pieces of a message. */
   readonly isLax: boolean
 }
 
 /**
- * Refuses a ws that is older than the one we ask for, as there is where an app pins it: it takes the limits for
- * the pieces of a message, and knows nothing of them. There may be two: ours, whose sockets read, and that of
- * `@fastify/websocket`, whose server hands the limits to them.
+ * Refuses a ws that is older than {@link NEEDED}. An app may have pinned one. It accepts the options that
+ * bound the pieces of a message, and ignores them. There may be two copies: ours, whose sockets read, and the
+ * one of `@fastify/websocket`, whose server passes the options on.
  * @throws FST_ERR_WSL_WS_VERSION
  */
 export async function refuseOlderWs(server: WebSocketServer): Promise<void> {
@@ -43,14 +43,16 @@ export function refuseOlder({ foundBy, version, isLax }: Copy): void {
   }
 }
 
-/** What a module finds. */
+/** The `require` of a module: it finds what that module finds. */
 interface Here {
   readonly load: NodeJS.Require
 }
 
 /**
- * Reads it beside the ws that a module finds, if that is the one which runs. In a bundled app it is not: there the
- * module stands elsewhere and finds nothing, or some other ws. Where we have been made CommonJS no module says where it is.
+ * Reads the version of the ws that a module finds, but only if that is the copy which runs. In a bundled app
+ * it is not: the module is at another place, and finds nothing or some other ws. In a package that was made
+ * CommonJS, no module can tell its place.
+ * @returns `undefined` if it cannot be read
  */
 export async function versionOf(
   module: () => Promise<Here>,
@@ -66,7 +68,7 @@ export async function versionOf(
 }
 
 async function ours(): Promise<Here> {
-  // The tests' loader adds a branch to each import().
+  // The loader of the tests adds a branch to each import().
   /* c8 ignore next */
   return import('../platform/here.js')
 }

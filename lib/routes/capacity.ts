@@ -2,7 +2,7 @@ import { Capacity } from '../core/admission/capacity.js'
 import { Succession } from '../core/admission/succession.js'
 import type { PerKeyPolicy, RouteSettings } from '../options/settings.js'
 
-/** What a connection of a route counts in. */
+/** The capacities in which a connection of a route counts. */
 export interface RouteCapacity {
   readonly inAll: readonly Capacity[]
   readonly perKey:
@@ -10,7 +10,7 @@ export interface RouteCapacity {
     | undefined
 }
 
-/** The capacities of one server: those that several routes share are counted once. */
+/** The capacities of one server. A capacity that several routes share is one object. */
 export class Capacities {
   readonly #ofServer: Capacity | undefined
   readonly #plugins: PerKeyPolicy | undefined
@@ -34,7 +34,7 @@ export class Capacities {
   }
 }
 
-/** `undefined` where there is nothing to count. */
+/** `undefined` if there is no maximum, so nothing to count. */
 function capacityOf(of: string, max = Infinity): Capacity | undefined {
   return max === Infinity ? undefined : new Capacity(of, max)
 }

@@ -3,13 +3,13 @@ import { invalidOption } from '../errors.js'
 import { follow, isThenable } from '../platform/thenable.js'
 import { isError, peek, toError } from '../platform/thrown.js'
 
-/** What became of a message: its parsed value, or what is wrong with it. */
+/** The result for a message: its parsed value, or what is wrong with it. */
 export type Verdict = { readonly value: unknown } | { readonly error: Error }
 
-/** Throws, or rejects, what the validator threw. */
+/** Checks a message. Throws, or rejects with, the error that the validator threw. */
 export type Validate = (data: unknown, isBinary: boolean) => Verdict | Promise<Verdict>
 
-/** What a compiler makes of a schema; ajv leaves its errors on it. */
+/** A compiled schema. ajv leaves its errors on it. */
 interface Validator {
   (value: unknown, parent?: { parentData: object; parentDataProperty: string }): unknown
   readonly errors?: unknown
@@ -28,9 +28,9 @@ interface AjvError {
 }
 
 /**
- * Makes a check of the route's `schema.message`, with the validator compiler and the rules of JSON
- * that hold for the bodies of the same instance.
- * @throws FST_ERR_WSL_INVALID_OPTION if the compiler does not take the schema
+ * Makes the check for messages from the route's `schema.message`. It uses the validator compiler and the JSON
+ * rules that the same instance uses for bodies.
+ * @throws FST_ERR_WSL_INVALID_OPTION if the compiler does not accept the schema
  */
 export function compileMessageSchema(
   instance: FastifyInstance,
@@ -59,7 +59,7 @@ function compile(request: FastifyRequest, schema: unknown): Validator {
   try {
     return request.compileValidationSchema(
       toObject(schema) as FastifySchema,
-      // Fastify's types know the parts of an HTTP request only; compilers get whatever stands here.
+      // Fastify's types know only the parts of an HTTP request. A compiler accepts any name here.
       'message' as 'body',
     ) as Validator
   } catch (error) {
@@ -69,21 +69,21 @@ function compile(request: FastifyRequest, schema: unknown): Validator {
   }
 }
 
-/** Fastify keeps compiled schemas in a WeakMap, where a boolean one cannot be. */
+/** Fastify keeps compiled schemas in a WeakMap, which cannot hold a boolean. */
 function toObject(schema: unknown): unknown {
   if (typeof schema !== 'boolean') return schema
   return schema ? {} : { not: {} }
 }
 
-/** As Fastify reads what a validator of a body answers. */
+/** Reads the answer of a validator, as Fastify does for a body. */
 function judge(validator: Validator, holder: { message?: unknown }): Verdict | Promise<Verdict> {
   const result =
-    // ajv can only coerce a value at the root if it knows where that stands.
+    // ajv can coerce the value itself only if it knows the object that holds it.
     validator.schemaEnv === undefined
       ? validator(holder.message)
       : validator(holder.message, { parentData: holder, parentDataProperty: 'message' })
   if (isThenable(result)) {
-    // An asynchronous one resolves with the data itself: what stands in it is no verdict.
+    // An asynchronous validator resolves with the data itself. So the data must not be read as an answer.
     return follow<Verdict>(
       result,
       (settled) => (settled === false ? refused(validator.errors) : { value: holder.message }),
@@ -106,7 +106,7 @@ function refused(validation: unknown): Verdict {
   return { error: Object.assign(error, { validation, ...details }) }
 }
 
-/** What ajv says; nothing where it was another validator, which says it in a way of its own. */
+/** The text of ajv's errors; `''` for another validator, which has its own form. */
 function textOf(validation: unknown): string {
   try {
     const all = Array.isArray(validation) ? (validation as AjvError[]) : []
@@ -118,7 +118,9 @@ function textOf(validation: unknown): string {
   }
 }
 
-/** Adds details to an error of the validator's; one that takes none becomes the cause of one that does. */
+/**
+ * Adds details to an error of the validator. If it cannot be changed, it becomes the cause of a new error.
+ */
 function annotate(error: Error, details: object): Error {
   try {
     return Object.assign(error, details)

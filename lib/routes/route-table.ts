@@ -4,7 +4,7 @@ import type { FastifyInstance, RouteOptions } from 'fastify'
 import FindMyWay from 'find-my-way'
 import { type RoutingOptions, routingOptionsOf } from '../platform/fastify-internals.js'
 
-/** What an `onRoute` hook gets. */
+/** The route that an `onRoute` hook gets. */
 type DeclaredRoute = RouteOptions & { readonly routePath?: string; readonly prefix?: string }
 
 interface Entry {
@@ -13,7 +13,7 @@ interface Entry {
   readonly isOurs: boolean
 }
 
-/** What a lookup in our copy of the routes has found. */
+/** The result of a lookup in our copy of the routes. */
 interface Found {
   readonly entry: Entry
   readonly params: object
@@ -21,12 +21,13 @@ interface Found {
 
 type Router = FindMyWay.Instance<FindMyWay.HTTPVersion.V1>
 
-/** find-my-way brings the strategies of these itself. */
+/** The constraints for which find-my-way itself has strategies. */
 const BUILT_IN = ['host', 'version']
 
 /**
- * Tells where Fastify will route an upgrade, before it does: nothing is known of that from outside, and asking it
- * would run hooks. It is a copy of the GET routes in Fastify's own router, made when it is first asked.
+ * Tells where Fastify will route an upgrade, before it does. Nothing public tells that, and Fastify cannot be
+ * asked without running hooks. So this is a copy of the GET routes in Fastify's own router. It is made when
+ * it is first asked.
  */
 export class RouteTable {
   readonly #app: FastifyInstance
@@ -38,7 +39,7 @@ export class RouteTable {
     this.#app = app
   }
 
-  /** Takes note of a route that is declared. */
+  /** Adds a route that is declared. */
   add(route: DeclaredRoute, isOurs: boolean): void {
     if (![route.method].flat().includes('GET')) return
     const { url, constraints = {} } = route
@@ -63,15 +64,18 @@ export class RouteTable {
     this.#router ??= makeRouter(this.#entries, router)
     const found = this.#router.lookup(request, new ServerResponse(request)) as Found | undefined
     if (found?.entry.isOurs !== true) return false
-    // What Fastify derives from the request for a constraint cannot be asked for.
+    // The values that Fastify derives from the request for a constraint cannot be asked for.
     if (isConstrained(found.entry)) return true
-    // A route that was declared before us is not in our copy, and may be the better match.
+    // A route that was declared before us is not in our copy, and may match better.
     const route = this.#app.findRoute({ method: 'GET', url: String(request.url) })
     return route !== null && isDeepStrictEqual({ ...route.params }, { ...found.params })
   }
 }
 
-/** As Fastify will route it. What the app's function does to the request, it does to one of its own. */
+/**
+ * The request as Fastify will route it. It is an object of its own, so that the app's function cannot change
+ * the real one.
+ */
 function rewritten(
   message: IncomingMessage,
   rewriteUrl: NonNullable<RoutingOptions['rewriteUrl']>,
@@ -91,10 +95,10 @@ function makeRouter(entries: readonly Entry[], options: RoutingOptions['router']
     ...(ignoreTrailingSlash !== undefined && { ignoreTrailingSlash }),
     ...(ignoreDuplicateSlashes !== undefined && { ignoreDuplicateSlashes }),
     ...(maxParamLength !== undefined && { maxParamLength }),
-    // Its types do not know of this one.
+    // The types of find-my-way do not have this option.
     useSemicolonDelimiter: options.useSemicolonDelimiter === true,
     constraints: Object.fromEntries(strategies.map((strategy) => [strategy.name, strategy])),
-    // Fastify has let them pass.
+    // Fastify has accepted the patterns already.
     allowUnsafeRegex: true,
     querystringParser: () => ({}),
   }
@@ -102,7 +106,7 @@ function makeRouter(entries: readonly Entry[], options: RoutingOptions['router']
   const known = [...BUILT_IN, ...strategies.map(({ name }) => name)]
   for (const entry of entries.toSorted(oursFirst)) {
     const constraints = only(known, entry.constraints)
-    // Two that differ in a constraint that is not known here: ours counts.
+    // If two routes differ only in a constraint that is not known here, ours counts.
     if (router.hasRoute('GET', entry.url, constraints)) continue
     router.on('GET', entry.url, { constraints }, found, entry)
   }
@@ -115,7 +119,9 @@ function found(
   return { entry: entry as Entry, params }
 }
 
-/** One that answers in a callback, as its arguments tell, cannot be asked before the event is over. */
+/**
+ * A strategy that answers in a callback takes three arguments. It cannot be asked before the event is over.
+ */
 function isSynchronous({ deriveConstraint }: { readonly deriveConstraint: unknown }): boolean {
   return typeof deriveConstraint === 'function' && deriveConstraint.length < 3
 }

@@ -12,21 +12,24 @@ import type { RouteSettings } from '../options/settings.js'
 import type { RouteCapacity } from './capacity.js'
 import { compileMessageSchema, type Validate } from './message-schema.js'
 
-/** On the `config` of each route that was declared after us: its route, `null` for other routes. */
+/**
+ * A property on the `config` of each route that was declared after us: our `Route`, or `null` if it is no
+ * WebSocket route.
+ */
 const kRoute = Symbol('fastify-websocket-lifecycle.route')
 
 interface MarkedConfig extends FastifyContextConfig {
   [kRoute]?: Route | null
 }
 
-/** A route's handler, as it is called. */
+/** The handler of a route, as we call it. */
 export type Handler = (
   this: FastifyInstance,
   socket: LifecycleSocket,
   request: FastifyRequest,
 ) => unknown
 
-/** A WebSocket route: what it is called, its options, and the instance it was declared on. */
+/** A WebSocket route: its URL pattern, its options, and the instance on which it was declared. */
 export class Route {
   readonly url: string
   readonly settings: RouteSettings
@@ -50,18 +53,18 @@ export class Route {
     this.#messageSchema = messageSchema
   }
 
-  /** What each text message has to pass; `undefined` without a schema, and before the first 101. */
+  /** The check for each text message; `undefined` without a schema, and before the first upgrade. */
   get validate(): Validate | undefined {
     return this.#validate
   }
 
-  /** Compiles the schema of its messages, the first time. Throws what the compiler throws. */
+  /** Compiles the schema of its messages, the first time. Throws the error of the compiler. */
   prepare(request: FastifyRequest): void {
     if (this.#messageSchema === undefined) return
     this.#validate ??= compileMessageSchema(this.instance, request, this.#messageSchema)
   }
 
-  /** Tells the log once, for all connections, of what is wrong with the route. */
+  /** Logs something that is wrong with the route, once for all its connections. */
   logOnce(log: FastifyBaseLogger, line: LogLine): void {
     if (this.#logged.has(line.text)) return
     this.#logged.add(line.text)
@@ -69,19 +72,21 @@ export class Route {
   }
 }
 
-/** Notes what a route is to us; `null` for one that takes no upgrades. */
+/** Notes our `Route` on a route; `null` for one that takes no upgrades. */
 export function markRoute(options: RouteOptions, route: Route | null): void {
   const marked: MarkedConfig = { ...options.config, [kRoute]: route }
   options.config = marked
 }
 
-/** `null` for a route that takes no upgrades, `undefined` for one that was declared before us. */
+/**
+ * Our `Route`; `null` for a route that takes no upgrades, `undefined` for one that was declared before us.
+ */
 export function routeOf(config: FastifyContextConfig | undefined): Route | null | undefined {
   const marked: MarkedConfig | undefined = config
   return marked?.[kRoute]
 }
 
-/** The route of a request, as errors and lines name it. */
+/** The name of a request's route, for errors and log lines. */
 export function routeNameOf({ method, routeOptions }: FastifyRequest): string {
   return `${method} ${routeOptions.url}`
 }
