@@ -1,9 +1,9 @@
-/** What an option has to be: single checks, and what makes others of them. */
+/** Checks for the values of options: single ones, and functions that make new checks of others. */
 
-/** node's timers take no more, nor does ws as `maxPayload`. */
+/** The largest delay of node's timers, and the largest `maxPayload` of ws. */
 export const INT32_MAX: number = 2 ** 31 - 1
 
-/** What an option has to be. */
+/** A check for the value of an option, and its text for error messages. */
 export interface Check {
   readonly expected: string
   readonly accepts: (value: unknown) => boolean

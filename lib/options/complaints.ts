@@ -30,7 +30,8 @@ export function refuseMore(
 }
 
 /**
- * @param hintOf what is known of a name that is none of these, and what to write instead
+ * Refuses names that are not in `known`.
+ * @param hintOf returns a hint about an unknown name: what to write instead
  * @throws FST_ERR_WSL_INVALID_OPTION
  */
 export function refuseUnknown(
@@ -60,14 +61,14 @@ function nameHint(name: string, known: readonly string[], prefix: string): strin
   const near = nearest(name, known)
   if (isFar(name, near)) {
     const elsewhere = meantBy(name)
-    // In a group only what is of this group; elsewhere the same word may mean something else.
+    // In a group only hints to this group count: elsewhere the same word may mean something else.
     if (elsewhere?.startsWith(`\`${prefix}`)) return didYouMean(elsewhere)
     return `known are ${known.map(full).join(', ')}`
   }
   return didYouMean(full(near))
 }
 
-/** What may be told of a value that is not ours to show: a number, and of everything else its type. */
+/** What may be shown of a value that may be a secret: a number itself, of anything else only the type. */
 export function kindOf(value: unknown): string | number {
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
   return value === null ? 'null' : typeof value
@@ -81,7 +82,7 @@ function inspected(value: unknown): string {
   try {
     return inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 100 })
   } catch {
-    // Something in it shows itself in a way of its own, and failed.
+    // A value in it has its own way to be inspected, and that failed.
     return '?'
   }
 }

@@ -1,7 +1,7 @@
 import type { HeartbeatPolicy } from '../core/liveness/heartbeat.js'
 import type { DrainSettings, RouteSettings, WebsocketSettings } from './settings.js'
 
-/** Every default, written once. */
+/** All defaults. Each is written here and nowhere else. */
 export const DEFAULTS: Defaults = {
   keepalive: { interval: 25_000, timeout: 20_000 },
   closeTimeout: 3_000,

@@ -1,7 +1,7 @@
 import { type Check, GROUP } from './check.js'
 import { refuse, refuseUnknown } from './complaints.js'
 
-/** What was given in a group, checked; nothing where the group was not given. */
+/** The members of a group that were given, checked. Empty if the group was not given. */
 export function readGroup<Settings extends object>(
   options: Partial<Settings> | undefined,
   checks: Readonly<Record<keyof Settings, Check>>,
@@ -15,8 +15,8 @@ export function readGroup<Settings extends object>(
 }
 
 /**
- * What was given of the options that have a check, as a record of its own. Each is read once, and may
- * be inherited, as from a class with getters. One that is `undefined` was not given.
+ * The options that were given and have a check, as a new record. Each is read once, and may be inherited, as
+ * from a class with getters. A value of `undefined` counts as not given.
  */
 export function read<Options extends object>(
   options: Options,

@@ -1,4 +1,4 @@
-/** Options that are groups of others, and how each becomes what the code uses. All throw FST_ERR_WSL_INVALID_OPTION. */
+/** Resolves the options that are groups of other options. All functions throw FST_ERR_WSL_INVALID_OPTION. */
 import type { FastifyRequest } from 'fastify'
 import type { LifecycleOptions } from '../api/options.js'
 import type { HeartbeatPolicy } from '../core/liveness/heartbeat.js'
@@ -10,7 +10,10 @@ import { readGroup } from './group.js'
 import type { PerKeyPolicy } from './settings.js'
 import { KEEPALIVE_CHECKS, PER_KEY_CHECKS, RATE_CHECKS } from './tables.js'
 
-/** `false` turns it off; what is given is laid over what the plugin, or the default, says. */
+/**
+ * Resolves `keepalive`. `false` turns it off. Each field that is given replaces that of the plugin, or the
+ * default.
+ */
 export function resolveKeepalive(
   option: LifecycleOptions['keepalive'],
   base: HeartbeatPolicy | false,
@@ -22,7 +25,10 @@ export function resolveKeepalive(
   return Object.freeze({ ...(base || DEFAULTS.keepalive), ...given })
 }
 
-/** Of two that must fit each other, where one alone was given the other follows it. */
+/**
+ * Resolves a group with two members of which the first may not be larger than the second. If only one of them
+ * was given, the other one is adjusted.
+ */
 export function fitted<Settings extends object>(
   given: Partial<Settings>,
   base: Settings,
@@ -37,7 +43,7 @@ export function fitted<Settings extends object>(
   return refuseMore(`${group}.${name}`, value, `${group}.${bound}`, most, where)
 }
 
-/** Neither of its members has a default. */
+/** Resolves `messageRate`. Neither of its members has a default. */
 export function resolveRate(
   option: LifecycleOptions['messageRate'],
   base: RatePolicy | false,
@@ -51,7 +57,7 @@ export function resolveRate(
   })
 }
 
-/** A route's replaces the plugin's, and has a count of its own. */
+/** Resolves `maxConnectionsPerKey`. A route's option replaces the plugin's, and has its own count. */
 export function resolvePerKey(
   option: LifecycleOptions['maxConnectionsPerKey'],
   plugins: PerKeyPolicy | undefined,
@@ -62,7 +68,7 @@ export function resolvePerKey(
   const max = required(given.max, 'maxConnectionsPerKey.max', PER_KEY_CHECKS.max, where)
   const { whenFull = 'refuse' } = given
   if (whenFull === 'replace' && max === 0) {
-    // There would be nobody to replace.
+    // There would be no connection to replace.
     refuse('maxConnectionsPerKey.max', AT_LEAST_ONE, max, where)
   }
   return Object.freeze({
@@ -76,16 +82,19 @@ const AT_LEAST_ONE = {
   expected: "at least 1 where `maxConnectionsPerKey.whenFull` is 'replace'",
 }
 
-/** Behind a socket of the file system nobody has an address: there all are one. */
+/**
+ * The default key: the client's address. Behind a unix socket nobody has an address, so all clients have one
+ * key.
+ */
 function byAddress(request: FastifyRequest): string | undefined {
-  // injectWS comes over none, and with trustProxy Fastify looks for its address all the same.
+  // A request of injectWS has no socket, and with trustProxy Fastify would look for its address all the same.
   const { socket }: { readonly socket?: object } = request.raw
   if (socket === undefined) return undefined
   const { ip }: { readonly ip?: string } = request
   return ip ?? ''
 }
 
-/** A member that has no default. */
+/** Checks that a member was given which has no default. */
 function required<Value>(
   value: Value | undefined,
   name: string,

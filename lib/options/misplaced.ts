@@ -5,7 +5,7 @@ import { meantBy, plain } from './other-names.js'
 import { PLUGIN_CHECKS, ROUTE_CHECKS } from './tables.js'
 import { KNOWN_TO_WS } from './websocket.js'
 
-/** What an option of the plugin is that is none; `undefined` where nothing is known of it. */
+/** A hint about a name that is no option of the plugin; `undefined` if nothing is known of it. */
 export function hintForPlugin(name: string): string | undefined {
   const ofRoute = ROUTES_OWN.find((each) => plain(each) === plain(name))
   if (ofRoute !== undefined) return `\`${ofRoute}\` is an option of a route`
@@ -16,8 +16,9 @@ export function hintForPlugin(name: string): string | undefined {
 }
 
 /**
- * The options of a route are open: other plugins have theirs there. Refused is what cannot be one of those: a name of ours with
- * a slip in it, and what has its place in the plugin.
+ * Refuses names in the options of a route that cannot belong to another plugin: a name of ours with a typing
+ * error, or an option of the plugin. All other names are left alone, because other plugins have options
+ * there.
  * @throws FST_ERR_WSL_INVALID_OPTION
  */
 export function refuseMisplaced(options: object, where: string): void {
@@ -30,7 +31,8 @@ export function refuseMisplaced(options: object, where: string): void {
 }
 
 /**
- * @fastify/websocket takes whatever is truthy for `true`, and drops the rest of it.
+ * Checks that a route's `websocket` is `true`, or falsy. @fastify/websocket treats any truthy value as
+ * `true`, and ignores what is in it.
  * @throws FST_ERR_WSL_INVALID_OPTION
  */
 export function checkFlag(flag: unknown, url: string): void {
@@ -39,7 +41,10 @@ export function checkFlag(flag: unknown, url: string): void {
   refuse('websocket', { expected }, flag, `the options of route GET ${url}`)
 }
 
-/** As `RouteOptions` of Fastify has it, too, `websocket` says what a route is. */
+/**
+ * Names that are right in the options of a route. `websocket` is one of Fastify's: it says that the route
+ * takes WebSockets.
+ */
 const KNOWN: readonly string[] = [...Object.keys(ROUTE_CHECKS), 'websocket']
 const ROUTES_OWN = Object.keys(ROUTE_CHECKS).filter((name) => !Object.hasOwn(PLUGIN_CHECKS, name))
 const PLUGINS_OWN = Object.keys(PLUGIN_CHECKS).filter((name) => !KNOWN.includes(name))

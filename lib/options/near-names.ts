@@ -1,24 +1,27 @@
-/** Names of options that somebody may have meant. */
+/** Finds the option that somebody may have meant. */
 
-/** Whether somebody who wrote `name` meant `known`: in another case, or with one letter wrong, or two of them swapped. */
+/**
+ * Whether `name` is probably a typing error for `known`: another case, one wrong letter, or two letters
+ * swapped.
+ */
 export function isNearMiss(name: string, known: string): boolean {
   const [written, meant] = [name.toLowerCase(), known.toLowerCase()]
   return distance(written, meant) <= 1 || isSwapped(written, meant)
 }
 
-/** The one of the `known` names that is most like it. */
+/** The one of the `known` names that is most similar. */
 export function nearest(name: string, known: readonly string[]): string {
   const byDistance = known.map((candidate) => ({ candidate, distance: distance(name, candidate) }))
   return byDistance.reduce((best, other) => (other.distance < best.distance ? other : best))
     .candidate
 }
 
-/** A name that shares less than half with the nearest one has little to do with it. */
+/** Whether `name` has little in common with the most similar name: less than half. */
 export function isFar(name: string, near: string): boolean {
   return distance(name, near) > Math.max(2, name.length / 2)
 }
 
-/** Whether two neighbours have changed their places. */
+/** Whether two neighbouring letters are swapped. */
 function isSwapped(from: string, to: string): boolean {
   let at = 0
   while (at < from.length && from[at] === to[at]) at++

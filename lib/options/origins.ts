@@ -12,7 +12,10 @@ const ORIGIN: Check = {
     typeof value === 'string' && !/\*|^wss?:/i.test(value) && normalizeOrigin(value) !== undefined,
 }
 
-/** @throws FST_ERR_WSL_INVALID_OPTION */
+/**
+ * Resolves `allowedOrigins`.
+ * @throws FST_ERR_WSL_INVALID_OPTION
+ */
 export function resolveOrigins(
   option: LifecycleOptions['allowedOrigins'],
   base: OriginPolicy,
@@ -36,7 +39,8 @@ function resolvePattern(pattern: RegExp, name: string, where: string): RegExp {
     const expected = `a pattern that ends in \`$\`, such as ${String(anchor(pattern))}, for else it matches what only begins like an origin of yours`
     refuse(name, { expected }, pattern, where)
   }
-  // With these flags it would remember where it matched before; one of them says where it begins, too.
+  // With these flags a pattern remembers where it matched last. The sticky flag also says where a match
+  // begins.
   const source = pattern.sticky ? `^(?:${pattern.source})` : pattern.source
   return new RegExp(source, pattern.flags.replaceAll(/[gy]/g, ''))
 }

@@ -1,14 +1,14 @@
 /**
- * What options are called elsewhere, in small letters and without `_`, and what to write here: in the plugin that this one
- * takes the place of, in ws, socket.io, Bun, uWebSockets.js, gorilla/websocket, websockets of Python, and in what people
- * write by hand. The nearest of our names would mislead whoever comes from there.
+ * Names of options elsewhere, in small letters and without `_`, and what to write here. They are from
+ * @fastify/websocket, ws, socket.io, Bun, uWebSockets.js, gorilla/websocket, websockets of Python, and from
+ * code that people write by hand. For these names the most similar of our names would be the wrong hint.
  */
 export const FOREIGN_NAMES: Readonly<Record<string, string>> = {
   // @fastify/websocket.
   options: '`websocket`',
   errorhandler: '`onHandlerError`',
   preclose: '`onShutdown`, which is called before connections are closed, or `drain`',
-  // What becomes of connections.
+  // The life of connections.
   onerror: '`onHandlerError`, or `onUnexpectedClose`',
   onopen: 'the handler of the route, which is called when it has opened',
   onconnect: 'the handler of the route, which is called when it has opened',
@@ -87,13 +87,13 @@ export const FOREIGN_NAMES: Readonly<Record<string, string>> = {
   protocols: '`websocket.handleProtocols`',
 }
 
-/** What to write in the place of an option of somebody else; `undefined` where the name is unknown. */
+/** What to write in place of a name from elsewhere; `undefined` if the name is unknown. */
 export function meantBy(name: string): string | undefined {
   const key = plain(name)
   return Object.hasOwn(FOREIGN_NAMES, key) ? FOREIGN_NAMES[key] : undefined
 }
 
-/** A name without what is a matter of taste: its case, and how it puts words together. */
+/** A name without its case, and without the signs between its words. */
 export function plain(name: string): string {
   return name.replaceAll(/[-_]/g, '').toLowerCase()
 }

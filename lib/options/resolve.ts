@@ -13,7 +13,7 @@ import type { DrainSettings, PluginSettings, RouteSettings } from './settings.js
 import { DRAIN_CHECKS, INBOX_CHECKS, OUTBOX_CHECKS, PLUGIN_CHECKS, ROUTE_CHECKS } from './tables.js'
 import { resolveWebsocket } from './websocket.js'
 
-/** What Fastify itself reads from the options of `register`. */
+/** The options of `register` that Fastify itself reads. */
 const FASTIFYS_OWN = ['prefix', 'logLevel', 'logSerializers']
 
 /** @throws FST_ERR_WSL_INVALID_OPTION */
@@ -54,7 +54,10 @@ export function resolveDrainOptions(
   return Object.freeze(settings)
 }
 
-/** Drains must be over before Fastify gives up on the `preClose` hook that waits for them. */
+/**
+ * Checks that a drain is over before Fastify gives up on the `preClose` hook that waits for it.
+ * @throws FST_ERR_WSL_INVALID_OPTION
+ */
 export function checkPluginTimeout(drain: DrainSettings, pluginTimeout: number): void {
   const atMost = pluginTimeout - DRAIN_MARGIN
   if (pluginTimeout === 0 || drain.timeout <= atMost) return
@@ -93,7 +96,7 @@ function resolveRoute(
     messageRate: resolveRate(options.messageRate, base.messageRate, where),
     handshakeTimeout: options.handshakeTimeout ?? base.handshakeTimeout,
     allowedOrigins: resolveOrigins(options.allowedOrigins, base.allowedOrigins, where),
-    // Not the plugin's, which holds for the whole server.
+    // The plugin's value is not used here: it holds for the whole server.
     maxConnections: options.maxConnections ?? DEFAULTS.maxConnections,
     maxConnectionsPerKey: resolvePerKey(
       options.maxConnectionsPerKey,
@@ -110,7 +113,7 @@ function resolveRoute(
   })
 }
 
-/** A hook of the route runs before the plugin's. */
+/** The hooks in the order in which they run: the route's before the plugin's. */
 function inOrder<AnyHook>(
   own: AnyHook | undefined,
   others: readonly AnyHook[],

@@ -9,14 +9,14 @@ import type { InboxPolicy } from '../core/messages/inbox.js'
 import type { RatePolicy } from '../core/messages/message-rate.js'
 import type { OutboxPolicy } from '../core/messages/outbox-age.js'
 
-/** Whose pages may connect. */
+/** The origins whose pages may connect. */
 export type OriginPolicy =
   | 'same-origin'
   | '*'
   | OriginList
   | ((origin: string, request: FastifyRequest) => boolean | Promise<boolean>)
 
-/** A hook as it is called: with the connection, and what it is about. */
+/** A hook as we call it: with the socket, the request, and the arguments that are special to it. */
 export type Hook<About extends unknown[]> = (
   this: FastifyInstance,
   socket: LifecycleSocket,
@@ -26,7 +26,7 @@ export type Hook<About extends unknown[]> = (
 
 export type PerKeyPolicy = Readonly<Required<ConnectionsPerKey>>
 
-/** The options of a route, complete and checked; hooks in the order in which they run. */
+/** The options of a route, complete and checked. Hooks are in the order in which they run. */
 export interface RouteSettings {
   readonly keepalive: HeartbeatPolicy | false
   readonly closeTimeout: number
@@ -51,7 +51,7 @@ export interface RouteSettings {
   readonly onHandlerError: readonly Hook<[error: Error]>[]
 }
 
-/** The `websocket` option as ws gets it, checked; each member is its own. */
+/** The `websocket` option as ws gets it: checked, and with own members only. */
 export type WebsocketSettings = Readonly<
   NonNullable<WebsocketLifecycleOptions['websocket']> & { maxPayload: number }
 >

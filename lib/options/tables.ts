@@ -111,7 +111,7 @@ export const WEBSOCKET_CHECKS: Readonly<
   maxFragments: orNoLimit('fragments'),
 }
 
-/** As ws reads its limits: it takes 0 for none, and would take what is no such number for 0. */
+/** A bound as ws reads it: 0 means none. ws would also treat any value that is no such number as 0. */
 function orNoLimit(of: string): Check {
   return {
     expected: `a whole number of ${of} from 0 (no limit) to ${INT32_MAX}`,

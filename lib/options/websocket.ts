@@ -10,7 +10,7 @@ import { WEBSOCKET_CHECKS } from './tables.js'
 
 type WebsocketOptions = NonNullable<WebsocketLifecycleOptions['websocket']>
 
-/** What ws's server knows, beside what is ours to set. */
+/** The options of ws's server, without those that only we may set. */
 export const KNOWN_TO_WS = [
   'allowSynchronousEvents',
   'autoPong',
@@ -25,7 +25,7 @@ export const KNOWN_TO_WS = [
   'verifyClient',
 ] as const
 
-/** What ws's compression knows. */
+/** The options of ws's compression. */
 const KNOWN_TO_DEFLATE: Readonly<Record<keyof PerMessageDeflateOptions, true>> = {
   serverNoContextTakeover: true,
   clientNoContextTakeover: true,
@@ -38,7 +38,8 @@ const KNOWN_TO_DEFLATE: Readonly<Record<keyof PerMessageDeflateOptions, true>> =
 }
 
 /**
- * ws reads these itself, but for what is ours to set, and a limit that it would take for none.
+ * Resolves the `websocket` option. ws itself checks most of it. We check the options that only we may set,
+ * and bounds that ws would treat as none.
  * @throws FST_ERR_WSL_INVALID_OPTION
  */
 export function resolveWebsocket(
@@ -63,7 +64,7 @@ export function resolveWebsocket(
   return { ...given, maxPayload }
 }
 
-/** ws copies what it is given, and its copy has own members only: so inherited ones are made own. */
+/** A copy with own members only, also of those that are inherited: ws copies own members only. */
 function ownCopy<Options extends object>(options: Options, known: readonly string[]): Options {
   const names = new Set([...known, ...Object.keys(options)])
   const members = [...names].map((name) => [name, Reflect.get(options, name) as unknown] as const)

@@ -1,12 +1,12 @@
-/** A method, or a getter. */
+/** A property: a method or a getter. */
 interface Held {
   readonly get?: unknown
   readonly value?: unknown
 }
 
 /**
- * What there was before we decorated it: the prototype beneath the one on which our decorator stands. A child of the app may
- * have put one of its own above it, under the same name.
+ * The prototype below the one that has our decorator: there is what we have replaced. A child of the app may
+ * have put a decorator of its own above ours, under the same name.
  */
 export function beneath(instance: object, name: string, ours: unknown): object {
   let holder = Object.getPrototypeOf(instance) as object

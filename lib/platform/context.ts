@@ -2,35 +2,42 @@ import { AsyncResource } from 'node:async_hooks'
 import { hasStore } from './node-internals.js'
 import type { Receiver, Write, Written } from './ws-receiver.js'
 
-/** As tools that list async resources show it. */
+/** The name under which tools list our async resources. */
 const NAME = 'fastify-websocket-lifecycle'
 
-/** Where we were loaded: no request is there, and no store of one. */
+/** The async context in which this package was loaded: it has no request, and no store of one. */
 const NOBODYS = new AsyncResource(NAME)
 
-/** Starts what serves all connections: it would keep, and show to others, the store of whoever is the first to need it. */
+/**
+ * Starts a timer or a tick that serves all connections. Otherwise it would keep the store of the request that
+ * was the first to need it, and show it to others.
+ */
 export function startForAll<T>(start: () => T): T {
   return NOBODYS.runInAsyncScope(start)
 }
 
 /**
- * The async context of an upgrade request, as it is where this is made. Timers, ticks and reads serve many connections, so
- * that what is called from there would see the `AsyncLocalStorage` of another request, or none.
+ * The async context of an upgrade request, taken at the moment when this is made. Timers, ticks and reads
+ * serve many connections. So without it a callback would see the `AsyncLocalStorage` of another request, or
+ * none.
  */
 export class RequestContext extends AsyncResource {
   /** Whether we are called from within {@link enter}. */
   isEntered = false
   readonly #entersReads: boolean
 
-  /** @param inflates whether reads may wait for zlib, which goes on in the context of whoever was before in its queue */
+  /**
+   * @param inflates whether reads may wait for zlib: that goes on in the context of the connection before it
+   * in zlib's queue
+   */
   constructor(inflates = false) {
     super(NAME)
     this.#entersReads = inflates || hasStore(this, NOBODYS)
   }
 
   /**
-   * Lets ws parse a read. Without a store there is nothing to see, so that it stays in the context of the raw socket,
-   * which is no request's: entering costs as much as a few messages.
+   * Lets ws parse a read. If the request has no store, nobody could see a difference. The read then stays in
+   * the context of the raw socket, which belongs to no request: entering one costs as much as a few messages.
    */
   enterRead(
     write: Write,
@@ -48,7 +55,7 @@ export class RequestContext extends AsyncResource {
     }
   }
 
-  /** Calls what is the app's, or may call it. */
+  /** Calls a function of the app, or one that may call the app. */
   enter<Self, Args extends unknown[], Result>(
     call: (this: Self, ...args: Args) => Result,
     self: Self,

@@ -1,4 +1,4 @@
-/** A promise and its resolver, made when somebody first looks. */
+/** A promise with a method that resolves it. The promise is made only when somebody asks for it. */
 export class Deferred<T> {
   #promise: Promise<T> | undefined
   #resolve: ((value: T) => void) | undefined

@@ -3,7 +3,7 @@ import type FindMyWay from 'find-my-way'
 
 type Config = FindMyWay.Config<FindMyWay.HTTPVersion.V1>
 
-/** How an instance routes; what is left out is as its router has it by default. */
+/** The options by which an instance routes. For those that are missing the router has defaults. */
 export interface RoutingOptions {
   readonly rewriteUrl?: FastifyServerOptions['rewriteUrl']
   readonly router: Pick<
@@ -16,14 +16,14 @@ export interface RoutingOptions {
 }
 
 interface Options extends RoutingOptions {
-  /** Fastify 5.0 has these at its own level only. */
+  /** Fastify 5.0 has the router's options at the top level only. */
   readonly router: never
   readonly routerOptions?: RoutingOptions['router']
 }
 
 /**
- * The options that the app's `Fastify()` was given. Fastify publishes them without their functions
- * (`initialConfig`), and keeps them whole under a symbol.
+ * The options that were given to `Fastify()`. Fastify publishes them without functions (`initialConfig`), and
+ * keeps them complete under a symbol.
  */
 export function routingOptionsOf(app: FastifyInstance): RoutingOptions {
   const options = (find(app, 'fastify.options') ?? app.initialConfig) as Options &

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 
 /**
- * Loads what this package finds. The only file that asks where it stands: one that does cannot be made CommonJS, as Jest
- * makes of modules, so it is imported only when it is asked, and nothing may depend on it.
+ * The `require` of this package. This is the only file that asks for its own place (`import.meta`). Such a
+ * file cannot be made CommonJS, as Jest does with modules. So it is imported only when it is needed, and
+ * nothing may depend on it.
  */
 export const load: NodeJS.Require = createRequire(import.meta.url)

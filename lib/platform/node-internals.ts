@@ -1,6 +1,7 @@
 /**
- * What node keeps private, and nothing public tells. It is read here and nowhere else, and pinned by
- * test/platform/internals.test.ts: if something moves, that test fails, and the code below answers as if nothing were known.
+ * Private fields of node, for facts that nothing public tells. They are read here and nowhere else.
+ * test/platform/internals.test.ts pins them: if something moves, that test fails, and the code below answers
+ * as if nothing were known.
  */
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -15,17 +16,16 @@ interface NodeInternals {
   readonly _handle?: (Partial<Transport> & { readonly _parent?: Partial<Transport> }) | null
 }
 
-/** How many bytes libuv holds because the kernel takes no more. */
+/** Number of bytes that libuv holds because the kernel takes no more. */
 export function bytesHeld(raw: Duplex): number {
   return transportOf(raw)?.writeQueueSize ?? 0
 }
 
 /**
- * How many bytes the kernel took from us, `undefined` where node does not tell. `bytesWritten`
- * counts what was handed to libuv, of which it still holds some. Over TLS only those of the TCP
- * handle below move when the peer reads.
- *
- * @param held what `bytesHeld` says right now
+ * Number of bytes that the kernel took from us, `undefined` where node does not tell. `bytesWritten` counts
+ * bytes that were given to libuv, and libuv still holds some of them. Over TLS only the numbers of the TCP
+ * handle below change when the peer reads.
+ * @param held what `bytesHeld` returns right now
  */
 export function bytesTaken(raw: Duplex, held: number = bytesHeld(raw)): number | undefined {
   const transport = transportOf(raw)
@@ -51,8 +51,9 @@ export function responseOf(raw: Duplex): ServerResponse | undefined {
 }
 
 /**
- * Whether some `AsyncLocalStorage` has a store where `resource` was made; `nobodys` was made where none had. node keeps
- * each on the resource (Node 20), or all in one object (Node 24), under symbols.
+ * Whether some `AsyncLocalStorage` had a store when `resource` was made; `nobodys` was made where none had
+ * one. node keeps each store on the resource (Node 20), or all of them in one object (Node 24), under
+ * symbols.
  */
 export function hasStore(resource: object, nobodys: object): boolean {
   return Object.getOwnPropertySymbols(resource).some((symbol) => {

@@ -3,14 +3,14 @@ interface BlobLike {
   readonly size: number
 }
 
-/** What is sent: text, bytes, or what ws makes bytes of. */
+/** A message to send: text, bytes, or a Blob that ws reads later. */
 export type Payload = string | Uint8Array | BlobLike
 
 const NOTHING = new Uint8Array(0)
 
 /**
- * Reads what was given to `send()` as ws does, so that it is measured and copied as what ws would send.
- * @throws TypeError for what ws cannot send either
+ * Reads the argument of `send()` as ws does, so that we measure and copy what ws would send.
+ * @throws TypeError if ws cannot send it either
  */
 export function toPayload(data: unknown): Payload {
   if (typeof data === 'string' || data instanceof Uint8Array) return data
@@ -18,22 +18,26 @@ export function toPayload(data: unknown): Payload {
   if (!data) return NOTHING
   if (data instanceof ArrayBuffer) return new Uint8Array(data)
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-  // An array of numbers, an ArrayBuffer of another realm, a SharedArrayBuffer, what `toJSON` of a Buffer made, ...
+  // Else it is an array of numbers, an ArrayBuffer of another realm, a SharedArrayBuffer, the result of a
+  // Buffer's `toJSON`, ...
   return typeof data === 'object' && isBlob(data) ? data : Buffer.from(data as ArrayBufferLike)
 }
 
-/** How many bytes it has; for text, as UTF-8. */
+/** Number of bytes; for text, in UTF-8. */
 export function sizeOf(payload: Payload): number {
   if (typeof payload === 'string') return Buffer.byteLength(payload)
   return payload instanceof Uint8Array ? payload.byteLength : payload.size
 }
 
-/** No less than {@link sizeOf}, and cheaper: a UTF-16 unit never makes more than three bytes. */
+/**
+ * An upper bound of {@link sizeOf} that is cheaper to compute: a unit of UTF-16 never makes more than three
+ * bytes.
+ */
 export function sizeAtMost(payload: Payload): number {
   return typeof payload === 'string' ? payload.length * 3 : sizeOf(payload)
 }
 
-/** How many bytes a message has that ws hands over, for each `binaryType`; or that the app emits itself. */
+/** Number of bytes of a message that ws has received, for each `binaryType`, or that the app emits itself. */
 export function sizeOfReceived(data: unknown): number {
   if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) return data.byteLength
   if (data instanceof Blob) return data.size
@@ -41,25 +45,26 @@ export function sizeOfReceived(data: unknown): number {
   return data.reduce((bytes: number, part) => bytes + sizeOfReceived(part), 0)
 }
 
-/** node's own pool for small buffers: whoever is in there keeps no more than this. */
+/** The size of node's pool for small buffers. A buffer in the pool keeps no more memory than this. */
 const POOL = 8 * 1024
 
 /**
- * What ws has received is a view of the read that brought it, and keeps all of it: a byte among thousands of pongs keeps 64 KiB. Where
- * it has to wait, and is a small part of its read, it is copied.
+ * The bytes, or a copy of them that does not keep the whole read in memory. A received message is a view of
+ * the read that brought it: one byte among thousands of pongs keeps 64 KiB. So a message that has to wait and
+ * is a small part of its read is copied.
  */
 export function withoutRead(bytes: Uint8Array): Uint8Array {
   const kept = bytes.buffer.byteLength
   return kept <= POOL || bytes.byteLength * 2 >= kept ? bytes : Buffer.from(bytes)
 }
 
-/** What ws has received, as it may be kept. */
+/** A received message in the form in which it may be kept. */
 export function toKept(data: unknown): unknown {
   if (Buffer.isBuffer(data)) return withoutRead(data)
   return Array.isArray(data) ? data.map(toKept) : data
 }
 
-/** As ws tells one. */
+/** Whether ws would treat it as a Blob. */
 function isBlob(data: object): data is BlobLike {
   const { arrayBuffer, stream, type } = data as Partial<Blob>
   const tag: unknown = Reflect.get(data, Symbol.toStringTag)

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-/** Who is told of what happens to a raw stream; the stream itself knows its watcher. */
+/** Is told what happens to a raw stream. The stream itself has a reference to its watcher. */
 export interface RawWatcher {
   /** The peer sent a FIN. */
   rawEnded(): void
@@ -9,7 +9,10 @@ export interface RawWatcher {
   rawClosed(): void
 }
 
-/** Who also wants to look at a socket before it is destroyed: after that node tells nothing of what the kernel took. */
+/**
+ * A watcher that also looks at a socket before it is destroyed. After that node no longer tells what the
+ * kernel took.
+ */
 export interface LastLooker extends RawWatcher {
   rawDestroying(): void
 }
@@ -24,14 +27,17 @@ interface LookedAt extends Duplex {
   [kWatcher]: LastLooker
 }
 
-/** Hoisted listeners and a property: no closure for each connection. */
+/**
+ * Watches a raw stream. The listeners are shared functions, and a property holds the watcher, so no
+ * connection needs a closure.
+ */
 export function watchRaw(raw: Duplex, watcher: RawWatcher): void {
   ;(raw as Watched)[kWatcher] = watcher
   raw.on('end', rawOnEnd)
   raw.on('close', rawOnClose)
 }
 
-/** The connection is open: its watcher takes over, and hears of the end after ws has. */
+/** The connection is open: `watcher` takes over. Its listener for `'close'` now comes after ws's own. */
 export function rewatchRaw(raw: Duplex, watcher: LastLooker): void {
   ;(raw as Watched)[kWatcher] = watcher
   if (raw instanceof Socket) raw._destroy = rawDestroy
@@ -39,7 +45,10 @@ export function rewatchRaw(raw: Duplex, watcher: LastLooker): void {
   raw.on('close', rawOnClose)
 }
 
-/** In the place of its class's own, which it calls: whoever destroys a socket comes by here. */
+/**
+ * Replaces the `_destroy` of the socket's class, and calls it. Every way to destroy a socket goes through
+ * here.
+ */
 function rawDestroy(this: Duplex, error: Error | null, done: (error?: Error | null) => void): void {
   ;(this as LookedAt)[kWatcher].rawDestroying()
   const ofClass = Object.getPrototypeOf(this) as Duplex

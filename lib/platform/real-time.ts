@@ -1,13 +1,14 @@
 /**
- * The functions of time, and of the turns of the loop, as they are when we are loaded. Fake timers that a test installs
- * later (sinon's, vitest's, jest's, node's own) do not move by themselves: a stream that is destroyed by one of them is
- * never destroyed, and `app.close()` waits for it. So nothing in lib/ uses the globals; the lint sees to that.
+ * The functions of time and of the turns of the loop, as they are when this package is loaded. A test may
+ * install fake timers later (those of sinon, vitest, jest or node), and they do not move by themselves: a
+ * stream that should be destroyed by one never is, and `app.close()` waits for ever. So no file of lib/ uses
+ * the globals; the lint checks that.
  */
 import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import * as timers from 'node:timers'
 
-// Constants: a named import of node's own module would follow whoever patches that.
+// Constants, because a named import of node's own module would change when somebody patches that module.
 export const setTimeout: typeof timers.setTimeout = timers.setTimeout
 export const clearTimeout: typeof timers.clearTimeout = timers.clearTimeout
 export const setInterval: typeof timers.setInterval = timers.setInterval
@@ -19,8 +20,8 @@ export const nextTick: typeof process.nextTick = process.nextTick.bind(process)
 export const monotonic: () => number = performance.now.bind(performance)
 
 /**
- * Epoch ms, by the `Date` of this very moment: the moments that an app gives us (`expiresAt`) come from that one, too, and
- * whoever fakes it wants to see what happens then.
+ * Epoch ms, by the `Date` of this moment, which may be a fake one. The times that an app gives us
+ * (`expiresAt`) come from the same `Date`, and a test that fakes it wants to see what happens then.
  */
 export function epochNow(): number {
   return Date.now()
@@ -28,7 +29,10 @@ export function epochNow(): number {
 
 const RealDate = Date
 
-/** Nothing of the date's own is called, nor a `Date` of a test, which may always make the same one. */
+/**
+ * A copy of a date. It calls no method of the date itself, and no fake `Date` of a test, which may always
+ * return the same one.
+ */
 export function copyOfDate(date: Date): Date {
   return new RealDate(date)
 }

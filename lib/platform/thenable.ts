@@ -1,8 +1,11 @@
 import { toError } from './thrown.js'
 
-/** What a function of the app returns may be a promise, or look like one. */
+/** Functions of the app may return promises, or objects that look like promises. */
 
-/** Whether it has to be waited for. Where that cannot be seen it has: {@link follow} tells what is wrong. */
+/**
+ * Whether a value has to be awaited. If that cannot be seen because looking throws, it has to be: {@link
+ * follow} then tells what is wrong.
+ */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false
   try {
@@ -12,23 +15,23 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   }
 }
 
-/** Goes on as after an `await`, and never throws: what is wrong with a promise is how it `failed`. */
+/** Goes on as after an `await`, and never throws: anything wrong with the promise goes to `failed`. */
 export function follow<Next>(
   value: unknown,
   done: ((result: unknown) => Next) | undefined,
   failed?: (error: unknown) => Next,
 ): Promise<Next> {
-  // As in an `await` a `then` of the promise's own is not asked.
+  // Like `await`, it does not use a `then` that the promise itself has.
   return Promise.prototype.then.call(toPromise(value), done, failed) as Promise<Next>
 }
 
-/** What can be awaited, and never throws otherwise than by that. */
+/** Makes a promise that can be awaited safely: all that can happen is that it rejects. */
 export function toPromise(value: unknown): Promise<unknown> {
   try {
     return Promise.resolve(value)
   } catch (error) {
-    // A promise whose `constructor` cannot be read. Nobody could follow it, and what it rejects with would be
-    // nobody's: so it gets one.
+    // The `constructor` of this promise cannot be read. So nobody could follow it, and its rejection would be
+    // unhandled. That is why it gets one.
     const isMended = Reflect.defineProperty(value as object, 'constructor', { value: Promise })
     return isMended ? Promise.resolve(value) : Promise.reject(toError(error))
   }

@@ -1,8 +1,8 @@
 import { nextTick } from './real-time.js'
 
 /**
- * Throws an error that is of no callback of the app, in a tick of its own: it reaches `uncaughtException`, and
- * where the app survives that, what was under way for others has gone on.
+ * Throws an error in a tick of its own. It is used for errors that come from no callback of the app. The
+ * error reaches `uncaughtException`. If the app survives that, the work for others has gone on.
  */
 export function throwLater(error: unknown): void {
   nextTick(() => {
@@ -10,7 +10,7 @@ export function throwLater(error: unknown): void {
   })
 }
 
-/** Calls `act` with each: where it throws about one of them, the others have their turn all the same. */
+/** Calls `act` with each member. If it throws for one, the others still have their turn. */
 export function forEachAlone<Member>(
   members: Iterable<Member>,
   act: (member: Member) => void,

@@ -1,4 +1,7 @@
-/** Options of ws's server that are ours to set: an app must leave them out of `websocket`. The types and the checks follow from it. */
+/**
+ * The options of ws's server that only we may set. An app must leave them out of `websocket`. The types and
+ * the checks are made from this list.
+ */
 export const OURS_TO_SET = [
   'noServer',
   'path',

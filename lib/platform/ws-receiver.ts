@@ -1,7 +1,7 @@
 /**
- * ws's parser of what the peer sent (`_receiver`): ws keeps it private, and nothing public tells the same. It is read here and
- * nowhere else, and pinned by test/platform/internals.test.ts: if something moves, that test fails, and the code below
- * answers as if nothing were known.
+ * ws's parser of received bytes (`_receiver`). ws keeps it private, and nothing public tells the same. It is
+ * read here and nowhere else. test/platform/internals.test.ts pins it: if something moves, that test fails,
+ * and the code below answers as if nothing were known.
  */
 import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
@@ -13,14 +13,14 @@ export type Written = (error?: Error | null) => void
 export type Write = (chunk: unknown, encoding: BufferEncoding, done: Written) => void
 type Inflated = (error: Error) => void
 
-/** Who is asked before ws parses a read. It may choose the async context of the parsing. */
+/** Is called for each read that ws is going to parse. It may choose the async context for that. */
 export interface Parser {
   parse(write: Write, receiver: Receiver, ...args: Parameters<Write>): void
 }
 
 const kParser: unique symbol = Symbol('fastify-websocket-lifecycle.parser')
 
-/** The parser, as far as we read it. */
+/** The fields of the parser that we use. */
 export interface Receiver extends Writable {
   [kParser]?: Parser
   readonly _extensions?: Extensions
@@ -31,11 +31,11 @@ export interface Receiver extends Writable {
   readonly _opcode?: number
   _binaryType?: string
   readonly _writableState?: { readonly errorEmitted?: boolean }
-  /** Of the frame that is being read. */
+  /** Length of the frame that is being read. */
   readonly _payloadLength?: number
-  /** Of all frames of the message that is being read. */
+  /** Length of all frames so far of the message that is being read. */
   readonly _totalPayloadLength?: number
-  /** Parts of a message that is not whole yet. */
+  /** Parts of a message that is not complete yet. */
   readonly _fragments?: Uint8Array[]
   dataMessage?: (done: Written) => void
 }
@@ -56,25 +56,28 @@ interface Receiving {
   readonly _extensions?: Extensions
 }
 
-/** Whether received bytes are not parsed yet: a close frame may stand among them. */
+/** Whether received bytes are not parsed yet. A close frame may be among them. */
 export function isParsing(socket: WebSocket): boolean {
   return (receiverOf(socket)?.writableLength ?? 0) > 0
 }
 
-/** Nothing to parse: it stands behind what has been received by then. */
+/** A chunk without bytes. In the parser's queue it comes after all bytes that have been received by then. */
 const MARK = Buffer.alloc(0)
 
-/** Resolves when all is parsed that has been received by now. @returns what to await, if there is something */
+/**
+ * Resolves when everything is parsed that has been received by now.
+ * @returns what to await, if there is something
+ */
 export function whenParsed(socket: WebSocket): Promise<void> | undefined {
   const receiver = receiverOf(socket)
-  // node refuses what is written after a FIN or an error.
+  // node refuses to write to a stream after a FIN or an error.
   if (!receiver?.writable || !isParsing(socket)) return undefined
   return new Promise((resolve) => void receiver.write(MARK, () => resolve()))
 }
 
 /**
- * Keeps an error of the peer's from ending the process. While ws inflates a message, node queues what comes behind it.
- * If a frame of that queue fails, node hands ws the next one all the same, and ws reads a mask that is not there.
+ * Prevents an error of the peer from ending the process. While ws inflates a message, node queues the reads
+ * after it. If one of these fails, node still gives ws the next one, and ws reads a mask that is not there.
  */
 export function guardReceiver(socket: Parser & WebSocket): void {
   const receiver = receiverOf(socket)
@@ -98,7 +101,10 @@ function guardedWrite(
   if (this._fragments !== undefined && this._fragments.length > 0) letGoOfReads(this._fragments)
 }
 
-/** Parts of a message that is not whole yet: those before the first that needs no copy were looked at when they came. */
+/**
+ * Copies small parts of a message that is not complete yet, so that they do not keep their reads. It stops at
+ * the first part that needs no copy: the parts before it were looked at when they came.
+ */
 function letGoOfReads(parts: Uint8Array[]): void {
   for (let i = parts.length - 1; i >= 0; i--) {
     const part = parts[i] as Uint8Array
@@ -108,15 +114,16 @@ function letGoOfReads(parts: Uint8Array[]): void {
   }
 }
 
-/** ws's own. */
+/** ws's own `_write`. */
 function writeOf(receiver: Receiver): Write {
   const prototype = Object.getPrototypeOf(receiver) as { readonly _write: Write }
   return prototype._write
 }
 
 /**
- * Ends a socket whose stream is gone, although ws still inflates what came before. That may take any time, as all
- * connections share node's thread pool. ws emits `'close'` now, and nothing that it does later reaches anybody.
+ * Ends a socket whose stream is gone, while ws still inflates earlier messages. That may take any time,
+ * because all connections share node's thread pool. ws emits `'close'` now, and nothing that it does later
+ * has an effect.
  */
 export function abandonReceiver(socket: WebSocket): void {
   const { _receiver: receiver, _extensions } = socket as Receiving
@@ -125,7 +132,7 @@ export function abandonReceiver(socket: WebSocket): void {
   if (!receiver || !deflate || typeof emitClose !== 'function') return
   deflate._decompress = inflateNothing
   receiver.dataMessage = dropMessage
-  // ws looks at it when it has inflated something, so that its clean-up must not find it before.
+  // ws looks at this field when it has inflated something. So its clean-up must not find it earlier.
   const inflate = deflate._inflate
   deflate._inflate = undefined
   emitClose.call(socket)
@@ -133,35 +140,41 @@ export function abandonReceiver(socket: WebSocket): void {
   receiver.destroy()
 }
 
-/** In the place of what waits for its turn to be inflated. Not at once: there may be thousands, one within the other. */
+/**
+ * Replaces the inflating of messages that wait for their turn. It calls back later and not at once: there may
+ * be thousands, and each would be called within the one before.
+ */
 function inflateNothing(this: Deflate, _data: unknown, _isLast: boolean, done: Inflated): void {
   this.cleanup?.()
   nextTick(done, new Error('The connection is over'))
 }
 
-/** In the place of handing over what was being inflated. */
+/** Replaces the handing over of the message that was being inflated. */
 function dropMessage(this: Receiver): void {
   this._extensions?.['permessage-deflate']?.cleanup?.()
 }
 
 /**
- * Whether ws's parser has told of an error. The first thing that ws then does is to call `close()` itself: this tells that call,
- * while the socket is open, from the app's.
+ * Whether ws's parser has failed. The first thing that ws does then is to call `close()` itself. While the
+ * socket is open, this tells that call from one of the app.
  */
 export function hasParserFailed(socket: WebSocket): boolean {
   return receiverOf(socket)?._writableState?.errorEmitted === true
 }
 
-/** ws hands over the parts of binary messages, although `binaryType` says that it is to make a Blob of them. */
+/** Makes ws hand over the parts of binary messages, even if `binaryType` asks for Blobs. */
 export function keepParts(socket: WebSocket): void {
   const receiver = receiverOf(socket)
   if (receiver) receiver._binaryType = 'fragments'
 }
 
-/** States in which ws has read the length of a frame, and not all of the frame. */
+/** The states in which ws has read the length of a frame, but not the whole frame. */
 const WITHIN_FRAME = { mask: 3, payload: 4 } as const
 
-/** How many bytes have come of a message that is not whole yet; pings and pongs between its fragments are none of it. */
+/**
+ * Number of bytes that have come of a message that is not complete yet. Pings and pongs between its fragments
+ * do not count.
+ */
 export function bytesArriving(socket: WebSocket): number {
   const receiver = receiverOf(socket)
   const { _state: state, _opcode: opcode = 0, _bufferedBytes: buffered = 0 } = receiver ?? {}
@@ -171,12 +184,12 @@ export function bytesArriving(socket: WebSocket): number {
   return state === WITHIN_FRAME.mask ? ofMessage - ofFrame : ofMessage
 }
 
-/** Whether ws is handing over what one read of the socket brought: we are called from within that. */
+/** Whether ws is now handing over the messages of one read, and we are called from within that. */
 export function isReading(socket: WebSocket): boolean {
   return receiverOf(socket)?._loop === true
 }
 
-/** Whether there is more of what that read brought. */
+/** Whether that read has more bytes. */
 export function hasMoreRead(socket: WebSocket): boolean {
   return (receiverOf(socket)?._bufferedBytes ?? 0) > 0
 }

@@ -1,7 +1,7 @@
 /**
- * ws's framing of what is sent (`_sender`), and its queue: ws keeps them private, and nothing public tells the same. They are
- * read here and nowhere else, and pinned by test/platform/internals.test.ts: if something moves, that test fails, and the
- * code below answers as if nothing were known.
+ * ws's framing of sent messages (`_sender`), and its queue. ws keeps them private, and nothing public tells
+ * the same. They are read here and nowhere else. test/platform/internals.test.ts pins them: if something
+ * moves, that test fails, and the code below answers as if nothing were known.
  */
 import { WebSocket } from 'ws'
 import { FIRST_CONTROL_OPCODE } from '../core/frame.js'
@@ -11,7 +11,7 @@ interface Sending {
   _sender?: Sender
 }
 
-/** The framing, as far as we read it; it compresses one message after the other. */
+/** The fields of the framing that we use. It compresses one message after the other. */
 interface Sender {
   _socket?: { readonly destroyed: boolean }
   readonly _state?: number
@@ -22,7 +22,7 @@ interface Sender {
   readonly sendFrame?: unknown
 }
 
-/** What stands fourth in each entry of that queue. */
+/** The fourth element of each entry in that queue. */
 interface Queued {
   readonly opcode?: number
   readonly fin?: boolean
@@ -34,30 +34,33 @@ const { get: bufferedAmount } = Object.getOwnPropertyDescriptor(
 ) as { get: (this: WebSocket) => number }
 
 /**
- * `bufferedAmount` as ws has it, in bytes: what is with the raw stream, or still with ws, which compresses it. Our own sockets
- * add to theirs what we hold back.
+ * ws's own `bufferedAmount`: the number of bytes that wait in the raw stream, or in ws to be compressed. The
+ * `bufferedAmount` of our sockets also counts messages that we hold back.
  */
 export function bufferedByWs(socket: WebSocket): number {
   return bufferedAmount.call(socket)
 }
 
 /**
- * Whether ws would begin a message with what is sent now, and write it at once: it is not within a
- * fragmented one, nor compressing, nor reading a `Blob`.
+ * Whether ws would begin a new message now and write it at once: it is not within a fragmented message, and
+ * neither compresses nor reads a `Blob`.
  */
 export function isBetweenMessages(socket: WebSocket): boolean {
   const sender = (socket as Sending)._sender
   return sender?._state === 0 && sender._firstFragment === true
 }
 
-/** What does the work of `send` and `ping` beneath a socket; a tool may have changed it, for all or for this one. */
+/**
+ * The object that does the work of `send` and `ping`. A tool may have changed it, for all sockets or for this
+ * one.
+ */
 export function senderOf(
   socket: WebSocket,
 ): Pick<Sender, 'send' | 'ping' | 'sendFrame'> | undefined {
   return (socket as Sending)._sender
 }
 
-/** How many frames ws holds back because it compresses an earlier one. */
+/** Number of frames that ws holds back because it is compressing an earlier one. */
 export function queuedFrames(socket: WebSocket): number {
   return (socket as Sending)._sender?._queue?.length ?? 0
 }
@@ -72,13 +75,16 @@ export function isPreparing(socket: WebSocket): boolean {
   return ((socket as Sending)._sender?._state ?? 0) !== 0
 }
 
-/** In the place of the stream of a sender that is out of use: ws writes nothing to a stream that is gone. */
+/**
+ * Replaces the stream of a sender that is no longer used. ws writes nothing to a stream that is destroyed.
+ */
 const GONE = { destroyed: true }
 
 /**
- * Drops all that ws has not read or compressed yet, so that the next frame leaves at once. Their callbacks get `error`;
- * the callback of the first one, which is on its way to the thread pool, or back, gets an error from ws.
- * @returns how many messages that were
+ * Drops all messages that ws has not read or compressed yet, so that the next frame leaves at once. Their
+ * callbacks get `error`. Only the first message is already on its way to the thread pool, or back: its
+ * callback gets an error from ws.
+ * @returns the number of messages dropped
  */
 export function dropUnprepared(socket: WebSocket, error: Error): number {
   const internals = socket as Sending

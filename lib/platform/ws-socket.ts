@@ -1,7 +1,7 @@
 /**
- * What a socket and a server of ws keep private, beside the parser (ws-receiver.ts) and the framing (ws-sender.ts). It is
- * read here and nowhere else, and pinned by test/platform/internals.test.ts: if something moves, that test fails, and the
- * code below answers as if nothing were known.
+ * Private fields of ws's sockets and servers, apart from the parser (ws-receiver.ts) and the framing
+ * (ws-sender.ts). They are read here and nowhere else. test/platform/internals.test.ts pins them: if
+ * something moves, that test fails, and the code below answers as if nothing were known.
  */
 import type { WebSocket, WebSocketServer } from 'ws'
 
@@ -10,25 +10,29 @@ interface Closing {
   _closeTimeout?: number
 }
 
-/** Methods that hand limits on: `setSocket` of a socket, `completeUpgrade` of a server. */
+/** Methods that pass bounds on: `setSocket` of a socket, `completeUpgrade` of a server. */
 interface HandingOn {
   readonly setSocket?: unknown
   readonly completeUpgrade?: unknown
 }
 
-/** ws answers a close frame by calling `close()` itself: this tells that call from the app's. */
+/**
+ * Whether the peer's close frame has come. ws answers it by calling `close()` itself; this tells that call
+ * from one of the app.
+ */
 export function isCloseFrameReceived(socket: WebSocket): boolean {
   return (socket as Closing)._closeFrameReceived === true
 }
 
-/** Has ws itself end a socket whose peer does not answer its close frame, after so many ms. */
+/** Makes ws itself end the socket if its peer does not answer a close frame within so many ms. */
 export function closeWithin(socket: WebSocket, delay: number): void {
   ;(socket as Closing)._closeTimeout = delay
 }
 
 /**
- * Whether this ws is seen to know no limits for the pieces of a message: `setSocket` of a socket, and what calls
- * it in a server, name all limits that they hand on. Of code without a source nothing is known.
+ * Whether the source of this ws shows that it has no bounds for the pieces of a message. `setSocket` of a
+ * socket, and the method of a server that calls it, name all bounds that they pass on. If there is no source
+ * to read, nothing is known.
  */
 export function ignoresPieces(part: WebSocket | WebSocketServer): boolean {
   const { setSocket, completeUpgrade } = part as HandingOn
