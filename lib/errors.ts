@@ -21,7 +21,7 @@ export type LifecycleErrorCode =
   | 'FST_ERR_WSL_OUTBOX_FULL'
   | 'FST_ERR_WSL_CONNECTION_CLOSED'
 
-/** An error of this package as Fastify answers it: its `headers` are sent with it. */
+/** An error of this package. Fastify sends its `headers` with the answer. */
 export interface LifecycleError extends Error {
   readonly code: string
   readonly statusCode?: number
@@ -112,9 +112,7 @@ export const outboxFull: ErrorFactory = define(
   500,
 )
 
-/**
- * Why a scope's signal aborted, and what the callbacks of sends get that came too late.
- */
+/** The reason of a scope's signal, and the error for callbacks of sends that came too late. */
 export class ConnectionClosedError extends Error {
   readonly code = 'FST_ERR_WSL_CONNECTION_CLOSED'
   /** Why the connection ended; `undefined` if it never opened. */
@@ -131,7 +129,7 @@ export class ConnectionClosedError extends Error {
   }
 }
 
-/** Says when to come back, in seconds (RFC 9110 §10.2.3). */
+/** Adds a `Retry-After` header, in seconds (RFC 9110 §10.2.3). */
 export function withRetryAfter(error: LifecycleError, seconds: number): LifecycleError {
   error.headers = { 'retry-after': String(seconds) }
   return error
@@ -139,7 +137,7 @@ export function withRetryAfter(error: LifecycleError, seconds: number): Lifecycl
 
 export const JSON_TYPE = 'application/json; charset=utf-8'
 
-/** An error as Fastify would answer it. */
+/** The body of an error, as Fastify would answer it. */
 export function bodyOf({ statusCode = 500, code, message }: LifecycleError): string {
   return JSON.stringify({ statusCode, code, error: STATUS_CODES[statusCode], message })
 }

@@ -28,7 +28,7 @@ export type { MessageOf, RouteLifecycleOptions } from './api/route-options.js'
 export type { LifecycleSocket, Message } from './api/socket.js'
 export type { ConnectionScope } from './core/scope.js'
 export type { WebsocketHandler } from './api/websocket-handler.js'
-// What Fastify's own types get: it exports no names.
+// Adds to Fastify's own types. It exports no names.
 export type {} from './api/augmentation.js'
 export type { CloseFrame, CloseInfo } from './core/close/info.js'
 export type { CloseCause, CloseInitiator } from './core/close/policy.js'
@@ -43,14 +43,15 @@ export {
 }
 
 /**
- * The plugin. Register it in place of `@fastify/websocket`, which it registers itself, once for
- * each server and before the routes.
- * @throws (rejects with) `FST_ERR_WSL_INVALID_OPTION`, `FST_ERR_WSL_ALREADY_REGISTERED`
+ * The plugin. Register it in place of `@fastify/websocket`, which it registers itself: once for each server,
+ * and before the routes.
+ * @throws (rejects with) `FST_ERR_WSL_INVALID_OPTION`, `FST_ERR_WSL_ALREADY_REGISTERED`,
+ * `FST_ERR_WSL_WS_VERSION`
  */
 export const fastifyWebsocketLifecycle: FastifyPluginAsync<WebsocketLifecycleOptions> =
   createPlugin()
 
-/** What `require()` answers: the plugin, with the other exports hanging on it. */
+/** The value of `require()`: the plugin, with the other exports as its properties. */
 interface CommonJs extends FastifyPluginAsync<WebsocketLifecycleOptions> {
   default: typeof fastifyWebsocketLifecycle
   fastifyWebsocketLifecycle: typeof fastifyWebsocketLifecycle

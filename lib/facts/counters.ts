@@ -1,7 +1,7 @@
 import type { LifecycleStats, RefusalReason } from '../api/lifecycle.js'
 import { CLOSE_CAUSES, type CloseCause } from '../core/close/policy.js'
 
-/** Counts what has happened since the server started. */
+/** Counts of what has happened since the server started. */
 export class Counters {
   opened = 0
   dropped = 0
@@ -19,7 +19,7 @@ export class Counters {
     CLOSE_CAUSES.map((cause) => [cause, 0]),
   ) as Record<CloseCause, number>
 
-  /** A copy; only the number of connections that are open is not counted here. */
+  /** A copy of the counters. The number of open connections is not counted here, so the caller gives it. */
   stats(open: number): LifecycleStats {
     return {
       open,

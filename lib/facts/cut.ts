@@ -1,13 +1,13 @@
 const ELLIPSIS = '…'
 
-/** How many bytes a text takes in a line of JSON, without the quotes: a control character takes six. */
+/** Number of bytes that a text takes in JSON, without the quotes. A control character takes six. */
 export function sizeInJson(text: string): number {
   return Buffer.byteLength(JSON.stringify(text)) - 2
 }
 
-/** As much of the beginning of a text as takes no more than so many bytes in JSON. */
+/** The beginning of a text that takes at most `room` bytes in JSON. */
 export function cut(text: string, room: number): string {
-  // Each unit of UTF-16 takes a byte at least.
+  // Each unit of UTF-16 takes at least one byte.
   if (text.length <= room && sizeInJson(text) <= room) return text
   let left = room - sizeInJson(ELLIPSIS)
   let end = 0

@@ -1,18 +1,18 @@
 import { peek } from '../platform/thrown.js'
 import { cut, sizeInJson } from './cut.js'
 
-/** Bytes of each in JSON; the frames of the stack get what is left. */
+/** The most bytes of each part in JSON. The frames of the stack get the bytes that are left. */
 const MOST = { type: 40, code: 40, message: 160, ofCause: 60, head: 100 }
 
-/** An error of a validator may quote the message that it is about. */
+/** The text that is logged instead of a validator's own, because that may quote the message. */
 const OF_A_MESSAGE = 'The message does not match its schema'
 
-/** Frames that stand further behind the message than this would not fit. */
+/** Frames of the stack are searched within so many characters; later ones would not fit. */
 const FRAMES_WITHIN = 4_096
 
 /**
- * An error as it is logged, in no more than so many bytes: what it is and says, with its cause, and where it comes
- * from. Whatever else hangs on it may be of any size, or somebody's secret.
+ * The error as it is logged, in at most `room` bytes: its type, its message, that of its cause, and where it
+ * comes from. Its other properties are left out: they may be of any size, or secrets.
  */
 export function pictureOf(error: Error, room: number): Error {
   const type = cut(typeOf(error), MOST.type)
@@ -27,7 +27,7 @@ export function pictureOf(error: Error, room: number): Error {
   }
   const picture =
     code === undefined ? new Error(message) : Object.assign(new Error(message), { code })
-  // pino takes for the type the name of the class, if it is one.
+  // pino uses the name of the class as the type, if it is a class.
   const hidden = { name: type, constructor: { name: type }, stack }
   for (const [name, value] of Object.entries(hidden))
     Object.defineProperty(picture, name, { value })
@@ -52,7 +52,7 @@ function messageOf(error: Error): string {
   return `${cut(said, MOST.message - MOST.ofCause - 2)}: ${cut(ofCause, MOST.ofCause)}`
 }
 
-/** `undefined` for what is no error. */
+/** `undefined` if it is no error. */
 function textOf(error: unknown): string | undefined {
   if (isOfMessage(error)) return OF_A_MESSAGE
   const message = peek(error, 'message')
@@ -63,14 +63,14 @@ function isOfMessage(error: unknown): boolean {
   return peek(error, 'validationContext') === 'message'
 }
 
-/** The frames of its stack, which begins with the name and the message. */
+/** The frames of its stack. The stack begins with the name and the message. */
 function framesOf(error: Error): string[] {
   const stack = peek(error, 'stack')
   const message = peek(error, 'message')
   if (typeof stack !== 'string' || typeof message !== 'string') return []
   const at = stack.slice(0, FRAMES_WITHIN).indexOf(message.slice(0, MOST.message))
   const isFound = at >= 0 && stack.startsWith(message, at)
-  // Without knowing where the message ends, a line of it may look like a frame.
+  // If we do not know where the message ends, a line of the message may look like a frame.
   if (!isFound && isOfMessage(error)) return []
   const from = isFound ? at + message.length : 0
   const lines = stack.slice(from, from + FRAMES_WITHIN).split('\n')

@@ -8,19 +8,20 @@ import { logSafely } from './log.js'
 import { RefusalLog } from './refusal-log.js'
 import { type LiveConnection, type PendingUpgrade, Registry } from './registry.js'
 
-/** Whom a fact is about. */
+/** The connection or upgrade that a fact is about. */
 export interface Subject {
   readonly id: string
   readonly log: FastifyBaseLogger
   readonly routeUrl: string
 }
 
-/** A step of an end that overran its time. */
+/** A step of an end that took longer than its time. */
 export type AbandonedStep = DrainReport['abandoned'][number]
 
 /**
- * All that can happen, one method for each fact. What is counted or logged is decided here: whoever tells a
- * fact does not know who listens. One for each server; nothing here is called for each message that is handled.
+ * All facts that can happen, with one method for each. It decides what is counted and logged; the caller does
+ * not know who listens. There is one for each server. Nothing here is called for each message that is
+ * handled.
  */
 export class Facts {
   readonly registry: Registry = new Registry()
@@ -39,7 +40,7 @@ export class Facts {
     return this.#isDraining
   }
 
-  /** Steps that were left behind since the drain began. */
+  /** The steps that were left behind since the drain began. */
   get abandoned(): readonly AbandonedStep[] {
     return this.#abandoned
   }
@@ -48,13 +49,13 @@ export class Facts {
     return this.#counters.stats(this.registry.connections.size)
   }
 
-  /** @returns its number in the order of upgrade requests */
+  /** @returns the number of this upgrade in the order of upgrade requests */
   upgradeArrived(upgrade: PendingUpgrade): number {
     this.registry.upgrades.add(upgrade)
     return ++this.#arrivals
   }
 
-  /** @param url of a route, `undefined` where the path is none of a route's */
+  /** @param url URL pattern of a route, `undefined` if the path belongs to none */
   upgradeRefused(
     log: FastifyBaseLogger,
     reason: RefusalReason,
@@ -69,7 +70,7 @@ export class Facts {
     logSafely(log, LOG_LINES.upgradeCallbackFailed, { err, id, route, step })
   }
 
-  /** It became a connection, or is over. */
+  /** The upgrade became a connection, or is over. */
   upgradeEnded(upgrade: PendingUpgrade): void {
     this.registry.upgrades.delete(upgrade)
   }
@@ -79,7 +80,7 @@ export class Facts {
     this.registry.add(connection)
   }
 
-  /** Its transport is gone; hooks and releases follow. */
+  /** The transport of a connection is gone; hooks and releases follow. */
   connectionClosed({ id, log, routeUrl: route }: Subject, close: CloseInfo): void {
     const { cause, code, initiator, clean, expected, duration } = close
     this.#counters.closed[cause]++
@@ -87,12 +88,12 @@ export class Facts {
     logSafely(log, line, { id, route, cause, code, initiator, clean, expected, duration })
   }
 
-  /** Its last release has run. */
+  /** The last release of a connection has run. */
   connectionReleased(connection: LiveConnection): void {
     this.registry.delete(connection)
   }
 
-  /** Messages that were received and not handled, or given to `send()` and not sent. */
+  /** Messages were dropped: received and not handled, or given to `send()` and not sent. */
   messagesDropped(count: number): void {
     this.#counters.dropped += count
   }
@@ -108,12 +109,12 @@ export class Facts {
     logSafely(log, LOG_LINES.stepOverran, abandoned)
   }
 
-  /** A step that had been left behind has failed in the end. */
+  /** A step that was left behind has failed later. */
   leftStepFailed({ id, log, routeUrl: route }: Subject, step: string, err: Error): void {
     logSafely(log, LOG_LINES.leftStepFailed, { id, route, step, err })
   }
 
-  /** @param code what `close()` got, as it may be shown */
+  /** @param code the code that `close()` got, in a form that may be shown */
   closeCodeReplaced(
     { id, log, routeUrl: route }: Subject,
     code: string | number,

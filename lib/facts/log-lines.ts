@@ -1,10 +1,10 @@
-/** A line of the log, as far as it is always the same. */
+/** The part of a log line that is always the same. */
 export interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly text: string
 }
 
-/** Every line that this package logs, but for the end of a connection: {@link connectionEnded}. */
+/** Every line that this package logs. Those that need a value are the functions below. */
 export const LOG_LINES = {
   callbackFailed: { level: 'error', text: 'a callback of a WebSocket connection failed' },
   upgradeCallbackFailed: { level: 'error', text: 'a callback of a WebSocket upgrade failed' },
@@ -22,22 +22,22 @@ export const LOG_LINES = {
   drainEnded: { level: 'info', text: 'all WebSocket connections have ended' },
 } as const
 
-/** The network's whims are news; our faults and the client's are warnings. */
+/** @param level see {@link closeLogLevel} */
 export function connectionEnded(level: LogLine['level']): LogLine {
   return { level, text: 'WebSocket connection ended' }
 }
 
-/** @param sent the code that was sent in the place of what the app had given */
+/** @param sent the code that was sent in place of the app's code */
 export function closeCodeReplaced(sent: number): LogLine {
   return { level: 'warn', text: `close() got a code that may not be sent; ${sent} was sent` }
 }
 
-/** As {@link closeCodeReplaced}. */
+/** See {@link closeCodeReplaced}. */
 export function refusalCodeReplaced(sent: number): LogLine {
   return { level: 'warn', text: `refuseWebsocket() got a code that may not be sent; ${sent} was` }
 }
 
-/** @param waited ms */
+/** @param waited how long messages have waited, in ms */
 export function handlerKeepsMessages(waited: number): LogLine {
   return {
     level: 'warn',

@@ -4,7 +4,7 @@ import type { Clock } from '../time/clock.js'
 import { LOG_LINES } from './log-lines.js'
 import { logSafely } from './log.js'
 
-/** So many lines for one reason and route in so many ms. */
+/** At most so many lines for one reason and route, in so many ms. */
 const LINES = 10
 const WINDOW = 10_000
 
@@ -14,7 +14,7 @@ interface Window {
   unlogged: number
 }
 
-/** Tells the log of refusals, but not of each in a flood; `stats()` counts them all. */
+/** Logs refusals, but in a flood not each of them. `stats()` counts them all. */
 export class RefusalLog {
   readonly #clock: Clock
   readonly #windows = new Map<string, Window>()
@@ -23,7 +23,10 @@ export class RefusalLog {
     this.#clock = clock
   }
 
-  /** @param url of a route: the paths of strangers are their own, and as many as they like */
+  /**
+   * @param url URL pattern of a route, `undefined` if the path belongs to none: strangers may send any number
+   * of paths
+   */
   tell(
     log: FastifyBaseLogger,
     reason: RefusalReason,

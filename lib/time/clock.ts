@@ -7,23 +7,26 @@ import {
   setTimeout,
 } from '../platform/real-time.js'
 
-/** A handle of node's timers, as far as it is needed here. */
+/** A timer of node's, with the methods that are needed here. */
 export interface Timer {
   ref(): unknown
   unref(): unknown
 }
 
-/** Where time comes from, and chance; tests move one of their own. */
+/** Where time and random numbers come from. Tests give a clock that they move themselves. */
 export interface Clock {
-  /** Monotonic ms: every duration is measured with it. */
+  /** Monotonic ms. All durations are measured with it. */
   now(): number
-  /** Epoch ms: what people and logs are told, and what the app's own moments are compared with. */
+  /** Epoch ms. For people and logs, and to compare with times that the app gives. */
   wall(): number
   setTimeout(callback: () => void, delay: number): Timer
   clearTimeout(timer: Timer): void
   setInterval(callback: () => void, delay: number): Timer
   clearInterval(timer: Timer): void
-  /** From 0 up to, and without, 1: spreads over time what would else come at once. */
+  /**
+   * A number from 0 up to, but not including, 1. It spreads things over time that would otherwise come all at
+   * once.
+   */
   random(): number
 }
 

@@ -5,36 +5,44 @@ import { forEachAlone } from '../platform/throw-later.js'
 import type { Clock, Timer } from './clock.js'
 import { type Due, Wheel } from './wheel.js'
 
-/** What the sweep looks after; `dueAt` is by `clock.now()`. */
+/** Something that the sweep looks at. `dueAt` is a time of `clock.now()`. */
 export interface Swept extends Due {
   /**
-   * Looks, and says by {@link Sweep.move} when to look again; else it is the next tick.
-   * @param forgivingNow the forgiving time: it stood still while our loop did
+   * Looks, and calls {@link Sweep.move} to say when to look again. If it does not, it is called again at the
+   * next tick.
+   * @param forgivingNow the forgiving time, which stood still while our loop did
    */
   onSweep(now: number, forgivingNow: number): void
 }
 
-/** ms. */
+/** The shortest time between two ticks, in ms. */
 const SHORTEST_TICK = 10
 
-/** One recurring timer for many, which runs as long as there are some. Who is not due costs nothing. */
+/**
+ * One recurring timer for many members. It runs only while there are some. A member that is not due costs
+ * nothing.
+ *
+ * It also keeps the forgiving time, which stands still while our loop does.
+ */
 export class Sweep {
   readonly #clock: Clock
-  /** Made for the first member: by then the tick is known. */
+  /** Made for the first member: by then it is known how fine the ticks have to be. */
   #wheel: Wheel<Swept> | undefined
   #tick = LONGEST_LOOK
   #timer: Timer | undefined
   #tickedAt = 0
   #forgivingNow = 0
   #forgiven = 0
-  /** Who was due at a tick, and waits for a turn of the loop. */
+  /** Members that were due at a tick, and wait for a turn of the loop. */
   readonly #due: Swept[] = []
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** The forgiving time of the last tick: near enough for notes about each message, and free. */
+  /**
+   * The forgiving time of the last tick. It is exact enough for a note about each message, and costs nothing.
+   */
   get forgivingAtTick(): number {
     return Math.floor(this.#forgivingNow)
   }
@@ -44,22 +52,25 @@ export class Sweep {
     return this.forgivingAt(this.#clock.now())
   }
 
-  /** The forgiving time at `now`, as the clock has it. In whole ms, as those of {@link Wheel}: V8 needs no object for them. */
+  /**
+   * The forgiving time at `now`, a time of the clock. In whole ms, like the times of {@link Wheel}: V8 needs
+   * no object for such numbers.
+   */
   forgivingAt(now: number): number {
     return Math.floor(this.#exactlyForgivingAt(now))
   }
 
-  /** For how long our loop has stood still in all, in ms. */
+  /** How long our loop has stood still in total, in ms. */
   get forgiven(): number {
     return this.#forgiven
   }
 
-  /** Makes the ticks fine enough for a timeout: a tenth of the shortest that is served. */
+  /** Makes the ticks fine enough for a timeout: a tick is at most a tenth of the shortest timeout. */
   serve(timeout: number): void {
     this.tickEvery(timeout / 10)
   }
 
-  /** Makes them no further apart than so many ms, but for the shortest that there are. */
+  /** Makes the ticks no further apart than so many ms, but not closer than the shortest tick. */
   tickEvery(period: number): void {
     this.#tick = Math.min(this.#tick, Math.max(SHORTEST_TICK, period))
   }
@@ -74,7 +85,7 @@ export class Sweep {
     this.#timer.unref()
   }
 
-  /** Looks at a member at another time than was planned; nothing happens for whoever is none. */
+  /** Changes when a member is looked at. An object that is no member stays none. */
   move(member: Swept, at: number): void {
     this.#wheel?.move(member, at)
   }
@@ -96,8 +107,8 @@ export class Sweep {
     const now = this.#clock.now()
     const elapsed = now - this.#tickedAt
     this.#tickedAt = now
-    // A tick that comes late by more than a tick says that our loop stood still: peers could not
-    // be heard in that time, so it does not count against them.
+    // If a tick comes late by more than a tick, our loop has stood still. Nothing from peers could be read in
+    // that time, so it does not count against them.
     const stall = elapsed > 2 * this.#tick ? elapsed - this.#tick : 0
     this.#forgiven += stall
     this.#forgivingNow += elapsed - stall
@@ -106,16 +117,20 @@ export class Sweep {
     if (!isLooking) this.#lookAtSome(wheel)
   }
 
-  /** Looks at some of who is due, and at the others in the next turns of the loop, so that no tick stalls it. */
+  /**
+   * Looks at some of the members that are due, and at the others in the next turns of the loop, so that no
+   * tick stalls it.
+   */
   #lookAtSome(wheel: Wheel<Swept>): void {
     const some = this.#due.splice(0, MOST_PER_TURN)
     if (this.#due.length > 0) setImmediate(() => this.#lookAtSome(wheel))
     const now = this.#clock.now()
     const forgivingNow = this.forgivingAt(now)
     forEachAlone(some, (member) => {
-      // It may have been looked at meanwhile, or the end of another one has taken it along.
+      // The member may have been looked at meanwhile, or have been deleted by another one's look.
       if (!wheel.isDue(member, now)) return
-      // Whoever is found is not found again before it has been moved: also where its look throws.
+      // A member that was found due is not found again before it has been moved. So it is moved also if its
+      // look throws.
       try {
         member.onSweep(now, forgivingNow)
       } finally {
@@ -127,6 +142,6 @@ export class Sweep {
 
 /** Calls back when the loop has polled its sockets at least once more. */
 export function afterNextPoll(callback: () => void): void {
-  // From within the poll phase the first check phase comes before the next poll.
+  // If we are in the poll phase now, the next check phase comes before the next poll. So this takes two.
   setImmediate(() => setImmediate(callback))
 }

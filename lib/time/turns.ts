@@ -2,14 +2,17 @@ import { startForAll } from '../platform/context.js'
 import { nextTick } from '../platform/real-time.js'
 import { forEachAlone } from '../platform/throw-later.js'
 
-/** Who holds back what was sent until the turn of the loop is over. */
+/** Holds messages back until the turn of the loop is over. */
 export interface Holder {
   turnOver(): void
 }
 
 const SETTLED = Promise.resolve()
 
-/** Numbers the turns of the loop for all connections of a server, and tells when one is over: one tick, if somebody asks. */
+/**
+ * Numbers the turns of the event loop for all connections of a server, and tells when a turn is over. That
+ * takes one tick, and only if somebody asks.
+ */
 export class Turns {
   #turn = 0
   #isEnding = false
@@ -17,19 +20,22 @@ export class Turns {
   readonly #holders: Holder[] = []
   readonly #tick = (): void => nextTick(turnOnEnd, this)
 
-  /** The number of this turn, which is never that of another. */
+  /** The number of this turn. No two turns have the same number. */
   thisTurn(): number {
     this.#beginEnd()
     return this.#turn
   }
 
-  /** Tells `holder` when this turn is over. */
+  /** Calls `holder.turnOver()` when this turn is over. */
   hold(holder: Holder): void {
     this.#holders.push(holder)
     this.#beginEnd()
   }
 
-  /** This turn is not over before its promises have settled: one message after the other is awaited. */
+  /**
+   * Makes this turn last until its promises have settled. Used where a message waits until the one before it
+   * is handled.
+   */
   linger(): void {
     this.#lingers = true
     this.#beginEnd()
@@ -38,7 +44,8 @@ export class Turns {
   end(): void {
     if (this.#lingers) {
       this.#lingers = false
-      // Ticks come before promises; of these all, and what follows from them, before the next tick.
+      // nextTick callbacks run first, then every promise callback. So one promise callback and one tick later
+      // all promises of this turn have settled.
       void SETTLED.then(this.#tick)
       return
     }

@@ -1,27 +1,36 @@
-/** What is due at some time, or, at `Infinity`, never. All of it is set by the wheel alone, once it is on it; that is one wheel for good. */
+/**
+ * Something that is due at some time, or never (`Infinity`). Only the wheel writes these fields; a member
+ * never changes wheels.
+ */
 export interface Due {
   dueAt: number
-  /** Where it stands in the slot of its time, or {@link OFF}, or {@link ASIDE}. */
+  /** Its index in the slot of its time, or {@link OFF}, or {@link ASIDE}. */
   place: number
 }
 
-/** The place of who is not on the wheel. */
+/** The place of an object that is not on the wheel. */
 export const OFF = -1
-/** The place of who is on it and stands in no slot: it is never due, or has been found. */
+/** The place of a member that is in no slot: it is never due, or has been found due. */
 const ASIDE = -2
 
-/** More than there are ticks in an interval of keepalive: whoever is due later than that is passed by once a turn. */
+/**
+ * Number of slots. It is larger than the number of ticks in an interval of keepalive. A member that is due
+ * later than that is passed over once in each round.
+ */
 const SLOTS = 128
 
-/** Who leaves makes a hole: to close it, another one would have to hear of its new place. */
+/**
+ * The members of a slot. A member that leaves makes a hole. To close the hole, another member's place would
+ * have to change.
+ */
 type Slot<Member> = Array<Member | undefined>
 
 /**
- * Members by the time at which they are due: to find those that are costs nothing for all the others.
- * Each stands in the slot of its time, as on the face of a clock. A time is a whole number of ms.
+ * Holds members by the time at which they are due. Finding those that are due costs nothing for all the
+ * others. Each is in the slot of its time, as on the face of a clock. A time is a whole number of ms.
  */
 export class Wheel<Member extends Due> {
-  /** All that was due before has been found. */
+  /** All members that were due before this time have been found. */
   #turnedTo = 0
   readonly #width: number
   readonly #slots: ReadonlyArray<Slot<Member>> = Array.from({ length: SLOTS }, () => [])
@@ -52,7 +61,7 @@ export class Wheel<Member extends Due> {
     return true
   }
 
-  /** Changes the time of a member; nothing but that of others. */
+  /** Changes the time of a member. For an object that is no member it only sets `dueAt`. */
   move(member: Member, at: number): void {
     const dueAt = this.#notBefore(at)
     if (member.place !== OFF && !this.#standsAt(member, dueAt)) {
@@ -68,7 +77,10 @@ export class Wheel<Member extends Due> {
     return member.place !== OFF && member.dueAt <= now
   }
 
-  /** Turns to `now`. @returns who is due; it is not found again before it has been moved */
+  /**
+   * Turns to `now`.
+   * @returns the members that are due; they are not found again before they are moved
+   */
   turn(now: number): Member[] {
     const last = this.#indexOf(now)
     const first = Math.max(this.#indexOf(this.#turnedTo), last - SLOTS + 1)
@@ -99,7 +111,7 @@ export class Wheel<Member extends Due> {
     if (member.place < 0) return
     const slot = this.#slotAt(this.#indexOf(member.dueAt))
     slot[member.place] = undefined
-    // Of a slot that all have left nothing is left.
+    // A slot that all members have left becomes empty.
     while (slot.length > 0 && slot[slot.length - 1] === undefined) slot.pop()
   }
 
@@ -107,7 +119,7 @@ export class Wheel<Member extends Due> {
     return member.place >= 0 && this.#indexOf(member.dueAt) === this.#indexOf(dueAt)
   }
 
-  /** A time that has passed would be found a turn later. */
+  /** A time in the past would be found only one round later. */
   #notBefore(at: number): number {
     return Math.ceil(Math.max(at, this.#turnedTo))
   }
