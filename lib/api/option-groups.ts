@@ -106,8 +106,8 @@ export interface ConnectionsPerKey<Request = FastifyRequest> {
 /** How the drain ends all connections at shutdown. */
 export interface DrainOptions {
   /**
-   * After so long all connections are over, in ms. Cleanup that still runs then has 500 ms more. At most
-   * Fastify's `pluginTimeout` − 1500, unless that is 0.
+   * How long the drain may take, in ms. Then every socket is destroyed, and cleanup that still runs has 500
+   * ms more. At most Fastify's `pluginTimeout` − 1500, unless that is 0.
    * @default 8_000
    */
   timeout?: number

@@ -100,8 +100,9 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
   /**
    * The origins whose pages may connect, by the `Origin` header that browsers send (RFC 6455 §10.2). Any
    * other is answered with 403 (`FST_ERR_WSL_ORIGIN`).
-   * - `'same-origin'`: the host that the request asks for (`request.host`, so `trustProxy` counts), over the
-   *   same scheme or a stronger one.
+   * - `'same-origin'`: the host that the request asks for (`request.host`, so `trustProxy` counts). An
+   *   `https` page may connect without TLS, because a proxy may have ended it; an `http` page may not connect
+   *   over TLS.
    * - `'*'`: all.
    * - A list of origins (`'https://app.example'`: scheme, host and port, no path) and patterns. A pattern has
    *   to end in `$`.
