@@ -54,7 +54,9 @@ export interface EndingOwner extends StepOwner, Swept, LiveConnection, Transport
  * gone runs messages, hooks and releases in their order.
  */
 export class Ending implements ClosingWatchOwner {
-  /** Whether we destroyed the transport because the peer had not gone in time. */
+  /**
+   * Whether we destroyed the transport because the peer had not gone in time: its own time, or the drain's.
+   */
   wasForced = false
   readonly #owner: EndingOwner
   readonly #life = new Life()

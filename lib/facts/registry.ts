@@ -17,7 +17,9 @@ export interface LiveConnection {
   readonly socket: LifecycleSocket
   /** Resolves when the connection is released. */
   readonly closed: Promise<CloseInfo>
-  /** Whether we destroyed the transport because the peer had not gone in time. */
+  /**
+   * Whether we destroyed the transport because the peer had not gone in time: its own time, or the drain's.
+   */
   readonly wasForced: boolean
   /**
    * Calls the route's `onShutdown`, and waits until the messages that have come by then are handled. The

@@ -189,7 +189,7 @@ export function isReading(socket: WebSocket): boolean {
   return receiverOf(socket)?._loop === true
 }
 
-/** Whether that read has more bytes. */
+/** Whether the read that ws is handing over has more bytes. */
 export function hasMoreRead(socket: WebSocket): boolean {
   return (receiverOf(socket)?._bufferedBytes ?? 0) > 0
 }

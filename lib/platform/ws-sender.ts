@@ -65,7 +65,7 @@ export function queuedFrames(socket: WebSocket): number {
   return (socket as Sending)._sender?._queue?.length ?? 0
 }
 
-/** Whether the frame with this payload waits in that queue. */
+/** Whether the frame with this payload waits in ws's queue. */
 export function isQueued(socket: WebSocket, payload: Buffer): boolean {
   return (socket as Sending)._sender?._queue?.some((entry) => entry.includes(payload)) ?? false
 }

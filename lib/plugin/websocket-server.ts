@@ -29,6 +29,7 @@ const OURS = {
  * Registers @fastify/websocket with our socket class, and takes its listener off the server.
  * @param preClose awaited when the app closes
  * @returns that listener, which gives an upgrade to Fastify
+ * @throws (rejects with) FST_ERR_WSL_WS_VERSION
  */
 export async function registerWebsocket(
   app: FastifyInstance,

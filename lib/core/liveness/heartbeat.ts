@@ -75,8 +75,8 @@ export class Heartbeat {
   /** Whether the kernel took bytes between the last two looks, while nothing came from the peer. */
   #isTalkedTo = false
   /**
-   * A time that is never later than the last byte in: the time of a frame, or of the look before its bytes
-   * showed.
+   * Times that are never later than the last byte in, and the last byte out. Each is the time of a frame, or
+   * of the look before its bytes showed.
    */
   #lastInAt = 0
   #lastOutAt = 0
