@@ -30,21 +30,22 @@ export async function build(): Promise<FastifyInstance> {
     },
     async (socket) => {
       socket.expireAt(Date.now() + Number(DEADLINE)) // closed with 3000
-      const messages = socket.messages()
-      const first = await messages.next()
-      if (first.done === true) return
-      const user = read(app, String(first.value))
-      if (user === undefined) return socket.close(CloseCode.Unauthorized)
-
-      socket.expireAt(user.exp * 1_000)
-      socket.send(`hello, ${user.sub}`)
-      for await (const message of messages) socket.send(`${user.sub} says ${String(message)}`)
+      let user: User | undefined
+      for await (const message of socket.messages()) {
+        if (user === undefined) {
+          user = read(app, String(message))
+          if (user === undefined) return socket.close(CloseCode.Unauthorized)
+          socket.expireAt(user.exp * 1_000)
+          socket.send(`hello, ${user.sub}`)
+        } else socket.send(`${user.sub} says ${String(message)}`)
+      }
     },
   )
   return app
 }
 
-function read(app: FastifyInstance, token: string): { sub: string; exp: number } | undefined {
+type User = { sub: string; exp: number }
+function read(app: FastifyInstance, token: string): User | undefined {
   try {
     return app.jwt.verify(token)
   } catch {

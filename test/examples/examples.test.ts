@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Client } from '../support/peers/client.js'
 import { root } from '../support/servers/tarball.js'
-import { logged, run } from './run.js'
+import { logged, run, serve } from './run.js'
 
 describe('the examples', () => {
   it('are these, each under 60 lines', async () => {
@@ -77,7 +77,7 @@ describe('examples/cleanup.ts', () => {
   })
 
   it('answers those who wait', async (t) => {
-    const { ws } = await run(t, 'cleanup')
+    const { ws } = await serve(t, 'cleanup')
     const client = await Client.open(`${ws}/ticks`)
     client.ws.send('six times seven')
     while ((await client.next()) !== 'six times seven: 42');

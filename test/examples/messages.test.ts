@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { WebSocket } from 'ws'
 import { Client } from '../support/peers/client.js'
-import { logged, run } from './run.js'
+import { logged, run, serve } from './run.js'
 
 describe('examples/ordered-work.ts', () => {
   it('does what it is sent in that order, also what comes before the account is there', async (t) => {
@@ -24,7 +24,7 @@ describe('examples/ordered-work.ts', () => {
   })
 
   it('says what is wrong with a message, and goes on', async (t) => {
-    const { ws } = await run(t, 'ordered-work')
+    const { ws } = await serve(t, 'ordered-work')
     const client = await Client.open(`${ws}/accounts/ada`)
     const wrong = [
       ['all of it', /in JSON/],
@@ -43,7 +43,7 @@ describe('examples/ordered-work.ts', () => {
   })
 
   it('has done all that a client sent when it says that it has left', async (t) => {
-    const { program, ws } = await run(t, 'ordered-work')
+    const { program, ws } = await serve(t, 'ordered-work')
     const client = await Client.open(`${ws}/accounts/ada`)
     for (let i = 0; i < 20; i++) client.ws.send('{"amount":-1}')
     client.ws.close(1000)

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { within } from '../support/time/bound.js'
 import { Client, type Closed } from '../support/peers/client.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
-import { run } from './run.js'
+import { run, serve } from './run.js'
 import { ada, bad, inSeconds, JWT_SECRET, sign } from './tokens.js'
 
 const forged = sign({ sub: 'ada', exp: inSeconds(3_600) }, 'a guess')
@@ -31,7 +31,7 @@ describe('examples/protocol-token.ts', () => {
   })
 
   it('tells nobody the token: neither the answer that opens nor the one that refuses', async (t) => {
-    const { ws } = await run(t, 'protocol-token', { JWT_SECRET })
+    const { ws } = await serve(t, 'protocol-token', { JWT_SECRET })
     for (const token of [ada, forged]) {
       for (const [offered, chosen] of [
         [`feed, token.${token}`, 'feed'],
@@ -51,7 +51,7 @@ describe('examples/protocol-token.ts', () => {
   })
 
   it('shows 3000 to all others', async (t) => {
-    const { ws } = await run(t, 'protocol-token', { JWT_SECRET })
+    const { ws } = await serve(t, 'protocol-token', { JWT_SECRET })
     const offers = bad.map(([what, token]): [string, string[]] => [
       what,
       ['feed', `token.${token}`],
@@ -69,8 +69,8 @@ describe('examples/protocol-token.ts', () => {
   })
 
   it('ends with the token', async (t) => {
-    const { ws } = await run(t, 'protocol-token', { JWT_SECRET })
-    const exp = inSeconds(2)
+    const { ws } = await serve(t, 'protocol-token', { JWT_SECRET })
+    const exp = inSeconds(1)
     const client = new Client(`${ws}/feed`, {}, ['feed', `token.${sign({ sub: 'ada', exp })}`])
     assert.equal((await closeOf(client)).code, 3000)
     assert.ok(Date.now() >= exp * 1_000)

@@ -5,7 +5,7 @@ import type { ClientOptions } from 'ws'
 import { within } from '../support/time/bound.js'
 import { Client, type Closed, refusal } from '../support/peers/client.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
-import { logged, run } from './run.js'
+import { logged, run, serve } from './run.js'
 import { ada, bad, bob, inSeconds, JWT_SECRET, sign } from './tokens.js'
 
 async function closeOf(client: Client): Promise<Closed> {
@@ -30,7 +30,7 @@ describe('examples/jwt-auth.ts', () => {
   })
 
   it('shows 3000 to all others, and runs no handler for them', async (t) => {
-    const { program, http, ws } = await run(t, 'jwt-auth', { JWT_SECRET })
+    const { program, http, ws } = await serve(t, 'jwt-auth', { JWT_SECRET })
     for (const [what, token] of bad) {
       const client = new Client(`${ws}/feed`, withToken(token))
       assert.equal((await closeOf(client)).code, 3000, what)
@@ -42,7 +42,7 @@ describe('examples/jwt-auth.ts', () => {
   })
 
   it('shows 3003 to a page of another site, whose requests bring the cookie, too', async (t) => {
-    const { http, ws } = await run(t, 'jwt-auth', { JWT_SECRET })
+    const { http, ws } = await serve(t, 'jwt-auth', { JWT_SECRET })
     const stranger = new Client(`${ws}/feed`, withToken(ada, { origin: 'https://evil.example' }))
     assert.equal((await closeOf(stranger)).code, 3003)
     assert.deepEqual(stranger.events, ['close 3003 origin'])
@@ -51,24 +51,24 @@ describe('examples/jwt-auth.ts', () => {
   })
 
   it('ends with the token, or with a newer one that came in time', async (t) => {
-    const { ws } = await run(t, 'jwt-auth', { JWT_SECRET })
-    const first = inSeconds(2)
+    const { ws } = await serve(t, 'jwt-auth', { JWT_SECRET })
+    const first = inSeconds(1)
     const short = withToken(sign({ sub: 'ada', exp: first }))
     const renewed = await Client.open(`${ws}/feed`, short)
     const other = await Client.open(`${ws}/feed`, short)
     for (const client of [renewed, other]) assert.equal(await client.next(), 'hello, ada')
 
-    renewed.ws.send(sign({ sub: 'ada', exp: first + 2 }))
+    renewed.ws.send(sign({ sub: 'ada', exp: first + 1 }))
     assert.equal((await closeOf(other)).code, 3000)
     assert.ok(Date.now() >= first * 1_000)
     // A peer that is closing answers no ping.
     await within(renewed.roundTrip(), 'an answer')
     assert.equal((await closeOf(renewed)).code, 3000)
-    assert.ok(Date.now() >= (first + 2) * 1_000)
+    assert.ok(Date.now() >= (first + 1) * 1_000)
   })
 
   it('ends at once for a newer token that is none, or of somebody else', async (t) => {
-    const { ws } = await run(t, 'jwt-auth', { JWT_SECRET })
+    const { ws } = await serve(t, 'jwt-auth', { JWT_SECRET })
     for (const [what, token] of [...bad, ["bob's", bob], ['binary', Buffer.of(0xff)]] as const) {
       const client = await Client.open(`${ws}/feed`, withToken(ada))
       assert.equal(await client.next(), 'hello, ada')
@@ -78,7 +78,7 @@ describe('examples/jwt-auth.ts', () => {
   })
 
   it('has five places for each user', async (t) => {
-    const { ws } = await run(t, 'jwt-auth', { JWT_SECRET })
+    const { ws } = await serve(t, 'jwt-auth', { JWT_SECRET })
     const knock = (token: string): Client => new Client(`${ws}/feed`, withToken(token))
     const clients = Array.from({ length: 5 }, () => knock(ada))
     for (const client of clients) assert.equal(await client.next(), 'hello, ada')
@@ -104,7 +104,7 @@ describe('examples/first-message-auth.ts', () => {
   })
 
   it('serves nothing to whoever begins with anything else, and shows 3000', async (t) => {
-    const { ws } = await run(t, 'first-message-auth', { JWT_SECRET })
+    const { ws } = await serve(t, 'first-message-auth', { JWT_SECRET })
     for (const [what, first] of [...bad, ['binary', Buffer.of(0xff)]] as const) {
       const client = await Client.open(`${ws}/chat`)
       for (const message of [first, ada, 'good morning']) client.ws.send(message)
@@ -114,7 +114,7 @@ describe('examples/first-message-auth.ts', () => {
   })
 
   it('waits for the token until the deadline, whatever else comes meanwhile', async (t) => {
-    const { ws } = await run(t, 'first-message-auth', { JWT_SECRET, DEADLINE: '1000' })
+    const { ws } = await serve(t, 'first-message-auth', { JWT_SECRET, DEADLINE: '1000' })
     const member = await Client.open(`${ws}/chat`)
     member.ws.send(ada)
     assert.equal(await member.next(), 'hello, ada')
@@ -127,13 +127,14 @@ describe('examples/first-message-auth.ts', () => {
     assert.ok(Date.now() - before >= 1_000)
     const { payload } = (await within(slow.nextOf(OPCODE.close), 'a close frame')) ?? {}
     assert.equal(payload?.readUInt16BE(), 3000)
+    slow.destroy()
 
     member.ws.send('still here')
     assert.equal(await member.next(), 'ada says still here')
   })
 
   it('ends with the token', async (t) => {
-    const { ws } = await run(t, 'first-message-auth', { JWT_SECRET })
+    const { ws } = await serve(t, 'first-message-auth', { JWT_SECRET })
     const exp = inSeconds(1)
     const client = await Client.open(`${ws}/chat`)
     client.ws.send(sign({ sub: 'ada', exp }))
@@ -143,7 +144,7 @@ describe('examples/first-message-auth.ts', () => {
   })
 
   it('lets in the pages of one site, and no more than twenty from one address', async (t) => {
-    const { http, ws } = await run(t, 'first-message-auth')
+    const { http, ws } = await serve(t, 'first-message-auth')
     assert.equal((await refusal(`${ws}/chat`, { origin: http })).status, 403)
     for (let i = 0; i < 20; i++) await Client.open(`${ws}/chat`, { origin: 'https://app.example' })
     const { status, headers } = await refusal(`${ws}/chat`)
@@ -171,7 +172,7 @@ describe('examples/rate-limit.ts', () => {
   })
 
   it('shows the same to a page, as 1013', async (t) => {
-    const { ws } = await run(t, 'rate-limit')
+    const { ws } = await serve(t, 'rate-limit')
     for (let i = 0; i < 10; i++) {
       assert.equal(await (await Client.open(`${ws}/page`)).next(), 'welcome')
     }

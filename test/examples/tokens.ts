@@ -14,9 +14,9 @@ function encode(part: object): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url')
 }
 
-/** The second that begins in at least so many, as tokens count them. */
+/** The time in so many seconds, as tokens count it: fractions are allowed. */
 export function inSeconds(seconds: number): number {
-  return Math.ceil(Date.now() / 1_000) + seconds
+  return Date.now() / 1_000 + seconds
 }
 
 const later = inSeconds(3_600)

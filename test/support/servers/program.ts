@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import type { TestContext } from 'node:test'
 import { env, root } from './tarball.js'
 
 export interface Outcome {
@@ -21,7 +20,7 @@ export interface Program {
 }
 
 export function start(
-  t: TestContext,
+  t: { after(stop: () => Promise<void>): void },
   script: string,
   variables: Record<string, string> = {},
   args: readonly string[] = [],
