@@ -65,7 +65,7 @@ function run(entries: readonly string[]): number {
   const options = [
     '--test',
     '--test-reporter=spec',
-    '--test-concurrency=2',
+    '--test-concurrency=3',
     `--test-timeout=${LONG}`,
   ]
   const { status } = spawnSync(process.execPath, ['--import', 'tsx', ...options, ...entries], {

@@ -18,7 +18,11 @@ export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, 
  */
 export class RawPeer {
   readonly socket: Socket
-  #buffer = Buffer.alloc(0)
+  /** What has come of the next frame. */
+  #chunks: Buffer[] = []
+  #held = 0
+  /** Nothing can be read of less: a large frame is put together once, and not for each of its packets. */
+  #wanted = 2
   readonly #frames: Frame[] = []
   #wake: (() => void) | undefined
   #hasEnded = false
@@ -208,33 +212,36 @@ export class RawPeer {
   }
 
   #read(data: Buffer): void {
-    this.#buffer = Buffer.concat([this.#buffer, data])
+    this.#chunks.push(data)
+    this.#held += data.length
+    if (this.#held < this.#wanted) return
+    let rest = Buffer.concat(this.#chunks)
     for (;;) {
-      const [first, second] = this.#buffer
-      if (first === undefined || second === undefined) return
-      const short = second & 0x7f
-      const header = short === 126 ? 4 : short === 127 ? 10 : 2
-      if (this.#buffer.length < header) return
-      const length =
-        short === 126
-          ? this.#buffer.readUInt16BE(2)
-          : short === 127
-            ? Number(this.#buffer.readBigUInt64BE(2))
-            : short
-      if (this.#buffer.length < header + length) return
-      this.#frames.push({
-        opcode: first & 0x0f,
-        payload: this.#buffer.subarray(header, header + length),
-      })
-      this.#buffer = this.#buffer.subarray(header + length)
+      const { header, size } = measure(rest)
+      this.#wanted = size
+      if (rest.length < size) break
+      this.#frames.push({ opcode: (rest[0] ?? 0) & 0x0f, payload: rest.subarray(header, size) })
+      rest = rest.subarray(size)
       this.#wake?.()
     }
+    this.#chunks = [rest]
+    this.#held = rest.length
   }
 
   #end(): void {
     this.#hasEnded = true
     this.#wake?.()
   }
+}
+
+/** How long the header of a frame is, and all of it, as far as the bytes that are there say it. */
+function measure(bytes: Buffer): { header: number; size: number } {
+  const short = (bytes[1] ?? 0) & 0x7f
+  const header = short === 126 ? 4 : short === 127 ? 10 : 2
+  if (bytes.length < header) return { header, size: header }
+  const length =
+    short === 126 ? bytes.readUInt16BE(2) : short === 127 ? Number(bytes.readBigUInt64BE(2)) : short
+  return { header, size: header + length }
 }
 
 function uint32(value: number): Buffer {
