@@ -115,15 +115,15 @@ export const outboxFull: ErrorFactory = define(
 /** The reason of a scope's signal, and the error for callbacks of sends that came too late. */
 export class ConnectionClosedError extends Error {
   readonly code = 'FST_ERR_WSL_CONNECTION_CLOSED'
-  /** Why the connection ended; `undefined` if it never opened. */
+  /**
+   * Why the connection ended. `undefined` if it never opened, and after a FIN of the peer until all that came
+   * before it has been read: a close frame may be among it.
+   */
   readonly closeCause: CloseCause | undefined
 
-  constructor(closeCause: CloseCause | undefined) {
-    super(
-      closeCause === undefined
-        ? 'The WebSocket connection never opened'
-        : `The WebSocket connection is over: ${closeCause}`,
-    )
+  constructor(closeCause: CloseCause | undefined, hasOpened: boolean = closeCause !== undefined) {
+    const what = hasOpened ? 'is over' : 'never opened'
+    super(`The WebSocket connection ${what}${closeCause === undefined ? '' : `: ${closeCause}`}`)
     this.name = 'ConnectionClosedError'
     this.closeCause = closeCause
   }

@@ -196,7 +196,7 @@ export abstract class ConnectionParts
   }
 
   abortReason(): Error {
-    return new ConnectionClosedError(this.usedEnding?.life.cause)
+    return new ConnectionClosedError(this.usedEnding?.life.cause, true)
   }
 
   over(close: CloseInfo): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { LifecycleSocket } from '../../lib/index.js'
+import { ConnectionClosedError, type LifecycleSocket } from '../../lib/index.js'
 import { delivered } from '../support/time/delivered.js'
 import { FakeClock } from '../support/time/fake-clock.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -209,4 +209,16 @@ test('the first of two errors is kept', async (t) => {
   await delivered()
   peer.destroy()
   assert.equal((await socket.closed).error, first)
+})
+
+test('what is sent after a FIN hears that the connection is over, though not yet why', async (t) => {
+  const { peer, socket } = await connectOne(t)
+  const told = new Promise<unknown>((resolve) => {
+    socket.request.raw.socket.once('end', () => socket.send('x', resolve))
+  })
+  peer.finish()
+  const error = await told
+  assert.ok(error instanceof ConnectionClosedError)
+  assert.equal(error.message, 'The WebSocket connection is over')
+  assert.equal(error.closeCause, undefined)
 })
