@@ -1,24 +1,19 @@
 /**
  * Measures, and prints a table: `npm run bench [-- scenario ...]`. All scenarios together also write
- * results.json, and what is made of it; with `--keep` those that are named replace theirs in it.
+ * results.json, and draw it; with `--keep` those that are named replace theirs in it.
  * `--against REF` compares with the plugin of another commit instead, and writes nothing.
  * `--size 0.1` takes a tenth of all sizes, to see that all works, and writes nothing.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
-import { writeDocuments } from './documents/files.js'
-import { against, contestantsAt } from './harness/against.js'
-import { type Find, onFastify, others, path } from './harness/contestants.js'
-import { thisMachine } from './harness/machine.js'
+import { contestantsAt, type Find, onFastify, others, path } from './harness/contestants.js'
 import { missed, table } from './harness/report.js'
-import { fromJson, toJson } from './harness/results.js'
-import { type Result, runRounds } from './harness/rounds.js'
+import { fromJson, type Result, thisMachine, toJson } from './harness/results.js'
+import { runRounds } from './harness/rounds.js'
 import type { Scenario } from './harness/scenario.js'
 import { SCENARIOS } from './scenarios/all.js'
 
-const FILE = path('results.json')
-
-const { values: flags, positionals } = parseArgs({
+const { values: flags, positionals: names } = parseArgs({
   allowPositionals: true,
   options: {
     against: { type: 'string' },
@@ -27,44 +22,47 @@ const { values: flags, positionals } = parseArgs({
     size: { type: 'string', default: '1' },
   },
 })
-const unknown = positionals.find((name) => !SCENARIOS.some((scenario) => scenario.name === name))
-if (unknown !== undefined) {
-  throw new Error(`Expected one of ${SCENARIOS.map(({ name }) => name).join(', ')}, got ${unknown}`)
-}
-const isAll = positionals.length === 0
-const scenarios = SCENARIOS.filter(({ name }) => isAll || positionals.includes(name))
+const known = SCENARIOS.map(({ name }) => name)
+const unknown = names.find((name) => !known.includes(name))
+if (unknown) throw new Error(`Expected one of ${known.join(', ')}, got ${unknown}`)
+const isAll = names.length === 0
+const scenarios = SCENARIOS.filter(({ name }) => isAll || names.includes(name))
 if (flags.against === undefined) await measureAll()
 else await compare(flags.against)
 
 async function measure(scenario: Scenario, find: Find): Promise<Result[]> {
-  const { rounds, size } = flags
-  const results = await runRounds(scenario, find, Number(rounds), Number(size))
+  const results = await runRounds(scenario, find, Number(flags.rounds), Number(flags.size))
   console.log(table(scenario, results))
   return results
 }
 
+/** Ours and no others, each beside itself at another commit. */
 async function compare(ref: string): Promise<void> {
   const find = contestantsAt(ref)
-  for (const scenario of scenarios) await measure(against(scenario, ref), find)
+  for (const scenario of scenarios) {
+    const ours = Object.keys(scenario.entrants).filter((name) => name.startsWith('ours'))
+    const entrants: Record<string, string | null> = {}
+    for (const name of ours) {
+      entrants[`${name} at ${ref}`] = null
+      entrants[name] = `${name} at ${ref}`
+    }
+    await measure({ ...scenario, entrants, targets: [] }, find)
+  }
 }
 
 async function measureAll(): Promise<void> {
+  const file = path('results.json')
   const machine = thisMachine()
-  const before = fromJson(readFileSync(FILE, 'utf8'))
+  const before = fromJson(readFileSync(file, 'utf8'))
   if (flags.keep && !isDeepStrictEqual(before.machine, machine)) {
     throw new Error('Expected the results to keep to be of this machine, with the same versions')
   }
-  const leftOut: string[] = []
-  const found = others((name, why) => {
-    leftOut.push(name)
-    console.log(`left out: ${name} (${why.trim()})`)
-  })
-  const taken: Result[] = []
+  const found = others()
+  const find: Find = (name) => (found.has(name) ? found.get(name) : onFastify(name))
+  const taken = new Map<string, readonly Result[]>()
   for (const scenario of scenarios) {
-    const results = await measure(scenario, (name) =>
-      leftOut.includes(name) ? undefined : (found.get(name) ?? onFastify(name)),
-    )
-    taken.push(...results)
+    const results = await measure(scenario, find)
+    taken.set(scenario.name, results)
     for (const target of scenario.targets) {
       const how = missed(target, results, target.bound)
       if (how === undefined) continue
@@ -73,11 +71,11 @@ async function measureAll(): Promise<void> {
     }
   }
   if (flags.size !== '1' || !(isAll || flags.keep)) return
-  const results = SCENARIOS.flatMap(({ name }) => {
-    const isNew = scenarios.some((scenario) => scenario.name === name)
-    return (isNew ? taken : before.results).filter(({ scenario }) => scenario === name)
-  })
+  const results = known.flatMap(
+    (name) => taken.get(name) ?? before.results.filter(({ scenario }) => scenario === name),
+  )
+  const leftOut = [...found.keys()].filter((name) => found.get(name) === undefined)
   const date = new Date().toISOString().slice(0, 10)
-  writeFileSync(FILE, toJson({ date, machine, leftOut, results }))
-  if (isAll) writeDocuments()
+  writeFileSync(file, toJson({ date, machine, leftOut, results }))
+  if (isAll) await import('./draw.js')
 }

@@ -1,8 +1,7 @@
 /** A picture as SVG: for each column a bar for each contestant, three columns beside each other. */
 import type { Results } from '../harness/results.js'
 import { called, type Picture } from './declared.js'
-import { type Cell, isOurs, type Numbers } from './numbers.js'
-import { withSpread } from './words.js'
+import { type Column, isOurs, withSpread } from './numbers.js'
 
 const COLUMNS = 3
 /** px. */
@@ -42,20 +41,17 @@ const STYLE = `
   }
 `
 
-export function draw(
-  { title, subtitle }: Picture,
-  columns: readonly Numbers[],
-  results: Results,
-): string {
+export function draw(picture: Picture, columns: readonly Column[], results: Results): string {
+  const { title, subtitle, of } = picture
   const parts: string[] = []
   let y = HEAD
   for (let first = 0; first < columns.length; first += COLUMNS) {
     const beside = columns.slice(first, first + COLUMNS)
-    parts.push(drawBeside(beside, y))
+    parts.push(drawBeside(beside, of, y))
     y += HEADING + ROW * (beside[0]?.cells.length ?? 0) + GAP
   }
   const height = y + FOOT
-  const foot = [signs(columns), ...origin(results)]
+  const foot = footOf(columns, of, results)
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}">
 <title>${escaped(title)}</title>
 <style>${STYLE}</style>
@@ -69,52 +65,52 @@ ${foot.map((line, index) => text('small', MARGIN, y + 18 + index * 20, line)).jo
 }
 
 /** Columns with the same rows. */
-function drawBeside(columns: readonly Numbers[], top: number): string {
+function drawBeside(columns: readonly Column[], of: Picture['of'], top: number): string {
+  const cells = columns[0]?.cells ?? []
   const width = (WIDTH - 2 * MARGIN - NAMES + GAP) / columns.length
-  const names = columns[0]?.cells.map(({ contestant }, row) =>
-    text(kindOf(contestant), MARGIN, rowAt(top, row) + 4, called(contestant)),
-  )
-  const cost = text('heading', MARGIN, top + 16, columns[0]?.cost ?? '')
-  const drawn = columns.map((column, index) =>
-    drawColumn(column, endOf(columns, column), top, MARGIN + NAMES + index * width, width - GAP),
-  )
-  return [cost, ...(names ?? []), ...drawn].join('\n')
+  const rowAt = (row: number): number => top + HEADING + (row + 0.5) * ROW
+  const bottom = rowAt(cells.length) - ROW / 2 + 4
+  const parts = [text('heading', MARGIN, top + 16, columns[0]?.cost ?? '')]
+  for (const [row, { contestant }] of cells.entries()) {
+    parts.push(text(kindOf(contestant), MARGIN, rowAt(row) + 4, called(contestant)))
+  }
+  for (const [index, column] of columns.entries()) {
+    const { heading, better, cost, show } = column
+    const left = MARGIN + NAMES + index * width
+    const end = endOf(cost === undefined ? [column] : columns, of)
+    const x = (value: number): number => left + (Math.max(value, 0) / end) * (width - GAP - NUMBER)
+    const axis = (kind: string, at: number): string => line(kind, at, top + HEADING - 4, at, bottom)
+    parts.push(
+      text('heading', left, top + 16, heading),
+      text('small', left, top + 32, `${better} is better`),
+      axis('axis', x(0)),
+      of === 'ratio' ? axis('one', x(1)) : '',
+      ...column.cells.map((cell, row) => drawCell(cell, show, x, rowAt(row))),
+      ...column.cells.map(({ contestant, spread }, row) =>
+        text(
+          `number ${kindOf(contestant)}`,
+          left + width - GAP,
+          rowAt(row) + 4,
+          show(spread.median),
+        ),
+      ),
+    )
+  }
+  return parts.join('\n')
 }
 
-/** Where the axis of a column ends. */
-function endOf(columns: readonly Numbers[], column: Numbers): number {
-  const alike = column.cost === undefined ? [column] : columns
-  const values = alike.flatMap(({ cells }) =>
+/** Where the axis of these columns ends. */
+function endOf(columns: readonly Column[], of: Picture['of']): number {
+  const values = columns.flatMap(({ cells }) =>
     cells.flatMap(({ spread, goal = 0 }) => [spread.median, spread.most, goal]),
   )
-  return Math.max(...values.filter(Number.isFinite), column.of === 'ratio' ? 1 : 0) || 1
-}
-
-function drawColumn(
-  { heading, better, of, cells, show }: Numbers,
-  end: number,
-  top: number,
-  left: number,
-  width: number,
-): string {
-  const x = (value: number): number => left + (Math.max(value, 0) / end) * (width - NUMBER)
-  const bottom = rowAt(top, cells.length) - ROW / 2
-  return [
-    text('heading', left, top + 16, heading),
-    text('small', left, top + 32, `${better} is better`),
-    line('axis', x(0), top + HEADING - 4, x(0), bottom + 4),
-    of === 'ratio' ? line('one', x(1), top + HEADING - 4, x(1), bottom + 4) : '',
-    ...cells.map((cell, row) => drawCell(cell, show, x, rowAt(top, row))),
-    ...cells.map(({ contestant, spread }, row) =>
-      text(`number ${kindOf(contestant)}`, left + width, rowAt(top, row) + 4, show(spread.median)),
-    ),
-  ].join('\n')
+  return Math.max(...values.filter(Number.isFinite), of === 'ratio' ? 1 : 0) || 1
 }
 
 /** The median as a bar; a line from the least to the most. */
 function drawCell(
-  { contestant, spread, goal }: Cell,
-  show: Numbers['show'],
+  { contestant, spread, goal }: Column['cells'][number],
+  show: Column['show'],
   x: (value: number) => number,
   y: number,
 ): string {
@@ -128,29 +124,26 @@ function drawCell(
   ].join('\n')
 }
 
-function rowAt(top: number, row: number): number {
-  return top + HEADING + (row + 0.5) * ROW
-}
-
-function signs(columns: readonly Numbers[]): string {
-  const rounds = Math.min(...columns.map((column) => column.rounds))
-  const hasGoal = columns.some(({ cells }) => cells.some(({ goal }) => goal !== undefined))
-  return [
-    `Bar: median of ${rounds} rounds`,
+/** The signs; the machine; then the versions, the day and who is missing. */
+function footOf(
+  columns: readonly Column[],
+  of: Picture['of'],
+  { machine, date, leftOut }: Results,
+): string[] {
+  const cells = columns.flatMap((column) => column.cells)
+  const signs = [
+    `Bar: median of ${Math.min(...cells.map(({ rounds }) => rounds))} rounds`,
     'line through it: least to most',
-    ...(columns.some(({ of }) => of === 'ratio') ? ['line across: bare'] : []),
-    ...(hasGoal ? ['dashed: our goal'] : []),
-  ].join(' · ')
-}
-
-/** The machine; then the versions, the day and who is missing. */
-function origin({ machine, date, leftOut }: Results): string[] {
-  const { cpu, cores, memory, system, versions } = machine
-  const numbered = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+    ...(of === 'ratio' ? ['line across: bare'] : []),
+    ...(cells.some(({ goal }) => goal !== undefined) ? ['dashed: our goal'] : []),
+  ]
+  const { cpu, cores, memory, system } = machine
+  const versions = Object.entries(machine.versions).map((each) => each.join(' '))
   const missing = leftOut.length > 0 ? ` · without ${leftOut.join(', ')}` : ''
   return [
+    signs.join(' · '),
     `${cpu}, ${cores} cores, ${memory}, ${system}`,
-    `${numbered.join(', ')} · ${date}${missing}`,
+    `${versions.join(', ')} · ${date}${missing}`,
   ]
 }
 

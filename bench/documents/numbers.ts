@@ -1,57 +1,38 @@
-/** The numbers of a picture, found in the results. */
-import { find, type Results } from '../harness/results.js'
+/** The numbers of a picture, found in the results, and how people read them. */
 import type { Spread } from '../harness/numbers.js'
+import { find, type Results } from '../harness/results.js'
 import { betterOf, type Scenario } from '../harness/scenario.js'
-import { called, type Column, type Picture } from './declared.js'
-import { quantity, times } from './words.js'
+import { called, type Picture } from './declared.js'
 
-export interface Cell {
-  readonly contestant: string
-  readonly spread: Spread
-  /** What it has to reach. */
-  readonly goal: number | undefined
-}
-
-export interface Numbers extends Column {
-  readonly better: 'more' | 'less'
-  readonly rounds: number
-  readonly cells: readonly Cell[]
-  readonly show: (value: number) => string
-}
+export type Column = ReturnType<typeof columnsOf>[number]
 
 /** @throws if one of the numbers is missing, but for those of contestants that were left out */
-export function numbersOf(
-  { contestants, columns }: Picture,
+export function columnsOf(
+  { of, contestants, columns }: Picture,
   { results, leftOut }: Results,
   scenarios: readonly Scenario[],
-): Numbers[] {
-  return columns.map((column) => {
-    const { scenario: name, figure, of } = column
+) {
+  return columns.map(({ scenario: name, figure, heading, cost }) => {
     const scenario = scenarios.find((each) => each.name === name)
     const unit = scenario?.figures[figure]
-    if (scenario === undefined || unit === undefined)
-      throw new Error(`No figure ${name}: ${figure}`)
-    const found = contestants
+    if (!scenario || unit === undefined) throw new Error(`No figure ${name}: ${figure}`)
+    const cells = contestants
       .filter((each) => each in scenario.entrants && !leftOut.includes(each))
-      .map((contestant) => find(results, { scenario: name, figure, contestant }))
-    return {
-      ...column,
-      better: betterOf(unit),
-      rounds: Math.min(...found.map(({ rounds }) => rounds)),
-      show: of === 'ratio' ? times : (value) => quantity(value, unit),
-      cells: found.map(({ contestant, [of]: spread }) => {
+      .map((contestant) => {
+        const { [of]: spread, rounds } = find(results, { scenario: name, figure, contestant })
         if (spread === undefined) throw new Error(`No ratio of ${contestant} in ${figure}`)
         const target = scenario.targets.find(
           (each) => each.contestant === contestant && each.figure === figure && each.of === of,
         )
-        return { contestant, spread, goal: target?.goal }
-      }),
-    }
+        return { contestant, spread, rounds, goal: target?.goal }
+      })
+    const show = (value: number): string => (of === 'ratio' ? times(value) : quantity(value, unit))
+    return { heading, cost, better: betterOf(unit), cells, show }
   })
 }
 
 /** How the plugin does, and bare where it is in the picture, for those who do not see it. */
-export function inWords(columns: readonly Numbers[]): string {
+export function inWords(columns: readonly Column[]): string {
   return columns
     .map(({ heading, cost, cells, show, better }) => {
       const said = cells
@@ -65,4 +46,27 @@ export function inWords(columns: readonly Numbers[]): string {
 
 export function isOurs(contestant: string): boolean {
   return contestant.startsWith('ours')
+}
+
+const NUMBER = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 })
+
+/** What a thousand of a unit is. */
+const LARGER: Readonly<Record<string, string>> = { µs: 'ms', ms: 's', B: 'kB', kB: 'MB', MB: 'GB' }
+
+export function quantity(value: number, unit: string): string {
+  if (Number.isNaN(value)) return '–'
+  if (unit === 'ratio') return times(value)
+  const larger = LARGER[unit]
+  if (larger !== undefined && Math.abs(value) >= 999.5) return quantity(value / 1_000, larger)
+  const number = NUMBER.format(value).replace('-', '−')
+  return unit === '' || unit.startsWith('/') ? number + unit : `${number} ${unit}`
+}
+
+export function times(ratio: number): string {
+  return Number.isNaN(ratio) ? '–' : `${ratio.toFixed(ratio < 9.995 ? 2 : 1)}×`
+}
+
+/** `2.61× (2.5 to 2.8)`: the median, from the least to the most. */
+export function withSpread({ median, least, most }: Spread, show: Column['show']): string {
+  return Number.isNaN(median) ? 'not known' : `${show(median)} (${show(least)} to ${show(most)})`
 }

@@ -1,28 +1,34 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { path } from './contestants.js'
-import type { Server } from './server.js'
+/** A process of its own: echoes on one connection, and writes the worst round trip of each round. */
+import { OPCODES, webSocket } from './dialects.js'
+import { behave, open } from './peers.js'
 
-/**
- * One more connection, that of a process of its own, which echoes all the time: what the driver has to
- * do for its peers does not keep it waiting.
- * @returns the worst round trip within each of so many rounds of so many ms, in ms
- */
-export async function worstTrips(
-  { port }: Server,
-  rounds: number,
-  duration: number,
-): Promise<number[]> {
-  const bystander = fork(path('harness/bystander-process.ts'), [port, rounds, duration].map(String))
-  const exited = once(bystander, 'exit')
-  try {
-    const [worsts] = (await Promise.race([
-      once(bystander, 'message'),
-      exited.then(() => Promise.reject(new Error('The bystander ended instead of answering'))),
-    ])) as [number[]]
-    return worsts
-  } finally {
-    bystander.kill()
-    await exited
-  }
+/** ms. */
+const WARM_UP = 500
+/** Between two trips: the bystander is no load, and misses a stall by no more than this. */
+const PAUSE = 1
+
+const [port = NaN, rounds = NaN, duration = NaN] = process.argv.slice(2).map(Number)
+const message = webSocket.message(64)
+const [socket] = await open({ port, dialect: webSocket }, 1)
+if (socket === undefined) throw new Error('No connection')
+
+const startAt = performance.now() + WARM_UP
+const worsts = Array.from({ length: rounds }, () => 0)
+let sentAt = 0
+const trip = (): void => {
+  sentAt = performance.now()
+  socket.write(message)
 }
+
+behave(socket, (opcode) => {
+  if (opcode !== OPCODES.text) return
+  const round = Math.floor((sentAt - startAt) / duration)
+  if (round >= 0) worsts[round] = Math.max(worsts[round] ?? 0, performance.now() - sentAt)
+  if (round < rounds) {
+    setTimeout(trip, PAUSE)
+  } else {
+    console.log(JSON.stringify(worsts.slice(0, rounds)))
+    socket.destroy()
+  }
+})
+trip()

@@ -1,6 +1,6 @@
 /** Who takes part, how each is started, and what its peers have to say. */
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,6 +16,9 @@ export interface Contestant {
 /** @returns nobody where a contestant is left out */
 export type Find = (name: string) => Contestant | undefined
 
+/** Of what is in the folder of the benchmark. */
+export const path = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url))
+
 const NODE = [process.execPath, '--import', 'tsx', '--expose-gc']
 
 /** @param dist the plugin, where it is not today's */
@@ -23,65 +26,64 @@ export function onFastify(name: string, variant = name, dist = path('../dist')):
   return { name, dialect: webSocket, command: [...NODE, path('servers/fastify.ts'), variant, dist] }
 }
 
-/** Those that can be started here, by their names; `leftOut` is told of the rest. */
-export function others(leftOut: (name: string, why: string) => void): Map<string, Contestant> {
-  const all: ReadonlyArray<readonly [name: string, dialect: Dialect, find: () => string[]]> = [
-    ['Socket.IO', socketIo, findSocketIo],
-    ['Bun', webSocket, findBun],
-    ['gorilla', webSocket, buildGorilla],
-  ]
-  const found = new Map<string, Contestant>()
-  for (const [name, dialect, find] of all) {
+/** Each throws where it cannot be started. */
+const OTHERS: Readonly<Record<string, () => string[]>> = {
+  'Socket.IO'() {
+    import.meta.resolve('socket.io')
+    return [...NODE, path('others/socket-io.js')]
+  },
+  Bun() {
+    const bun = path('node_modules/.bin/bun')
+    run(bun, ['--version'])
+    return [bun, path('others/bun.js')]
+  },
+  /** Debian keeps gorilla/websocket where Go has looked before it had modules. */
+  gorilla() {
+    const program = join(temporaryFolder(), 'gorilla')
+    const env = { ...process.env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOFLAGS: '' }
+    run('go', ['build', '-o', program, path('others/gorilla.go')], { env })
+    return [program]
+  },
+}
+
+/** Those that do not run on Fastify; nobody by the name of one that cannot be started here. */
+export function others(): Map<string, Contestant | undefined> {
+  const found = new Map<string, Contestant | undefined>()
+  for (const [name, commandOf] of Object.entries(OTHERS)) {
+    found.set(name, undefined)
     try {
-      found.set(name, { name, dialect, command: find() })
+      const dialect = name === 'Socket.IO' ? socketIo : webSocket
+      found.set(name, { name, dialect, command: commandOf() })
     } catch (error) {
-      leftOut(name, error instanceof Error ? error.message : String(error))
+      console.log(`left out: ${name} (${String(error).trim()})`)
     }
   }
   return found
 }
 
-function findSocketIo(): string[] {
-  import.meta.resolve('socket.io')
-  return [...NODE, path('others/socket-io.js')]
+/**
+ * Checks a commit out and builds it, with the packages that are installed here.
+ * @returns each contestant: those at that commit by their names with ` at REF`, today's without
+ */
+export function contestantsAt(ref: string): Find {
+  const folder = join(temporaryFolder(), 'at')
+  run('git', ['worktree', 'add', '--detach', folder, ref])
+  process.once('exit', () => run('git', ['worktree', 'remove', '--force', folder]))
+  symlinkSync(path('../node_modules'), join(folder, 'node_modules'))
+  run('npm', ['run', 'build'], { cwd: folder })
+  return (name) => {
+    const [variant = name, isAt] = name.split(` at ${ref}`)
+    return isAt === undefined ? onFastify(name) : onFastify(name, variant, join(folder, 'dist'))
+  }
 }
 
-function findBun(): string[] {
-  const bun = path('node_modules/.bin/bun')
-  run(bun, ['--version'])
-  return [bun, path('others/bun.js')]
+/** Runs a program to its end; what it writes is in the error that it throws. */
+function run(program: string, args: string[], options: object = {}): void {
+  execFileSync(program, args, { cwd: path('.'), stdio: 'pipe', ...options })
 }
 
-/** Debian keeps gorilla/websocket in the tree of sources that Go has from before its modules. */
-function buildGorilla(): string[] {
-  const program = join(temporaryFolder(), 'gorilla')
-  const env = { GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOFLAGS: '' }
-  run('go', ['build', '-o', program, path('others/gorilla.go')], { env })
-  return [program]
-}
-
-export function temporaryFolder(): string {
+function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   return folder
-}
-
-/** Runs a program to its end. */
-export function run(
-  program: string,
-  args: readonly string[],
-  { cwd, env }: { cwd?: string; env?: Record<string, string> } = {},
-): void {
-  const { error, status, stderr } = spawnSync(program, args, {
-    cwd: cwd ?? path('.'),
-    encoding: 'utf8',
-    env: { ...process.env, ...env },
-  })
-  if (error) throw error
-  if (status !== 0) throw new Error(stderr)
-}
-
-/** Of what is in this folder. */
-export function path(name: string): string {
-  return fileURLToPath(new URL(`../${name}`, import.meta.url))
 }

@@ -1,42 +1,38 @@
-import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { OPCODES } from './dialects.js'
 import { behave, open } from './peers.js'
 import type { Server } from './server.js'
 
+export type Crowd = Awaited<ReturnType<typeof openCrowd>>
+
 /** Healthy peers: they answer every ping at once, and are counted. */
-export class Crowd {
-  sockets: readonly Socket[] = []
-  /** What all of them have heard. */
-  pings = 0
-  messages = 0
-  /** Whom the server has cut off. */
-  lost = 0
-
-  static async open(server: Server, count: number): Promise<Crowd> {
-    const crowd = new Crowd()
-    // From the first on: a ping may come while others are still being opened.
-    crowd.sockets = await open(server, count, server.dialect.path, (socket) => {
-      behave(socket, (opcode) => {
-        if (opcode === OPCODES.ping) crowd.pings++
-        else if (opcode === OPCODES.text) crowd.messages++
-      })
-      // After an error comes a close.
-      socket.on('error', () => {}).on('close', () => crowd.lost++)
+export async function openCrowd(server: Server, count: number) {
+  const heard = { pings: 0, messages: 0 }
+  let lost = 0
+  // From the first on: a ping may come while others are still being opened.
+  const sockets = await open(server, count, server.dialect.path, (socket) => {
+    behave(socket, (opcode) => {
+      if (opcode === OPCODES.ping) heard.pings++
+      else if (opcode === OPCODES.text) heard.messages++
     })
-    return crowd
-  }
-
-  /** What a ping and its pong cost the server, measured for so many ms, in µs of CPU. */
-  async cpuOfPing(server: Server, duration: number): Promise<number> {
-    const cpuBefore = await server.cpu()
-    const pingsBefore = this.pings
-    await pause(duration)
-    const pings = this.pings - pingsBefore
-    return ((await server.cpu()) - cpuBefore) / pings
-  }
-
-  leave(): void {
-    for (const socket of this.sockets) socket.destroy()
+    // After an error comes a close.
+    socket.on('error', () => {}).on('close', () => lost++)
+  })
+  return {
+    sockets,
+    /** @returns what all of them hear in so many ms, and the CPU of the server meanwhile, in µs */
+    async during(duration: number) {
+      const [cpu, { pings, messages }] = await server.cpuOf(async () => {
+        const before = { ...heard }
+        await pause(duration)
+        return { pings: heard.pings - before.pings, messages: heard.messages - before.messages }
+      })
+      return { cpu, pings, messages }
+    },
+    /** @returns how many of them the server has cut off before */
+    leave() {
+      for (const socket of sockets) socket.destroy()
+      return lost
+    },
   }
 }

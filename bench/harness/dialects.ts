@@ -1,9 +1,9 @@
-/** What a peer has to say to each kind of server, as bytes that are made once. */
+/** What a peer has to say to each kind of server, as bytes. */
 
 export interface Dialect {
   /** Where the server echoes. */
   readonly path: string
-  /** What has to be said and heard after the handshake, before messages may be sent. */
+  /** What is said and heard after the handshake, before the first message. */
   readonly greeting?: { readonly say: Buffer; readonly until: RegExp }
   /** A message whose text has so many bytes. */
   message(bytes: number): Buffer
@@ -23,7 +23,7 @@ export function frame(opcode: number, payload: Buffer | string): Buffer {
   return Buffer.concat([Buffer.from([FIN | opcode, ...lengths, 0, 0, 0, 0]), data])
 }
 
-/** An unmasked frame, as servers send them. */
+/** The length of an unmasked frame, as servers send them. */
 export function frameBytes(payload: number): number {
   return (payload < 126 ? 2 : 4) + payload
 }

@@ -13,13 +13,12 @@ const HANDSHAKE = [
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
   '\r\n',
 ].join('\r\n')
-const HANDSHAKE_END = /\r\n\r\n/
 const AT_ONCE = 100
 
 /** Where to connect to, and how to speak there. */
 type Place = Pick<Server, 'port' | 'dialect'>
 
-/** Opens so many connections, each ready for messages, some at a time, and tells of each at once. */
+/** Opens connections, each ready for messages, some at a time, and tells of each at once. */
 export async function open(
   place: Place,
   count: number,
@@ -40,12 +39,13 @@ export async function open(
 }
 
 async function openOne({ port, dialect }: Place, path: string): Promise<Socket> {
+  const { greeting } = dialect
   const socket = connect(port, '127.0.0.1').setNoDelay()
   socket.write(`GET ${path} HTTP/1.1\r\n${HANDSHAKE}`)
-  await until(socket, HANDSHAKE_END)
-  if (dialect.greeting !== undefined) {
-    socket.write(dialect.greeting.say)
-    await until(socket, dialect.greeting.until)
+  await until(socket, /\r\n\r\n/)
+  if (greeting !== undefined) {
+    socket.write(greeting.say)
+    await until(socket, greeting.until)
   }
   return socket
 }
@@ -68,27 +68,26 @@ export async function end(sockets: readonly Socket[]): Promise<void> {
   )
 }
 
-const LENGTH_FOLLOWS = 126
+/** In place of whatever else has listened. */
+export function listen(socket: Socket, hear: (data: Buffer) => void): void {
+  socket.removeAllListeners('data').on('data', hear)
+}
 
-/** Reads frames (of up to 64 KiB), answers pings and close frames as a browser does, and tells of each. */
+/**
+ * Reads frames (of up to 125 bytes), and answers pings and close frames as a browser does.
+ * @param hears is told of each frame, before it is answered
+ */
 export function behave(socket: Socket, hears: (opcode: number) => void = () => {}): void {
-  let rest = Buffer.alloc(0)
-  socket.on('data', (data) => {
-    const bytes = rest.length === 0 ? data : Buffer.concat([rest, data])
-    let at = 0
-    while (at + 2 <= bytes.length) {
-      const isLong = bytes[at + 1] === LENGTH_FOLLOWS
-      const start = at + (isLong ? 4 : 2)
-      if (start > bytes.length) break
-      const stop = start + (isLong ? bytes.readUInt16BE(at + 2) : bytes.readUInt8(at + 1))
-      if (stop > bytes.length) break
-      const opcode = bytes.readUInt8(at) & 0x0f
-      const payload = bytes.subarray(start, stop)
+  let rest: Buffer = Buffer.alloc(0)
+  listen(socket, (data) => {
+    rest = rest.length === 0 ? data : Buffer.concat([rest, data])
+    while (rest.length >= 2 && rest.length >= 2 + rest.readUInt8(1)) {
+      const opcode = rest.readUInt8(0) & 0x0f
+      const payload = rest.subarray(2, 2 + rest.readUInt8(1))
+      hears(opcode)
       if (opcode === OPCODES.ping) socket.write(frame(OPCODES.pong, payload))
       if (opcode === OPCODES.close) socket.end(frame(OPCODES.close, payload))
-      hears(opcode)
-      at = stop
+      rest = rest.subarray(2 + payload.length)
     }
-    rest = bytes.subarray(at)
   })
 }

@@ -1,6 +1,6 @@
 /** The table that is printed, and what of it misses its goal or its bound. */
 import type { Spread } from './numbers.js'
-import type { Result } from './rounds.js'
+import type { Result } from './results.js'
 import { betterOf, type Scenario, type Target } from './scenario.js'
 
 const NUMBER = new Intl.NumberFormat('en', { maximumSignificantDigits: 3, useGrouping: false })

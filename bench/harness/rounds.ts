@@ -1,22 +1,9 @@
 /** Contestants in turn, each in a fresh process: one may be lucky with its compiler for all its life. */
 import type { Contestant, Find } from './contestants.js'
-import { type Spread, spread } from './numbers.js'
+import { spread } from './numbers.js'
+import type { Result } from './results.js'
 import { betterOf, type Scenario, type Values } from './scenario.js'
-import { Server } from './server.js'
-
-/** How a contestant did in one figure. */
-export interface Result {
-  readonly scenario: string
-  readonly figure: string
-  readonly unit: string
-  readonly better: 'more' | 'less'
-  readonly contestant: string
-  readonly rounds: number
-  readonly value: Spread
-  readonly against?: string
-  /** Of each round's pair of values. */
-  readonly ratio?: Spread
-}
+import { type Server, start } from './server.js'
 
 export async function runRounds(
   scenario: Scenario,
@@ -25,14 +12,14 @@ export async function runRounds(
   size: number,
 ): Promise<Result[]> {
   const contestants = Object.keys(scenario.entrants).flatMap((name) => find(name) ?? [])
-  const taken: Array<ReadonlyMap<string, Values>> = []
+  const taken: Array<Map<string, Values>> = []
   for (let round = 0; round < rounds; round++) {
     taken.push(await measured(scenario, inTurn(contestants, round), size))
   }
   return contestants.flatMap(({ name: contestant }) =>
     Object.entries(scenario.figures).map(([figure, unit]): Result => {
-      const against = scenario.entrants[contestant]
       const of = (who: string): number[] => taken.map((values) => values.get(who)?.[figure] ?? NaN)
+      const values = of(contestant)
       const result = {
         scenario: scenario.name,
         figure,
@@ -40,11 +27,12 @@ export async function runRounds(
         better: betterOf(unit),
         contestant,
         rounds,
-        value: spread(of(contestant)),
+        value: spread(values),
       }
+      const against = scenario.entrants[contestant]
       if (!against) return result
       const others = of(against)
-      const ratios = of(contestant).map((value, round) => value / (others[round] ?? NaN))
+      const ratios = values.map((value, round) => value / (others[round] ?? NaN))
       return Object.assign(result, { against, ratio: spread(ratios) })
     }),
   )
@@ -59,22 +47,22 @@ export function inTurn<T>(entrants: readonly T[], round: number): readonly T[] {
 
 /** @returns the values of each contestant */
 async function measured(
-  scenario: Scenario,
+  { settings, measure, measureInTurn }: Scenario,
   contestants: readonly Contestant[],
   size: number,
-): Promise<ReadonlyMap<string, Values>> {
+): Promise<Map<string, Values>> {
   const servers: Server[] = []
   const values: Values[] = []
   try {
     for (const contestant of contestants) {
-      const server = await Server.start(contestant, scenario.settings)
+      const server = await start(contestant, settings)
       servers.push(server)
-      if ('measureInTurn' in scenario) continue
-      values.push(await scenario.measure(server, size))
+      if (measure === undefined) continue
+      values.push(await measure(server, size))
       await server.stop()
     }
-    if ('measureInTurn' in scenario) values.push(...(await scenario.measureInTurn(servers, size)))
-    return new Map(servers.map(({ name }, index) => [name, values[index] ?? {}]))
+    if (measureInTurn !== undefined) values.push(...(await measureInTurn(servers, size)))
+    return new Map(contestants.map(({ name }, index) => [name, values[index] ?? {}]))
   } finally {
     for (const server of servers) await server.stop()
   }

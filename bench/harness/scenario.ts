@@ -1,7 +1,7 @@
 import type { Server, Settings } from './server.js'
 
 /** By figure; `NaN` where a contestant has none. */
-export type Values = Readonly<Record<string, number>>
+export type Values<Figure extends string = string> = Readonly<Record<Figure, number>>
 
 /** What a contestant has to reach, as a ratio to its reference or as a value. */
 export interface Target {
@@ -10,35 +10,35 @@ export interface Target {
   readonly of: 'ratio' | 'value'
   /** What we aim for; the other direction is free. */
   readonly goal: number
-  /** What the gate lets pass on any machine, however noisy; without it the gate does not look. */
+  /** What the gate lets pass on any machine; without it the gate does not look. */
   readonly bound?: number | undefined
 }
 
-interface Declared {
+/** It has one of the two ways to measure. */
+export interface Scenario<Figure extends string = string> {
   readonly name: string
   /** A sentence for the table. */
   readonly title: string
   /** Who takes part, and whom each is compared with. */
   readonly entrants: Readonly<Record<string, string | null>>
   /** Each with its unit. */
-  readonly figures: Readonly<Record<string, string>>
+  readonly figures: Readonly<Record<Figure, string>>
   readonly targets: readonly Target[]
   readonly settings?: Settings
-}
-
-interface OneByOne extends Declared {
   /** Measures a fresh process. @param size of what is published: less of it is a coarse answer */
-  measure(server: Server, size: number): Promise<Values>
-}
-
-interface InTurn extends Declared {
+  readonly measure?: (server: Server, size: number) => Promise<Values<NoInfer<Figure>>>
   /** Measures the fresh processes of all contestants, each many times. */
-  measureInTurn(servers: readonly Server[], size: number): Promise<readonly Values[]>
+  readonly measureInTurn?: (servers: readonly Server[], size: number) => Promise<Values<Figure>[]>
 }
 
-export type Scenario = OneByOne | InTurn
+/** The compiler looks that every figure is measured. */
+export function scenario<Figure extends string>(declared: Scenario<Figure>): Scenario {
+  return declared
+}
 
-/** Of a figure there may be much or little. */
+/** Within a run, that is. */
+export const NO_HEARTBEAT: Settings = { interval: 3_600_000 }
+
 export function betterOf(unit: string): 'more' | 'less' {
   return unit === '/s' ? 'more' : 'less'
 }

@@ -12,7 +12,7 @@ const server = Bun.serve({
   },
 })
 
-obey(server.port, {
+await obey(server.port, {
   /** Its connections are native: what they hold is in the RSS only. */
   memory() {
     Bun.gc(true)

@@ -65,11 +65,12 @@ func used() memory {
 // What control.ts does for the others, until the driver has gone.
 func obey(port int) {
 	answers := json.NewEncoder(os.Stdout)
-	must(answers.Encode(port))
 	orders := bufio.NewScanner(os.Stdin)
 	for orders.Scan() {
 		var answer any
 		switch order, _, _ := strings.Cut(orders.Text(), " "); order {
+		case "port":
+			answer = port
 		case "cpu":
 			answer = cpu()
 		case "memory":

@@ -1,22 +1,17 @@
 import type { Scenario } from '../harness/scenario.js'
-import { busyHeartbeat } from './busy-heartbeat.js'
 import { churn } from './churn.js'
-import { detection } from './detection.js'
-import { echo, echoOfFewAndMany, echoSteady } from './echo.js'
+import { detection, stalls } from './detection.js'
+import { ECHOES } from './echo.js'
 import { fanOut } from './fan-out.js'
-import { growthOfHeartbeats } from './growth-heartbeats.js'
-import { growthOfConnections } from './growth.js'
-import { idleHeartbeat } from './idle-heartbeat.js'
+import { GROWTHS } from './growth.js'
+import { busyHeartbeat, idleHeartbeat } from './heartbeat.js'
 import { latency } from './latency.js'
 import { memory } from './memory.js'
-import { shutdown, shutdownOfFrozen } from './shutdown.js'
-import { stalls } from './stalls.js'
+import { SHUTDOWNS } from './shutdown.js'
 import { storm } from './storm.js'
 
 export const SCENARIOS: readonly Scenario[] = [
-  echo,
-  echoOfFewAndMany,
-  echoSteady,
+  ...ECHOES,
   latency,
   churn,
   memory,
@@ -25,9 +20,7 @@ export const SCENARIOS: readonly Scenario[] = [
   detection,
   stalls,
   fanOut,
-  shutdown,
-  shutdownOfFrozen,
+  ...SHUTDOWNS,
   storm,
-  growthOfConnections,
-  growthOfHeartbeats,
+  ...GROWTHS,
 ]

@@ -1,8 +1,7 @@
 /** Messages a second, and CPU of the server for each, with so many in flight on each connection. */
-import { Chatter, type Load } from '../harness/chatter.js'
+import { type Chatter, type Load, openChatter, type Talk } from '../harness/chatter.js'
 import { inTurn } from '../harness/rounds.js'
-import { ratio, type Scenario, type Target } from '../harness/scenario.js'
-import type { Server } from '../harness/server.js'
+import { ratio, scenario, type Scenario, type Target } from '../harness/scenario.js'
 
 /**
  * ms, and how often: a machine does not stay the same for long, so each has its turn again and again. It is
@@ -14,22 +13,6 @@ const STEADY = { compile: 0, warmUp: 2_000, turn: 1_000, turns: 4 }
 
 const RATE = 'messages a second'
 const CPU = 'CPU a message'
-const COLLECTIONS = 'collections'
-
-async function talking(servers: readonly Server[], load: Load, ms: number): Promise<Chatter[]> {
-  const chatters: Chatter[] = []
-  for (const server of servers) {
-    const chatter = await Chatter.open(server, load)
-    await chatter.talk(ms)
-    chatter.forget()
-    chatters.push(chatter)
-  }
-  return chatters
-}
-
-async function end(chatters: readonly Chatter[]): Promise<void> {
-  await Promise.all(chatters.map((chatter) => chatter.end()))
-}
 
 function keyOf({ connections, bytes, inFlight }: Load): string {
   const size = bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KiB`
@@ -42,42 +25,45 @@ interface About extends Pick<Scenario, 'name' | 'title' | 'entrants' | 'targets'
   readonly isSteady?: boolean
 }
 
-function scenario({ loads, isSteady = false, ...about }: About): Scenario {
+function echoing({ loads, isSteady = false, ...about }: About): Scenario {
   const { compile, warmUp, turn, turns } = isSteady ? STEADY : TIMES
-  const keyed = (figure: string, load: Load): string => (isSteady ? figure : figure + keyOf(load))
+  const keyed = loads.map((load) => ({ ...load, key: isSteady ? '' : keyOf(load) }))
   const figures: Record<string, string> = {}
-  for (const load of loads) {
-    figures[keyed(RATE, load)] = '/s'
-    figures[keyed(CPU, load)] = 'µs'
-  }
-  if (isSteady) figures[COLLECTIONS] = 'ms'
-  return {
+  for (const { key } of keyed) Object.assign(figures, { [RATE + key]: '/s', [CPU + key]: 'µs' })
+  if (isSteady) Object.assign(figures, { collections: 'ms' })
+  return scenario({
     ...about,
     figures,
     async measureInTurn(servers, size) {
-      const values: Array<Record<string, number>> = servers.map(() => ({}))
+      const values = servers.map((): Record<string, number> => ({}))
+      const rounds = Math.ceil(turns * size)
       let compiledFor = 0
-      for (const load of loads) {
+      for (const { key, ...load } of keyed) {
         // Long messages take another path.
-        if (load.bytes !== compiledFor) await end(await talking(servers, load, compile * size))
+        const toCompile = load.bytes === compiledFor ? 0 : compile * size
         compiledFor = load.bytes
-        const chatters = await talking(servers, load, warmUp)
-        const rounds = Math.ceil(turns * size)
-        for (let round = 0; round < rounds; round++) {
-          for (const chatter of inTurn(chatters, round)) await chatter.talk(turn, isSteady)
+        const talks = new Map<Chatter, Talk[]>()
+        for (const server of servers) {
+          talks.set(await openChatter(server, load, toCompile + warmUp), [])
         }
-        await end(chatters)
-        for (const [index, { rate, cpu, collected }] of chatters.entries()) {
+        for (let round = 0; round < rounds; round++) {
+          for (const [chatter, taken] of inTurn([...talks], round)) {
+            taken.push(await chatter.talk(turn, isSteady))
+          }
+        }
+        for (const [index, [chatter, taken]] of [...talks].entries()) {
+          await chatter.end()
+          const all = (of: keyof Talk): number => taken.reduce((sum, talk) => sum + talk[of], 0)
           Object.assign(values[index] ?? {}, {
-            [keyed(RATE, load)]: rate,
-            [keyed(CPU, load)]: cpu,
-            [COLLECTIONS]: collected / rounds,
+            [RATE + key]: (all('counted') / all('duration')) * 1_000,
+            [CPU + key]: all('cpu') / all('echoed'),
+            collections: all('collected') / rounds,
           })
         }
       }
       return values
     },
-  }
+  })
 }
 
 function loads(connections: number, bytes: number): Load[] {
@@ -108,7 +94,7 @@ function targets(connections: number): Target[] {
   ]
 }
 
-export const echo: Scenario = scenario({
+const echo = {
   name: 'echo',
   // Of small messages, Bun echoes more than its peers can send; gorilla leaves them less than a core.
   title:
@@ -128,34 +114,35 @@ export const echo: Scenario = scenario({
     ...targets(64),
     ratio(RATE + keyOf({ connections: 64, bytes: 4096, inFlight: 1 }), 0.98, 0.6),
   ],
-})
+}
 
-export const echoOfFewAndMany: Scenario = scenario({
-  name: 'echo-few-many',
-  title: 'the same, with one connection and with 256',
-  entrants: MESSAGES,
-  loads: [...loads(1, 64), ...loads(256, 64)],
-  // Without bounds: on one connection client and server take turns where a burst is one write.
-  targets: [...targets(1), ...targets(256)].map(({ figure, goal, contestant }) =>
-    ratio(figure, goal, undefined, contestant),
-  ),
-})
-
-export const echoSteady: Scenario = scenario({
-  name: 'echo-steady',
-  title:
-    'echoes with one message in flight on 64 connections, seconds at a time, with the flags that node has by default',
-  entrants: PLUGIN,
-  loads: [{ connections: 64, bytes: 64, inFlight: 1 }],
-  isSteady: true,
-  // Its goal, 0.98 of bare, stands in docs/performance.md with what was measured.
-  targets: [],
-})
-
-export const echoOfTheGate: Scenario = scenario({
-  name: 'echo',
-  title: 'clients that send on as soon as they have their answer',
+export const echoOfTheGate = echoing({
+  ...echo,
   entrants: PLUGIN,
   loads: loads(64, 64),
   targets: targets(64),
 })
+
+export const ECHOES = [
+  echoing(echo),
+  echoing({
+    name: 'echo-few-many',
+    title: 'the same, with one connection and with 256',
+    entrants: MESSAGES,
+    loads: [...loads(1, 64), ...loads(256, 64)],
+    // Without bounds: on one connection client and server take turns where a burst is one write.
+    targets: [...targets(1), ...targets(256)].map(({ figure, goal, contestant }) =>
+      ratio(figure, goal, undefined, contestant),
+    ),
+  }),
+  echoing({
+    name: 'echo-steady',
+    title:
+      'echoes with one message in flight on 64 connections, seconds at a time, with the flags that node has by default',
+    entrants: PLUGIN,
+    loads: [{ connections: 64, bytes: 64, inFlight: 1 }],
+    isSteady: true,
+    // Its goal, 0.98 of bare, stands in docs/performance.md with what was measured.
+    targets: [],
+  }),
+]

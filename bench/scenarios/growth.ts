@@ -1,11 +1,48 @@
 /** What a connection costs beside few others, beside some and beside many. */
-import type { Socket } from 'node:net'
-import { Audience } from '../harness/audience.js'
-import { spread } from '../harness/numbers.js'
+import { setTimeout as pause } from 'node:timers/promises'
+import { audience } from '../harness/audience.js'
+import { openCrowd } from '../harness/crowd.js'
 import { behave, end, open } from '../harness/peers.js'
-import { ratio, type Scenario, value, type Values } from '../harness/scenario.js'
-import type { Server } from '../harness/server.js'
-import { CROWDS, figuresOf, growth, measureCrowds, of } from './crowds.js'
+import { NO_HEARTBEAT, ratio, scenario, value, type Values } from '../harness/scenario.js'
+import { type Server, type Settings, start } from '../harness/server.js'
+
+export const CROWDS = { few: 1_000, some: 4_500, many: 18_000 }
+
+/** The figure that says how much more it is of many than of few. */
+const growth = (figure: string): string => `${figure}, of many to of few`
+
+/** @param costs what grows with the crowd if things go wrong: there is a figure of how much */
+function figuresOf(
+  costs: Readonly<Record<string, string>>,
+  others: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const units = Object.entries({ ...costs, ...others })
+  const figures = units.flatMap(([figure, unit]) =>
+    Object.keys(CROWDS).map((crowd) => [`${figure}, of ${crowd}`, unit]),
+  )
+  const grown = Object.keys(costs).map((figure) => [growth(figure), 'ratio'])
+  return Object.fromEntries([...figures, ...grown]) as Record<string, string>
+}
+
+/** Each crowd has a server of its own, a fresh one of the same contestant. */
+async function measureCrowds(
+  server: Server,
+  size: number,
+  settingsOf: (count: number) => Settings,
+  measure: (server: Server, count: number, size: number) => Promise<Values>,
+): Promise<Record<string, number>> {
+  const values: Record<string, number> = {}
+  for (const [crowd, connections] of Object.entries(CROWDS)) {
+    const count = connections * size
+    const own = await start(server, settingsOf(count))
+    for (const [figure, taken] of Object.entries(await measure(own, count, size))) {
+      values[`${figure}, of ${crowd}`] = taken
+      values[growth(figure)] = taken / (values[`${figure}, of few`] ?? NaN) // the last are many
+    }
+    await own.stop()
+  }
+  return values
+}
 
 /** As much is done for few as for many: what is still being compiled would look like their cost. */
 const WARM_UP = { connections: 2_000, sends: 18_000 }
@@ -17,110 +54,110 @@ const AT_ONCE = 500
 /** ms. */
 const PATIENCE = 60_000
 
-const HEAP = 'heap'
-const OPEN = 'CPU to open'
-const CLOSE = 'CPU to close'
 const TELL = 'CPU of one message to all'
-const TELL_TIME = 'time of one message to all'
 const SHUT_DOWN = 'CPU of app.close()'
-const SHUT_DOWN_TIME = 'time of app.close()'
-const LONGEST_GC = 'longest pause to collect garbage while they open'
+const GC = 'longest pause to collect garbage while they open'
 const RSS = 'RSS of the process'
 const FURTHER_RSS = 'RSS of a further connection'
+const COSTS = {
+  heap: 'B',
+  'CPU to open': 'µs',
+  'CPU to close': 'µs',
+  [TELL]: 'µs',
+  'time of one message to all': 'µs',
+  [SHUT_DOWN]: 'µs',
+  'time of app.close()': 'µs',
+}
 
-/** Connections that come and go, all at once each time. */
-async function openAndClose(server: Server, count: number): Promise<Values> {
-  for (let done = 0; done < WARM_UP.connections; done += AT_ONCE) {
-    await end(await open(server, AT_ONCE))
+async function measureConnections(server: Server, count: number, size: number): Promise<Values> {
+  for (let done = 0; done < WARM_UP.connections * size; done += AT_ONCE * size) {
+    await end(await open(server, AT_ONCE * size))
   }
-  const times = Math.ceil(OPENED / count)
+  // They come and go, all at once each time.
+  const times = Math.ceil((OPENED * size) / count)
   let toOpen = 0
   let toClose = 0
   await server.ask('watchGc')
   for (let i = 0; i < times; i++) {
-    const before = await server.cpu()
-    const sockets = await open(server, count)
-    const between = await server.cpu()
-    await end(sockets)
-    toOpen += between - before
-    toClose += (await server.cpu()) - between
+    const [opening, sockets] = await server.cpuOf(() => open(server, count))
+    const [closing] = await server.cpuOf(() => end(sockets))
+    toOpen += opening
+    toClose += closing
   }
-  return {
-    [OPEN]: toOpen / times / count,
-    [CLOSE]: toClose / times / count,
-    [LONGEST_GC]: await server.ask('longestGc'),
-  }
-}
+  const longestGc = await server.ask('longestGc')
 
-async function tellAll(server: Server, sockets: readonly Socket[]): Promise<Values> {
-  const audience = new Audience(sockets)
-  for (let sent = 0; sent < WARM_UP.sends; sent += sockets.length) {
-    await audience.hear(server, BYTES)
-  }
-  const loops: number[] = []
-  const before = await server.cpu()
-  while (loops.length * sockets.length < SENDS) {
-    loops.push((await audience.hear(server, BYTES)).loop)
-  }
-  const cpu = (await server.cpu()) - before
-  audience.leave()
-  return {
-    [TELL]: cpu / loops.length / sockets.length,
-    [TELL_TIME]: (spread(loops).median * 1_000) / sockets.length,
-  }
-}
-
-async function shutDown(server: Server, sockets: readonly Socket[]): Promise<Values> {
-  for (const socket of sockets) behave(socket)
-  const before = await server.cpu()
-  const time = await server.ask('close', PATIENCE)
-  const cpu = (await server.cpu()) - before
-  for (const socket of sockets) socket.destroy()
-  return {
-    [SHUT_DOWN]: cpu / sockets.length,
-    [SHUT_DOWN_TIME]: (time * 1_000) / sockets.length,
-  }
-}
-
-async function measureCrowd(server: Server, count: number): Promise<Values> {
-  const opening = await openAndClose(server, count)
   const empty = await server.memory()
   const sockets = await open(server, count)
-  const { heap, rss } = await server.memory()
+  const full = await server.memory()
+
+  const tellAll = audience(server, sockets)
+  await tellAll(BYTES, Math.ceil((WARM_UP.sends * size) / count))
+  const { loop, cpu } = await tellAll(BYTES, Math.ceil((SENDS * size) / count))
+
+  for (const socket of sockets) behave(socket)
+  const [cpuOfClose, time] = await server.cpuOf(() => server.ask('close', PATIENCE))
+  for (const socket of sockets) socket.destroy()
   return {
-    ...opening,
-    [HEAP]: (heap - empty.heap) / count,
-    [RSS]: rss,
-    ...(await tellAll(server, sockets)),
-    ...(await shutDown(server, sockets)),
+    heap: (full.heap - empty.heap) / count,
+    'CPU to open': toOpen / times / count,
+    'CPU to close': toClose / times / count,
+    [TELL]: cpu / count,
+    'time of one message to all': (loop * 1_000) / count,
+    [SHUT_DOWN]: cpuOfClose / count,
+    'time of app.close()': (time * 1_000) / count,
+    [GC]: longestGc,
+    [RSS]: full.rss,
   }
 }
 
-const COSTS = {
-  [HEAP]: 'B',
-  [OPEN]: 'µs',
-  [CLOSE]: 'µs',
-  [TELL]: 'µs',
-  [TELL_TIME]: 'µs',
-  [SHUT_DOWN]: 'µs',
-  [SHUT_DOWN_TIME]: 'µs',
-}
-
-export const growthOfConnections: Scenario = {
+const growthOfConnections = scenario({
   name: 'growth',
   title: 'what each of 1,000 (few), 4,500 (some) and 18,000 (many) connections costs',
   entrants: { bare: null, ours: 'bare' },
-  figures: { ...figuresOf(COSTS, { [LONGEST_GC]: 'ms', [RSS]: 'B' }), [FURTHER_RSS]: 'B' },
+  figures: { ...figuresOf(COSTS, { [GC]: 'ms', [RSS]: 'B' }), [FURTHER_RSS]: 'B' },
   targets: [
-    ...[HEAP, OPEN, CLOSE, SHUT_DOWN].map((cost) => value(growth(cost), 1.25, 2.5)),
+    ...['heap', 'CPU to open', 'CPU to close', SHUT_DOWN].map((cost) =>
+      value(growth(cost), 1.25, 2.5),
+    ),
     // It grows with bare too, as the sockets of many are in no cache when their turn comes.
     ratio(growth(TELL), 1.25, 2.5),
   ],
   async measure(server, size) {
-    const heartbeat = { interval: 3_600_000 }
-    const values = await measureCrowds(server, size, () => heartbeat, measureCrowd)
-    const { few, many } = CROWDS
-    const rss = (values[of('many', RSS)] ?? NaN) - (values[of('few', RSS)] ?? NaN)
-    return { ...values, [FURTHER_RSS]: rss / (many - few) / size }
+    const values = await measureCrowds(server, size, () => NO_HEARTBEAT, measureConnections)
+    const more = (values[`${RSS}, of many`] ?? NaN) - (values[`${RSS}, of few`] ?? NaN)
+    return { ...values, [FURTHER_RSS]: more / (CROWDS.many - CROWDS.few) / size }
   },
-}
+})
+
+/** Few are pinged more often: as much is done for them as for many. */
+const PINGS_A_MS = 9
+/** ms; no less than one interval of many. */
+const HEARTBEATS = { warmUp: 2_000, measured: 2_000, watched: 1_500 }
+const PING = 'CPU of a ping and its pong'
+const LOST = 'healthy peers cut off'
+
+const growthOfHeartbeats = scenario({
+  name: 'growth-heartbeats',
+  title: '9,000 pings a second to 1,000 (few), 4,500 (some) and 18,000 (many) idle connections',
+  entrants: { sweep: null, ours: 'sweep' },
+  figures: figuresOf({ [PING]: 'µs' }, { 'worst stall': 'ms', [LOST]: 'peers' }),
+  targets: [
+    value(growth(PING), 1.25, 2.5),
+    ratio('worst stall, of many', 0.2),
+    value(`${LOST}, of many`, 0, 0),
+  ],
+  measure(server, size) {
+    const settings = (count: number): Settings => ({ interval: count / (PINGS_A_MS * size) })
+    return measureCrowds(server, size, settings, async (own, count) => {
+      const crowd = await openCrowd(own, count)
+      await pause(HEARTBEATS.warmUp)
+      const { cpu, pings } = await crowd.during(HEARTBEATS.measured)
+      // The watch takes time of its own: it looks each millisecond.
+      await own.ask('watch')
+      await pause(HEARTBEATS.watched)
+      return { [PING]: cpu / pings, 'worst stall': await own.ask('worst'), [LOST]: crowd.leave() }
+    })
+  },
+})
+
+export const GROWTHS = [growthOfConnections, growthOfHeartbeats]

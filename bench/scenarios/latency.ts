@@ -1,11 +1,11 @@
 /** How long an echo takes at half load, when clients send without waiting for each other. */
 import type { Socket } from 'node:net'
-import { Chatter } from '../harness/chatter.js'
+import { openChatter } from '../harness/chatter.js'
 import { onFastify } from '../harness/contestants.js'
 import { sequence, spread } from '../harness/numbers.js'
-import { end, open } from '../harness/peers.js'
-import { ratio, type Scenario } from '../harness/scenario.js'
-import { Server } from '../harness/server.js'
+import { end, listen, open } from '../harness/peers.js'
+import { ratio, scenario } from '../harness/scenario.js'
+import { type Server, start } from '../harness/server.js'
 
 const CONNECTIONS = 64
 const BYTES = 64
@@ -18,28 +18,20 @@ const RUN = 2.5
 /** ms after the last message, when what is still missing has taken forever. */
 const PATIENCE = 5_000
 
-const P50 = 'p50'
-const P99 = 'p99'
 const LATE = 'p99 of the driver alone, from due to sent'
 const RATE = 'messages a second, the same for all'
 
-let halfLoad: Promise<number> | undefined
-
-/** Messages a second that take a bare server half of its time: the same for all contestants of a run. */
+/** Messages a second that take a bare server half of its time. */
 async function findHalfLoad(): Promise<number> {
-  const server = await Server.start(onFastify('bare'))
-  try {
-    const load = { connections: CONNECTIONS, bytes: BYTES, inFlight: 1 }
-    const chatter = await Chatter.open(server, load)
-    await chatter.talk(FULL_LOAD)
-    chatter.forget()
-    await chatter.talk(FULL_LOAD)
-    await chatter.end()
-    return chatter.rate / 2
-  } finally {
-    await server.stop()
-  }
+  const server = await start(onFastify('bare'))
+  const load = { connections: CONNECTIONS, bytes: BYTES, inFlight: 1 }
+  const chatter = await openChatter(server, load, FULL_LOAD)
+  const { counted, duration } = await chatter.talk(FULL_LOAD)
+  await server.stop()
+  return ((counted / duration) * 1_000) / 2
 }
+
+let halfLoad: Promise<number> | undefined
 
 /** In ms from the start: at random, as from clients that know nothing of each other, and the same each time. */
 function schedule(rate: number, seconds: number): Float64Array {
@@ -51,22 +43,13 @@ function schedule(rate: number, seconds: number): Float64Array {
   })
 }
 
-/** ms from when each message was due. */
-interface Times {
-  readonly sent: Float64Array
-  readonly echoed: Float64Array
-}
-
 /**
  * Sends each message when it is due, however far behind the server is, and takes the time from then on:
  * what a message waits for in the driver counts too. The driver looks at the clock all the time, as
  * timers are too coarse, and `npm run bench` gives it so large a nursery that it hardly ever collects.
+ * @returns ms from when each message was due
  */
-async function take(
-  { dialect }: Server,
-  sockets: readonly Socket[],
-  dueAt: Float64Array,
-): Promise<Times> {
+async function take({ dialect }: Server, sockets: readonly Socket[], dueAt: Float64Array) {
   const message = dialect.message(BYTES)
   const echoBytes = dialect.echoBytes(BYTES)
   const sent = new Float64Array(dueAt.length)
@@ -78,7 +61,7 @@ async function take(
   for (const [first, socket] of sockets.entries()) {
     let next = first
     let received = 0
-    socket.on('data', (data) => {
+    listen(socket, (data) => {
       for (received += data.length; received >= echoBytes; received -= echoBytes) {
         echoed[next] = late(next)
         next += sockets.length
@@ -102,8 +85,9 @@ async function take(
   return { sent, echoed }
 }
 
-/** The median of what it is in each slice, in µs: when the machine was busy for a moment, that is not the contestant's. */
-function percentile(share: number, times: Float64Array, slices: number): number {
+/** In µs: the median of all slices, as the machine may be busy for a moment. */
+function percentile(share: number, times: Float64Array): number {
+  const slices = RUN / SLICE
   const size = Math.floor(times.length / slices)
   const each = Array.from({ length: slices }, (_, slice) => {
     const sorted = times.subarray(slice * size, (slice + 1) * size).toSorted()
@@ -112,7 +96,7 @@ function percentile(share: number, times: Float64Array, slices: number): number 
   return spread(each).median
 }
 
-export const latency: Scenario = {
+export const latency = scenario({
   name: 'latency',
   title:
     'echoes at half of what bare can do, of 64 B over 64 connections, due at random times and timed from then',
@@ -125,22 +109,21 @@ export const latency: Scenario = {
     Bun: 'bare',
     gorilla: 'bare',
   },
-  figures: { [P50]: 'µs', [P99]: 'µs', [LATE]: 'µs', [RATE]: '/s' },
-  targets: [ratio(P99, 1.05, 2), ratio(P99, 1.05, 2, 'ours, onMessage')],
+  figures: { p50: 'µs', p99: 'µs', [LATE]: 'µs', [RATE]: '/s' },
+  targets: [ratio('p99', 1.05, 2), ratio('p99', 1.05, 2, 'ours, onMessage')],
   async measure(server) {
     halfLoad ??= findHalfLoad()
     const rate = await halfLoad
     const sockets = await open(server, CONNECTIONS)
     const times = await take(server, sockets, schedule(rate, WARM_UP + RUN))
     await end(sockets)
-    const slices = RUN / SLICE
     const sent = times.sent.subarray(rate * WARM_UP)
     const echoed = times.echoed.subarray(rate * WARM_UP)
     return {
-      [P50]: percentile(0.5, echoed, slices),
-      [P99]: percentile(0.99, echoed, slices),
-      [LATE]: percentile(0.99, sent, slices),
+      p50: percentile(0.5, echoed),
+      p99: percentile(0.99, echoed),
+      [LATE]: percentile(0.99, sent),
       [RATE]: rate,
     }
   },
-}
+})

@@ -1,13 +1,10 @@
 /** What an idle connection keeps, and what is left when all have closed. */
 import { end, open } from '../harness/peers.js'
-import { ratio, type Scenario, value } from '../harness/scenario.js'
+import { ratio, scenario, value } from '../harness/scenario.js'
 
-const CONNECTIONS = 2_500
-const HEAP = 'heap of a connection'
-const RSS = 'RSS of a connection'
 const LEFT = 'heap left of a connection that has closed'
 
-export const memory: Scenario = {
+export const memory = scenario({
   name: 'memory',
   title: 'idle connections with defaults',
   entrants: {
@@ -20,25 +17,25 @@ export const memory: Scenario = {
     Bun: 'bare',
     gorilla: 'bare',
   },
-  figures: { [HEAP]: 'B', [RSS]: 'B', [LEFT]: 'B' },
-  targets: [ratio(HEAP, 1.13, 1.2), value(LEFT, 100, 400)],
+  figures: { 'heap of a connection': 'B', 'RSS of a connection': 'B', [LEFT]: 'B' },
+  targets: [ratio('heap of a connection', 1.13, 1.2), value(LEFT, 100, 400)],
   async measure(server, size) {
-    const count = CONNECTIONS * size
+    const count = 2_500 * size
     const fresh = await server.memory()
     const first = await open(server, count)
     const { rss } = await server.memory()
     await end(first)
-    // What the first connections compile and fill is nobody's; of RSS it is what can be seen at all, as
-    // nothing of it is given back.
+    // The first connections also compile and fill things that stay: their heap does not count. Their
+    // RSS does, as nothing of it is given back.
     const before = await server.memory()
     const sockets = await open(server, count)
     const during = await server.memory()
     await end(sockets)
     const after = await server.memory()
     return {
-      [HEAP]: (during.heap - before.heap) / count,
-      [RSS]: (rss - fresh.rss) / count,
+      'heap of a connection': (during.heap - before.heap) / count,
+      'RSS of a connection': (rss - fresh.rss) / count,
       [LEFT]: (after.heap - before.heap) / count,
     }
   },
-}
+})

@@ -1,7 +1,7 @@
 /** The end of a server that has many connections. */
 import { OPCODES } from '../harness/dialects.js'
 import { behave, open } from '../harness/peers.js'
-import { ratio, type Scenario, value } from '../harness/scenario.js'
+import { NO_HEARTBEAT, ratio, scenario, type Target, value } from '../harness/scenario.js'
 
 const CONNECTIONS = 10_000
 /** For how long an end is waited for, in ms. */
@@ -11,15 +11,14 @@ const STALL = 'worst stall meanwhile'
 const UNTOLD = 'polite peers without a close frame'
 
 /** @param frozenShare of the peers read, and never answer */
-function scenario(
-  about: Pick<Scenario, 'name' | 'title' | 'targets'>,
-  frozenShare: number,
-): Scenario {
-  return {
-    ...about,
+const shutdown = (name: string, title: string, frozenShare: number, ofTime: Target) =>
+  scenario({
+    name,
+    title,
     entrants: { bare: null, ours: 'bare' },
     figures: { [TIME]: 'ms', [STALL]: 'ms', [UNTOLD]: 'peers' },
-    settings: { interval: 3_600_000 },
+    targets: [ofTime, ratio(STALL, 0.25), value(UNTOLD, 0, 0)],
+    settings: NO_HEARTBEAT,
     async measure(server, size) {
       const frozen = await open(server, CONNECTIONS * size * frozenShare)
       const polite = await open(server, CONNECTIONS * size - frozen.length)
@@ -29,29 +28,18 @@ function scenario(
           if (opcode === OPCODES.close) untold--
         })
       }
-      await server.watch()
+      await server.ask('watch')
       const time = await server.ask('close', PATIENCE)
-      const stall = await server.worst()
+      const stall = await server.ask('worst')
       for (const socket of [...frozen, ...polite]) socket.destroy()
       return { [TIME]: time, [STALL]: stall, [UNTOLD]: untold }
     },
-  }
-}
+  })
 
-export const shutdown: Scenario = scenario(
-  {
-    name: 'shutdown',
-    title: 'app.close() with 10,000 peers that answer a close frame',
-    targets: [ratio(TIME, 1.25, 2.5), ratio(STALL, 0.25), value(UNTOLD, 0, 0)],
-  },
-  0,
-)
+const ANSWERED = 'app.close() with 10,000 peers that answer a close frame'
+const FROZEN = 'the same, with one in a hundred that never answers and keeps its connection'
 
-export const shutdownOfFrozen: Scenario = scenario(
-  {
-    name: 'shutdown-frozen',
-    title: 'the same, with one in a hundred that never answers and keeps its connection',
-    targets: [ratio(TIME, 0.15, 0.8), ratio(STALL, 0.25), value(UNTOLD, 0, 0)],
-  },
-  0.01,
-)
+export const SHUTDOWNS = [
+  shutdown('shutdown', ANSWERED, 0, ratio(TIME, 1.25, 2.5)),
+  shutdown('shutdown-frozen', FROZEN, 0.01, ratio(TIME, 0.15, 0.8)),
+]

@@ -3,38 +3,44 @@ import type { Socket } from 'node:net'
 import fastifyWebsocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
-import type { Variant } from './variant.js'
+import type { Settings } from '../harness/server.js'
 
-const INTERVAL = 30_000
+/**
+ * Adds a contestant's routes: `/` echoes; `/hooks` and `/storm` clean up after each connection, and
+ * count how often a connection has ended and a release has run.
+ * @returns all connections
+ */
+export type Variant = (
+  app: FastifyInstance,
+  settings: Settings,
+  counts: { ended: number; released: number },
+) => Promise<Iterable<WebSocket>>
 
 type Handler = (socket: WebSocket) => void
 /** @returns what it does with each connection */
 type Heartbeat = (app: FastifyInstance, interval: number) => Handler
 
-/** What a route without the plugin does at the end of a connection. */
 function variant(echo: Handler, heartbeat?: Heartbeat): Variant {
-  return async (app, { interval = INTERVAL }) => {
+  return async (app, { interval = 30_000 }, counts) => {
     await app.register(fastifyWebsocket)
     const keepAlive = interval === 0 ? undefined : heartbeat?.(app, interval)
-    const counts = { ended: 0, released: 0 }
     const release = (): void => void counts.released++
-    app.get('/', { websocket: true }, (socket) => {
-      keepAlive?.(socket)
-      echo(socket)
-    })
-    app.get('/hooks', { websocket: true }, (socket) => {
-      keepAlive?.(socket)
-      socket.on('close', () => counts.ended++)
-    })
-    app.get('/storm', { websocket: true }, (socket) => {
-      keepAlive?.(socket)
+    const route = (path: string, handler: Handler): void => {
+      app.get(path, { websocket: true }, (socket) => {
+        keepAlive?.(socket)
+        handler(socket)
+      })
+    }
+    route('/', echo)
+    route('/hooks', (socket) => socket.on('close', () => counts.ended++))
+    route('/storm', (socket) => {
       const releases = [release, release]
       socket.on('close', () => {
         counts.ended++
         for (const each of releases.toReversed()) each()
       })
     })
-    return { connections: app.websocketServer.clients, counts }
+    return app.websocketServer.clients
   }
 }
 
@@ -46,7 +52,7 @@ function echoText(socket: WebSocket): void {
   socket.on('message', (message: Buffer) => socket.send(message.toString()))
 }
 
-/** All that one read has brought is answered by one write, on the stream that ws keeps to itself, and nothing else. */
+/** One write answers all that one read has brought. The stream is one that ws keeps to itself. */
 function echoCorked(socket: WebSocket): void {
   const raw = Reflect.get(socket, '_socket') as Socket
   let isCorked = false
@@ -64,8 +70,7 @@ function echoCorked(socket: WebSocket): void {
   })
 }
 
-/** Repeats until the server ends. */
-function each(app: FastifyInstance, interval: number, round: () => void): void {
+function repeat(app: FastifyInstance, interval: number, round: () => void): void {
   const timer = setInterval(round, interval)
   app.addHook('onClose', async () => clearInterval(timer))
 }
@@ -90,20 +95,17 @@ class Answered {
 /** The heartbeat of ws's README: all connections in one turn of the loop. */
 function sweep(app: FastifyInstance, interval: number): Handler {
   const answered = new Answered()
-  each(app, interval, () => {
+  repeat(app, interval, () => {
     for (const socket of app.websocketServer.clients) answered.next(socket)
   })
   return (socket) => answered.add(socket)
 }
 
-/** In so many parts of an interval: as ours has departures of pings. */
+/** Parts of an interval: ours sends its pings in as many. */
 const PARTS = 25
 const PINGS_A_TURN = 64
 
-/**
- * The same, a part of the connections at a time, and of these no more than 64 in a turn of the loop: what
- * it takes not to stall, done by hand and with nothing else.
- */
+/** The same, done by hand so that it does not stall: a few connections in each turn of the loop. */
 function spreadSweep(app: FastifyInstance, interval: number): Handler {
   const answered = new Answered()
   const parts = Array.from({ length: PARTS }, () => new Set<WebSocket>())
@@ -113,7 +115,7 @@ function spreadSweep(app: FastifyInstance, interval: number): Handler {
     for (const socket of waiting.splice(0, PINGS_A_TURN)) answered.next(socket)
     if (waiting.length > 0) setImmediate(pingSome, waiting)
   }
-  each(app, interval / PARTS, () => pingSome([...(parts[ticks++ % PARTS] ?? [])]))
+  repeat(app, interval / PARTS, () => pingSome([...(parts[ticks++ % PARTS] ?? [])]))
   return (socket) => {
     const part = parts[opened++ % PARTS]
     part?.add(socket)

@@ -1,82 +1,72 @@
 /** How a server under measurement takes orders: a line each on its standard streams, in any language. */
-import { createInterface } from 'node:readline'
 import { monitorEventLoopDelay, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
+import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** What the driver may ask for, with a number; the answer is sent as JSON. */
-export type Orders = Readonly<Record<string, (argument: number) => unknown>>
+type Orders = Readonly<Record<string, (argument: number) => unknown>>
 
-/** Tells the port, and carries out orders from then on, until the driver has gone. */
-export function obey(port: number, orders: Orders = {}): void {
-  const all: Orders = { collected, cpu, longestGc, memory, stall, watch, watchGc, worst, ...orders }
-  createInterface({ input: process.stdin }).on('line', (line) => {
+/** Carries out orders until the driver has gone. */
+export async function obey(port: number, more: Orders = {}): Promise<void> {
+  const orders: Orders = { port: () => port, ...ORDERS, ...more }
+  for await (const line of createInterface({ input: process.stdin })) {
     const [name = '', argument] = line.split(' ')
-    void Promise.resolve(all[name]?.(Number(argument))).then((answer) => tell(answer ?? null))
-  })
-  process.stdin.on('end', () => process.exit())
-  tell(port)
+    const answer = await orders[name]?.(Number(argument))
+    process.stdout.write(`${JSON.stringify(answer ?? null)}\n`)
+  }
+  process.exit()
 }
 
-function tell(answer: unknown): void {
-  process.stdout.write(`${JSON.stringify(answer)}\n`)
-}
-
-/** µs, as the operating system counts them. */
-function cpu(): number {
-  const { user, system } = process.cpuUsage()
-  return user + system
-}
-
-/** Bytes, after collections: what the first one finds to be unused may keep more until the second. */
-function memory(): { heap: number; external: number; rss: number } {
-  globalThis.gc?.()
-  globalThis.gc?.()
-  const { heapUsed, external, rss } = process.memoryUsage()
-  return { heap: heapUsed, external, rss }
-}
-
-/** Keeps the loop from turning for so many ms, as a long computation does. */
-function stall(duration: number): void {
-  const until = performance.now() + duration
-  while (performance.now() < until);
-}
-
-let delays: ReturnType<typeof monitorEventLoopDelay> | undefined
-
-/** Stalls for so many ms, so that what comes in meanwhile is met at once, and watches from then on. */
-function watch(duration: number): void {
-  delays ??= monitorEventLoopDelay({ resolution: 1 })
-  delays.enable()
-  stall(duration)
-  delays.reset()
-}
-
-/** For how long the loop has stood still at worst since `watch`, in ms: up to 1 ms too much. */
-function worst(): number {
-  return (delays?.max ?? NaN) / 1e6
-}
-
-const observer = new PerformanceObserver((list) => {
-  pauses.push(...list.getEntries())
-})
+/** ms; what watches the loop looks each millisecond, and notes no stall before its second look. */
+const LOOK = 10
+const delays = monitorEventLoopDelay({ resolution: 1 })
 let pauses: PerformanceEntry[] = []
+const observer = new PerformanceObserver((list) => pauses.push(...list.getEntries()))
 
-function watchGc(): void {
-  pauses = []
-  observer.observe({ entryTypes: ['gc'] })
-}
-
-/** For how long the loop has stood still for the collector since `watchGc`, each time, in ms. */
+/** How long each collection since `watchGc` has taken, in ms. */
 function gcPauses(): number[] {
   pauses.push(...observer.takeRecords())
   observer.disconnect()
   return pauses.map(({ duration }) => duration)
 }
 
-/** In all. */
-function collected(): number {
-  return gcPauses().reduce((sum, pause) => sum + pause, 0)
+/** Keeps the loop from turning, as a long computation does. */
+function stall(duration: number): void {
+  const until = performance.now() + duration
+  while (performance.now() < until);
 }
 
-function longestGc(): number {
-  return Math.max(0, ...gcPauses())
+/** Times in ms, but for `cpu`. */
+const ORDERS: Orders = {
+  stall,
+  /** µs, as the operating system counts them. */
+  cpu() {
+    const { user, system } = process.cpuUsage()
+    return user + system
+  },
+  /** Bytes. What the first collection finds to be unused may keep more until the second. */
+  memory() {
+    globalThis.gc?.()
+    globalThis.gc?.()
+    const { heapUsed: heap, external, rss } = process.memoryUsage()
+    return { heap, external, rss }
+  },
+  /** From here on, `worst` counts. A stall comes first: all that comes in meanwhile is met at once. */
+  async watch(duration) {
+    delays.enable()
+    stall(duration)
+    delays.reset()
+    if (duration === 0) await pause(LOOK)
+  },
+  /** The worst stall of the loop since `watch`: up to 1 ms too much. */
+  async worst() {
+    await pause(LOOK)
+    return delays.max / 1e6
+  },
+  watchGc() {
+    pauses = []
+    observer.observe({ entryTypes: ['gc'] })
+  },
+  collected: () => gcPauses().reduce((sum, pause) => sum + pause, 0),
+  longestGc: () => Math.max(0, ...gcPauses()),
 }

@@ -3,12 +3,11 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import Fastify from 'fastify'
 import type { Settings } from '../harness/server.js'
-import { bare } from './bare.js'
+import { bare, type Variant } from './bare.js'
 import { obey } from './control.js'
 import { ours } from './ours.js'
-import type { Variant } from './variant.js'
 
-// tsx turns them on. A server is not run so: each error, as at a reset, would be looked up in the sources.
+// tsx turns them on: each error, as at a reset, would be looked up in the sources.
 process.setSourceMapsEnabled(false)
 
 const [name = '', dist = '', settings = '{}'] = process.argv.slice(2)
@@ -18,9 +17,11 @@ if (variant === undefined) {
   throw new Error(`Expected one of ${Object.keys(variants).join(', ')}, got ${name}`)
 }
 const app = Fastify()
-const { connections, counts } = await variant(app, JSON.parse(settings) as Settings)
+const counts = { ended: 0, released: 0 }
+const connections = await variant(app, JSON.parse(settings) as Settings, counts)
 await app.listen({ host: '127.0.0.1', port: 0, backlog: 4096 })
-obey((app.server.address() as AddressInfo).port, {
+
+await obey((app.server.address() as AddressInfo).port, {
   ended: () => counts.ended,
   released: () => counts.released,
   /** Sends one message to all, and tells how long that took, in ms. */
@@ -31,11 +32,7 @@ obey((app.server.address() as AddressInfo).port, {
     return performance.now() - startedAt
   },
   /** How many bytes wait for all of them together. */
-  held() {
-    let bytes = 0
-    for (const socket of connections) bytes += socket.bufferedAmount
-    return bytes
-  },
+  held: () => [...connections].reduce((bytes, socket) => bytes + socket.bufferedAmount, 0),
   /** Ends the server, and tells how long that took, in ms; nobody waits for longer than `patience`. */
   async close(patience) {
     const startedAt = performance.now()

@@ -2,41 +2,30 @@
 import { pathToFileURL } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type * as Ours from '../../dist/index.js'
-import type { Variant } from './variant.js'
+import type { Variant } from './bare.js'
 
-/** Echoes at `/`. */
-type Route = (app: FastifyInstance) => void
+type OnMessage = (socket: Ours.LifecycleSocket, request: unknown, message: Ours.Message) => unknown
 
-function listener(app: FastifyInstance): void {
+function listen(app: FastifyInstance): void {
   app.get('/', { websocket: true }, (socket) => {
     socket.on('message', (message, isBinary) => void socket.send(message, { binary: isBinary }))
   })
 }
 
-function onMessage(app: FastifyInstance): void {
-  app.get(
-    '/',
-    { websocket: true, onMessage: (socket, _request, message) => void socket.send(message) },
-    () => {},
-  )
-}
+const call =
+  (onMessage: OnMessage) =>
+  (app: FastifyInstance): void => {
+    app.get('/', { websocket: true, onMessage }, () => {})
+  }
 
-function asyncOnMessage(app: FastifyInstance): void {
-  app.get(
-    '/',
-    {
-      websocket: true,
-      async onMessage(socket, _request, message) {
-        socket.send(message)
-      },
-    },
-    () => {},
-  )
+const echo: OnMessage = (socket, _request, message) => void socket.send(message)
+const asyncEcho: OnMessage = async (socket, _request, message) => {
+  socket.send(message)
 }
 
 const HOUR = 3_600_000
 
-/** Nothing of it ever comes into effect: it is there to be looked at. */
+/** All of it is looked at, and none of it ever comes into effect. */
 const EVERYTHING: Ours.WebsocketLifecycleOptions = {
   allowedOrigins: ['http://localhost'],
   maxConnections: 50_000,
@@ -58,12 +47,11 @@ export async function ours(dist: string): Promise<Record<string, Variant>> {
   const { default: plugin } = (await import(pathToFileURL(`${dist}/index.js`).href)) as typeof Ours
 
   const variant =
-    (echo: Route, options: Ours.WebsocketLifecycleOptions = {}): Variant =>
-    async (app, { interval, timeout }) => {
+    (addEcho: typeof listen, options: Ours.WebsocketLifecycleOptions = {}): Variant =>
+    async (app, { interval, timeout }, counts) => {
       const given = { ...(interval && { interval }), ...(timeout && { timeout }) }
       await app.register(plugin, { keepalive: interval === 0 ? false : given, ...options })
-      echo(app)
-      const counts = { ended: 0, released: 0 }
+      addEcho(app)
       const onClose = (): void => void counts.ended++
       const release = (): void => void counts.released++
       app.get('/hooks', { websocket: true, onClose }, (socket) => {
@@ -73,13 +61,13 @@ export async function ours(dist: string): Promise<Record<string, Variant>> {
         socket.scope.defer(release)
         socket.scope.defer(release)
       })
-      return { connections: app.websocketLifecycle.connections, counts }
+      return app.websocketLifecycle.connections
     }
 
   return {
-    ours: variant(listener),
-    'ours, onMessage': variant(onMessage),
-    'ours, async onMessage': variant(asyncOnMessage),
-    'ours, everything on': variant(onMessage, EVERYTHING),
+    ours: variant(listen),
+    'ours, onMessage': variant(call(echo)),
+    'ours, async onMessage': variant(call(asyncEcho)),
+    'ours, everything on': variant(call(echo), EVERYTHING),
   }
 }

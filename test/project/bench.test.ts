@@ -2,13 +2,12 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { missed } from '../../bench/harness/report.js'
-import { fromJson, type Results, toJson } from '../../bench/harness/results.js'
-import { inTurn, type Result } from '../../bench/harness/rounds.js'
+import { fromJson, type Result, type Results, toJson } from '../../bench/harness/results.js'
+import { inTurn } from '../../bench/harness/rounds.js'
 import { spread } from '../../bench/harness/numbers.js'
 import { PICTURES, TABLES } from '../../bench/documents/declared.js'
 import { DOCUMENTS, FOLDER, made, quoted, quotesOf } from '../../bench/documents/files.js'
-import { numbersOf } from '../../bench/documents/numbers.js'
-import { quantity, times } from '../../bench/documents/words.js'
+import { columnsOf, quantity, times } from '../../bench/documents/numbers.js'
 import { betterOf } from '../../bench/harness/scenario.js'
 import { SCENARIOS } from '../../bench/scenarios/all.js'
 
@@ -158,16 +157,11 @@ test('results are written a line each, and read as they were, with what is not k
 
 test('a picture of what was not measured is an error that names it', () => {
   const tea = { ...SCENARIOS[0]!, name: 'tea', figures: { cups: 'ms' }, targets: [] }
-  const column = {
-    scenario: 'tea',
-    figure: 'cups',
-    heading: 'c',
-    of: 'ratio',
-  } as const
-  const about = { name: 'tea', title: 'Tea', subtitle: 'Cups' }
+  const column = { scenario: 'tea', figure: 'cups', heading: 'c', contestant: 'ours' }
+  const about = { name: 'tea', title: 'Tea', subtitle: 'Cups', of: 'ratio' } as const
   const picture = { ...about, contestants: ['ours', 'bare'], columns: [column] }
   const draw = (results: Result[], leftOut: string[] = []): unknown =>
-    numbersOf(picture, { date: '', machine: MACHINE, leftOut, results }, [tea])
+    columnsOf(picture, { date: '', machine: MACHINE, leftOut, results }, [tea])
 
   assert.throws(() => draw([]), { message: 'No result of ours in tea: cups' })
   assert.throws(() => draw([RESULT]), { message: 'No result of bare in tea: cups' })
