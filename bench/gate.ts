@@ -5,9 +5,8 @@
 import { onFastify } from './harness/contestants.js'
 import { missed, table } from './harness/report.js'
 import { runRounds } from './harness/rounds.js'
-import { churn } from './scenarios/churn.js'
+import { churn, memory } from './scenarios/connections.js'
 import { echoOfTheGate } from './scenarios/echo.js'
-import { memory } from './scenarios/memory.js'
 
 /** Of what is published. */
 const SIZE = 0.4

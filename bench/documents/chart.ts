@@ -41,17 +41,20 @@ const STYLE = `
   }
 `
 
-export function draw(picture: Picture, columns: readonly Column[], results: Results): string {
-  const { title, subtitle, of } = picture
+export function draw(
+  { title, subtitle }: Picture,
+  columns: readonly Column[],
+  results: Results,
+): string {
   const parts: string[] = []
   let y = HEAD
   for (let first = 0; first < columns.length; first += COLUMNS) {
     const beside = columns.slice(first, first + COLUMNS)
-    parts.push(drawBeside(beside, of, y))
+    parts.push(drawBeside(beside, y))
     y += HEADING + ROW * (beside[0]?.cells.length ?? 0) + GAP
   }
   const height = y + FOOT
-  const foot = footOf(columns, of, results)
+  const foot = footOf(columns, results)
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}">
 <title>${escaped(title)}</title>
 <style>${STYLE}</style>
@@ -65,7 +68,7 @@ ${foot.map((line, index) => text('small', MARGIN, y + 18 + index * 20, line)).jo
 }
 
 /** Columns with the same rows. */
-function drawBeside(columns: readonly Column[], of: Picture['of'], top: number): string {
+function drawBeside(columns: readonly Column[], top: number): string {
   const cells = columns[0]?.cells ?? []
   const width = (WIDTH - 2 * MARGIN - NAMES + GAP) / columns.length
   const rowAt = (row: number): number => top + HEADING + (row + 0.5) * ROW
@@ -75,66 +78,56 @@ function drawBeside(columns: readonly Column[], of: Picture['of'], top: number):
     parts.push(text(kindOf(contestant), MARGIN, rowAt(row) + 4, called(contestant)))
   }
   for (const [index, column] of columns.entries()) {
-    const { heading, better, cost, show } = column
+    const { of, heading, better, cost, show } = column
     const left = MARGIN + NAMES + index * width
-    const end = endOf(cost === undefined ? [column] : columns, of)
+    const end = endOf(cost === undefined ? [column] : columns)
     const x = (value: number): number => left + (Math.max(value, 0) / end) * (width - GAP - NUMBER)
     const axis = (kind: string, at: number): string => line(kind, at, top + HEADING - 4, at, bottom)
+    const bars: string[] = []
+    const numbers: string[] = []
+    for (const [row, { contestant, spread, goal }] of column.cells.entries()) {
+      const { median, least, most } = spread
+      const y = rowAt(row)
+      const kind = kindOf(contestant)
+      const bar = `x="${px(left)}" y="${px(y - BAR / 2)}" width="${px(x(median) - left)}" height="${BAR}"`
+      const title = `<title>${withSpread(spread, show)}</title>`
+      numbers.push(text(`number ${kind}`, left + width - GAP, y + 4, show(median)))
+      if (!Number.isNaN(median)) {
+        // The median; a line from the least to the most; and what is aimed at.
+        bars.push(`<rect class="bar ${kind}" ${bar}>${title}</rect>`)
+        bars.push(line('range', x(least), y, x(most), y))
+      }
+      const [high, low] = [y - ROW / 2 + 2, y + ROW / 2 - 2]
+      bars.push(goal === undefined ? '' : line('goal', x(goal), high, x(goal), low))
+    }
     parts.push(
       text('heading', left, top + 16, heading),
       text('small', left, top + 32, `${better} is better`),
-      axis('axis', x(0)),
+      axis('axis', left),
       of === 'ratio' ? axis('one', x(1)) : '',
-      ...column.cells.map((cell, row) => drawCell(cell, show, x, rowAt(row))),
-      ...column.cells.map(({ contestant, spread }, row) =>
-        text(
-          `number ${kindOf(contestant)}`,
-          left + width - GAP,
-          rowAt(row) + 4,
-          show(spread.median),
-        ),
-      ),
+      ...bars,
+      ...numbers,
     )
   }
   return parts.join('\n')
 }
 
 /** Where the axis of these columns ends. */
-function endOf(columns: readonly Column[], of: Picture['of']): number {
-  const values = columns.flatMap(({ cells }) =>
-    cells.flatMap(({ spread, goal = 0 }) => [spread.median, spread.most, goal]),
-  )
-  return Math.max(...values.filter(Number.isFinite), of === 'ratio' ? 1 : 0) || 1
-}
-
-/** The median as a bar; a line from the least to the most. */
-function drawCell(
-  { contestant, spread, goal }: Column['cells'][number],
-  show: Column['show'],
-  x: (value: number) => number,
-  y: number,
-): string {
-  const { median, least, most } = spread
-  if (Number.isNaN(median)) return ''
-  const bar = `x="${px(x(0))}" y="${px(y - BAR / 2)}" width="${px(x(median) - x(0))}" height="${BAR}"`
-  return [
-    `<rect class="bar ${kindOf(contestant)}" ${bar}><title>${withSpread(spread, show)}</title></rect>`,
-    line('range', x(least), y, x(most), y),
-    goal === undefined ? '' : line('goal', x(goal), y - ROW / 2 + 2, x(goal), y + ROW / 2 - 2),
-  ].join('\n')
+function endOf(columns: readonly Column[]): number {
+  const values = columns.flatMap(({ of, cells }) => [
+    of === 'ratio' ? 1 : 0,
+    ...cells.flatMap(({ spread, goal = 0 }) => [spread.median, spread.most, goal]),
+  ])
+  return Math.max(...values.filter(Number.isFinite)) || 1
 }
 
 /** The signs; the machine; then the versions, the day and who is missing. */
-function footOf(
-  columns: readonly Column[],
-  of: Picture['of'],
-  { machine, date, leftOut }: Results,
-): string[] {
+function footOf(columns: readonly Column[], { machine, date, leftOut }: Results): string[] {
   const cells = columns.flatMap((column) => column.cells)
   const signs = [
     `Bar: median of ${Math.min(...cells.map(({ rounds }) => rounds))} rounds`,
     'line through it: least to most',
-    ...(of === 'ratio' ? ['line across: bare'] : []),
+    ...(columns[0]?.of === 'ratio' ? ['line across: bare'] : []),
     ...(cells.some(({ goal }) => goal !== undefined) ? ['dashed: our goal'] : []),
   ]
   const { cpu, cores, memory, system } = machine

@@ -1,15 +1,11 @@
 /** The pictures and tables of the documents. */
+import type { Result } from '../harness/results.js'
 import { CROWDS } from '../scenarios/growth.js'
 import { BUSY_CPU, IDLE_CPU } from '../scenarios/heartbeat.js'
 
-/** A figure that is shown, and how it is called there. */
-export interface Shown {
-  readonly scenario: string
-  readonly figure: string
+/** A figure that is shown. Columns of one `cost` share one scale. */
+export interface Shown extends Pick<Result, 'scenario' | 'figure' | 'contestant'> {
   readonly heading: string
-  /** In a table; a picture has a row for each of its contestants. */
-  readonly contestant: string
-  /** Columns of one cost share one scale. */
   readonly cost?: string
 }
 
@@ -20,8 +16,8 @@ export interface Picture {
   /** What the numbers are, in a line. */
   readonly subtitle: string
   readonly of: 'ratio' | 'value'
-  /** The rows: of these the ones that take part in a column's scenario. */
-  readonly contestants: readonly string[]
+  /** Who takes part in a scenario, and has no row. */
+  readonly without?: string
   readonly columns: readonly Shown[]
 }
 
@@ -45,10 +41,8 @@ function pictures(of: Picture['of'], all: Readonly<Record<string, About>>): Pict
 
 const CALLED: Readonly<Record<string, string>> = {
   bare: 'bare @fastify/websocket',
-  'bare, as text': 'bare, text of each message',
   'bare, corked': 'bare, corked by hand',
   sweep: 'bare, sweep heartbeat',
-  'sweep, spread': 'bare, sweep spread by hand',
   timers: 'bare, a timer for each',
   gorilla: 'gorilla/websocket (Go)',
 }
@@ -58,28 +52,13 @@ export function called(contestant: string): string {
   return CALLED[contestant] ?? contestant.replace(/^ours/, 'this plugin')
 }
 
-const SERVERS = ['Socket.IO', 'Bun', 'gorilla']
-const OURS_ECHOING = ['ours', 'ours, onMessage', 'ours, async onMessage', 'ours, everything on']
 const SAME_LISTENER = 'as a ratio to bare @fastify/websocket with the same kind of listener'
 
 function echoes(figure: string, headed = '', contestant?: string): Shown[] {
-  return [1, 8, 32].map((n) =>
-    shown(
-      'echo',
-      `${figure}, 64 B, ${n} in flight on 64 connections`,
-      `${headed}${n} in flight`,
-      contestant,
-    ),
-  )
-}
-
-function echoing(title: string, figure: string): About {
-  return {
-    title,
-    subtitle: `64 B, echoed on 64 connections, ${SAME_LISTENER}`,
-    contestants: [...OURS_ECHOING, 'bare, corked', 'sweep', 'timers', ...SERVERS],
-    columns: echoes(figure),
-  }
+  return [1, 8, 32].map((n) => {
+    const load = `64 B, ${n} in flight on 64 connections`
+    return shown('echo', `${figure}, ${load}`, `${headed}${n} in flight`, contestant)
+  })
 }
 
 function grown(scenario: string, figure: string, cost = figure): Shown[] {
@@ -91,25 +70,30 @@ function grown(scenario: string, figure: string, cost = figure): Shown[] {
 
 export const PICTURES: readonly Picture[] = [
   ...pictures('ratio', {
-    messages: echoing('Messages a second', 'messages a second'),
-    cpu: echoing('CPU a message', 'CPU a message'),
+    messages: {
+      title: 'Messages a second',
+      subtitle: `64 B, echoed on 64 connections, ${SAME_LISTENER}`,
+      columns: echoes('messages a second'),
+    },
+    cpu: {
+      title: 'CPU a message',
+      subtitle: `64 B, echoed on 64 connections, ${SAME_LISTENER}`,
+      columns: echoes('CPU a message'),
+    },
     latency: {
       title: 'Round trip at half load',
       subtitle: `64 B on 64 connections, due at random times, ${SAME_LISTENER}`,
-      contestants: ['ours', 'ours, onMessage', ...SERVERS],
       columns: [shown('latency', 'p50'), shown('latency', 'p99')],
     },
     connections: {
       title: 'Opening and closing',
       subtitle:
         'With an onClose and one release, as a ratio to bare @fastify/websocket with a listener',
-      contestants: ['ours', 'ours, everything on', 'sweep'],
       columns: [shown('churn', 'connections a second'), shown('churn', 'CPU a connection')],
     },
     memory: {
       title: 'Memory of an idle connection',
       subtitle: 'After a collection, as a ratio to bare @fastify/websocket',
-      contestants: ['ours', 'ours, everything on', 'sweep', 'timers', ...SERVERS],
       columns: [
         shown('memory', 'heap of a connection', 'heap'),
         shown('memory', 'RSS of a connection', 'RSS'),
@@ -121,7 +105,7 @@ export const PICTURES: readonly Picture[] = [
       title: 'Heartbeats',
       subtitle:
         'Of a connection and a round: of 10,000 that are idle, and of 8,000 that have traffic both ways',
-      contestants: ['ours', 'sweep', 'timers'],
+      without: 'sweep, spread',
       columns: [
         shown('idle-heartbeat', IDLE_CPU, 'CPU, idle'),
         shown('idle-heartbeat', 'worst echo round trip of a bystander', 'echo of others, at worst'),
@@ -132,7 +116,6 @@ export const PICTURES: readonly Picture[] = [
       title: 'Dead peers, and healthy ones',
       subtitle:
         '500 that fall silent; and 500 that answer, while the loop of the server stands still at random',
-      contestants: ['ours', 'sweep', 'timers'],
       columns: [
         shown(
           'detection',
@@ -146,7 +129,6 @@ export const PICTURES: readonly Picture[] = [
     'fan-out': {
       title: 'One message to 10,000',
       subtitle: '1 KiB to connections of which 1 % never read; then 16 MiB to these',
-      contestants: ['ours', 'bare'],
       columns: [
         shown('fan-out', 'loop of sends'),
         shown('fan-out', 'until the last has it'),
@@ -156,7 +138,6 @@ export const PICTURES: readonly Picture[] = [
     shutdown: {
       title: 'app.close() with 10,000 connections',
       subtitle: 'Until it has resolved; frozen peers keep their connection and never answer',
-      contestants: ['ours', 'bare'],
       columns: [
         shown('shutdown', 'time of app.close()', 'all answer'),
         shown('shutdown-frozen', 'time of app.close()', '1 % are frozen'),
@@ -166,7 +147,6 @@ export const PICTURES: readonly Picture[] = [
     storm: {
       title: '10,000 connections reset at once',
       subtitle: 'Each with an onClose and two releases; bare with a listener',
-      contestants: ['ours', 'bare'],
       columns: [
         shown('storm', 'time until all have ended', 'until all have ended'),
         shown('storm', 'worst stall'),
@@ -175,7 +155,6 @@ export const PICTURES: readonly Picture[] = [
     growth: {
       title: 'What a connection costs, beside few others and beside many',
       subtitle: 'With 1,000, 4,500 and 18,000 connections; what stays flat scales',
-      contestants: ['ours', 'bare', 'sweep'],
       columns: [
         ...grown('growth', 'heap'),
         ...grown('growth', 'CPU to open'),

@@ -6,9 +6,12 @@ import { called, type Picture } from './declared.js'
 
 export type Column = ReturnType<typeof columnsOf>[number]
 
-/** @throws if one of the numbers is missing, but for those of contestants that were left out */
+/**
+ * Ours comes first; who is compared with nobody has no ratio.
+ * @throws if one of the numbers is missing, but for those of contestants that were left out
+ */
 export function columnsOf(
-  { of, contestants, columns }: Picture,
+  { of, columns, without }: Picture,
   { results, leftOut }: Results,
   scenarios: readonly Scenario[],
 ) {
@@ -16,8 +19,10 @@ export function columnsOf(
     const scenario = scenarios.find((each) => each.name === name)
     const unit = scenario?.figures[figure]
     if (!scenario || unit === undefined) throw new Error(`No figure ${name}: ${figure}`)
-    const cells = contestants
-      .filter((each) => each in scenario.entrants && !leftOut.includes(each))
+    const cells = Object.keys(scenario.entrants)
+      .filter((each) => of === 'value' || scenario.entrants[each])
+      .filter((each) => each !== without && !leftOut.includes(each))
+      .toSorted((a, b) => Number(isOurs(b)) - Number(isOurs(a)))
       .map((contestant) => {
         const { [of]: spread, rounds } = find(results, { scenario: name, figure, contestant })
         if (spread === undefined) throw new Error(`No ratio of ${contestant} in ${figure}`)
@@ -27,7 +32,7 @@ export function columnsOf(
         return { contestant, spread, rounds, goal: target?.goal }
       })
     const show = (value: number): string => (of === 'ratio' ? times(value) : quantity(value, unit))
-    return { heading, cost, better: betterOf(unit), cells, show }
+    return { of, heading, cost, better: betterOf(unit), cells, show }
   })
 }
 

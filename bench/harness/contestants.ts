@@ -27,15 +27,14 @@ export function onFastify(name: string, variant = name, dist = path('../dist')):
 }
 
 /** Each throws where it cannot be started. */
-const OTHERS: Readonly<Record<string, () => string[]>> = {
+const COMMANDS: Readonly<Record<string, () => string[]>> = {
   'Socket.IO'() {
     import.meta.resolve('socket.io')
     return [...NODE, path('others/socket-io.js')]
   },
   Bun() {
-    const bun = path('node_modules/.bin/bun')
-    run(bun, ['--version'])
-    return [bun, path('others/bun.js')]
+    run(path('node_modules/.bin/bun'), ['--version'])
+    return [path('node_modules/.bin/bun'), path('others/bun.js')]
   },
   /** Debian keeps gorilla/websocket where Go has looked before it had modules. */
   gorilla() {
@@ -49,7 +48,7 @@ const OTHERS: Readonly<Record<string, () => string[]>> = {
 /** Those that do not run on Fastify; nobody by the name of one that cannot be started here. */
 export function others(): Map<string, Contestant | undefined> {
   const found = new Map<string, Contestant | undefined>()
-  for (const [name, commandOf] of Object.entries(OTHERS)) {
+  for (const [name, commandOf] of Object.entries(COMMANDS)) {
     found.set(name, undefined)
     try {
       const dialect = name === 'Socket.IO' ? socketIo : webSocket
@@ -62,8 +61,8 @@ export function others(): Map<string, Contestant | undefined> {
 }
 
 /**
- * Checks a commit out and builds it, with the packages that are installed here.
- * @returns each contestant: those at that commit by their names with ` at REF`, today's without
+ * Builds the plugin at a commit, with the packages that are installed here.
+ * @returns each contestant: with that plugin by its name and ` at REF`, with today's by its name
  */
 export function contestantsAt(ref: string): Find {
   const folder = join(temporaryFolder(), 'at')

@@ -6,8 +6,7 @@ import { betterOf, type Scenario, type Target } from './scenario.js'
 const NUMBER = new Intl.NumberFormat('en', { maximumSignificantDigits: 3, useGrouping: false })
 
 function printed({ median, least, most }: Spread): string {
-  const [a, b, c] = [median, least, most].map((value) => NUMBER.format(value))
-  return `${a} (${b} to ${c})`
+  return `${NUMBER.format(median)} (${NUMBER.format(least)} to ${NUMBER.format(most)})`
 }
 
 export function table(scenario: Scenario, results: readonly Result[]): string {
@@ -35,8 +34,8 @@ export function missed(
   const result = results.find((each) => each.contestant === contestant && each.figure === figure)
   const got = result?.[of]
   if (!result || !got) throw new Error(`No ${of} of ${contestant} in ${figure}`)
-  const isMet = result.better === 'more' ? got.median >= limit : got.median <= limit
-  if (isMet) return undefined
-  const most = result.better === 'more' ? 'at least' : 'at most'
-  return `${contestant}, ${figure}: ${of} ${printed(got)}, expected ${most} ${limit}`
+  const isMore = result.better === 'more'
+  if (isMore ? got.median >= limit : got.median <= limit) return undefined
+  const expected = `${isMore ? 'at least' : 'at most'} ${limit}`
+  return `${contestant}, ${figure}: ${of} ${printed(got)}, expected ${expected}`
 }

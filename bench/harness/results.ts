@@ -18,52 +18,40 @@ export interface Result {
   readonly ratio?: Spread
 }
 
-export interface Machine {
-  readonly cpu: string
-  readonly cores: number
-  readonly memory: string
-  readonly system: string
-  readonly versions: Readonly<Record<string, string>>
-}
-
 export interface Results {
   readonly date: string
-  readonly machine: Machine
+  readonly machine: ReturnType<typeof thisMachine>
   /** Contestants that could not be started there. */
   readonly leftOut: readonly string[]
   readonly results: readonly Result[]
 }
 
-export function thisMachine(): Machine {
-  const folders = {
-    fastify: '..',
-    '@fastify/websocket': '..',
-    ws: '..',
-    'socket.io': '.',
-    bun: '.',
+export function thisMachine() {
+  const versions: Record<string, string> = {
+    node: process.versions.node,
+    fastify: versionOf('../node_modules/fastify'),
+    '@fastify/websocket': versionOf('../node_modules/@fastify/websocket'),
+    ws: versionOf('../node_modules/ws'),
+    'socket.io': versionOf('node_modules/socket.io'),
+    bun: versionOf('node_modules/bun'),
   }
-  const versions = Object.entries(folders).map(([name, folder]): [string, string] => {
-    const file = path(`${folder}/node_modules/${name}/package.json`)
-    if (!existsSync(file)) return [name, 'not installed']
-    return [name, (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version]
-  })
-  return {
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
-    memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
-    system: `${type()} ${release()}`,
-    versions: Object.fromEntries([['node', process.versions.node], ...versions]),
-  }
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
+  const system = `${type()} ${release()}`
+  return { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memory, system, versions }
 }
 
-const DIGITS = 8
+function versionOf(folder: string): string {
+  const file = path(`${folder}/package.json`)
+  if (!existsSync(file)) return 'not installed'
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
 
-/** A result a line, so that it can be read and compared. */
+/** A result a line, so that it can be read and compared; of a number 8 digits. */
 export function toJson({ results, ...others }: Results): string {
   const head = JSON.stringify(others, null, 2).replace(/\n\}$/, '')
   const lines = results.map((result) =>
     JSON.stringify(result, (_key, value: unknown) =>
-      typeof value === 'number' ? Number(value.toPrecision(DIGITS)) : value,
+      typeof value === 'number' ? Number(value.toPrecision(8)) : value,
     ),
   )
   return `${head},\n  "results": [\n    ${lines.join(',\n    ')}\n  ]\n}\n`
@@ -74,7 +62,7 @@ export function fromJson(text: string): Results {
   return JSON.parse(text, (_key, value: unknown) => value ?? NaN) as Results
 }
 
-type Wanted = Pick<Result, 'scenario' | 'figure' | 'contestant'>
+export type Wanted = Pick<Result, 'scenario' | 'figure' | 'contestant'>
 
 export function find(results: readonly Result[], wanted: Wanted): Result {
   const { scenario, figure, contestant } = wanted

@@ -14,18 +14,20 @@ export interface Target {
   readonly bound?: number | undefined
 }
 
-/** It has one of the two ways to measure. */
+/** Who takes part, and whom each is compared with. */
+type Entrants = Readonly<Record<string, string | null>>
+
+/** It has one of the two ways to measure. Of what is published, `size` is a part. */
 export interface Scenario<Figure extends string = string> {
   readonly name: string
   /** A sentence for the table. */
   readonly title: string
-  /** Who takes part, and whom each is compared with. */
-  readonly entrants: Readonly<Record<string, string | null>>
+  readonly entrants: Entrants
   /** Each with its unit. */
   readonly figures: Readonly<Record<Figure, string>>
   readonly targets: readonly Target[]
   readonly settings?: Settings
-  /** Measures a fresh process. @param size of what is published: less of it is a coarse answer */
+  /** Measures a fresh process. */
   readonly measure?: (server: Server, size: number) => Promise<Values<NoInfer<Figure>>>
   /** Measures the fresh processes of all contestants, each many times. */
   readonly measureInTurn?: (servers: readonly Server[], size: number) => Promise<Values<Figure>[]>
@@ -34,6 +36,13 @@ export interface Scenario<Figure extends string = string> {
 /** The compiler looks that every figure is measured. */
 export function scenario<Figure extends string>(declared: Scenario<Figure>): Scenario {
   return declared
+}
+
+export const SERVERS = ['Socket.IO', 'Bun', 'gorilla']
+
+/** All others are compared with the first. */
+export function beside(first: string, ...others: readonly string[]): Entrants {
+  return Object.fromEntries([[first, null], ...others.map((name) => [name, first])]) as Entrants
 }
 
 /** Within a run, that is. */

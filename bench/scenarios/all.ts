@@ -1,14 +1,12 @@
 import type { Scenario } from '../harness/scenario.js'
-import { churn } from './churn.js'
+import { churn, memory } from './connections.js'
 import { detection, stalls } from './detection.js'
 import { ECHOES } from './echo.js'
 import { fanOut } from './fan-out.js'
 import { GROWTHS } from './growth.js'
 import { busyHeartbeat, idleHeartbeat } from './heartbeat.js'
 import { latency } from './latency.js'
-import { memory } from './memory.js'
-import { SHUTDOWNS } from './shutdown.js'
-import { storm } from './storm.js'
+import { SHUTDOWNS, storm } from './shutdown.js'
 
 export const SCENARIOS: readonly Scenario[] = [
   ...ECHOES,

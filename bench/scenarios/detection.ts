@@ -5,21 +5,19 @@ import { openCrowd } from '../harness/crowd.js'
 import { OPCODES } from '../harness/dialects.js'
 import { sequence, spread } from '../harness/numbers.js'
 import { behave, listen, open } from '../harness/peers.js'
-import { scenario, value } from '../harness/scenario.js'
+import { beside, scenario, value } from '../harness/scenario.js'
 
 const PEERS = 500
 /** Intervals until all have been pinged. */
 const WARM_UP = 1.2
-
 /** ms. In the proportion of the defaults of ours. */
 const SILENT = { interval: 1_500, timeout: 1_200 }
 const STALLED = { interval: 600, timeout: 480 }
 
-/** A peer that is not found after so many bounds is not looked for. */
-const PATIENCE = 3
 const MEDIAN = 'median time from the last byte to the end'
 const WORST = 'worst time from the last byte to the end'
 const SHARE = 'the worst as a share of the bound'
+const LOST = 'healthy peers cut off, of 500'
 
 /**
  * A peer that answers pings, until it falls silent: it reads on, but says no more. Some fall silent
@@ -54,41 +52,30 @@ function boundOf(contestant: string): number {
 
 export const detection = scenario({
   name: 'detection',
-  title:
-    '500 peers that fall silent; the bound of ours is documented, that of the others two intervals',
-  entrants: { sweep: null, timers: 'sweep', ours: 'sweep' },
+  title: '500 peers fall silent; the bound of ours is documented, that of others is two intervals',
+  entrants: beside('sweep', 'timers', 'ours'),
   figures: { [MEDIAN]: 'ms', [WORST]: 'ms', [SHARE]: 'ratio' },
   targets: [value(SHARE, 1, 1.5)],
   settings: SILENT,
   async measure(server, size) {
     const bound = boundOf(server.name)
-    const lastWord = server.dialect.message(64)
-    const peers = (await open(server, PEERS * size)).map((socket, index) =>
-      mortal(socket, index % 2 === 0 ? lastWord : undefined),
-    )
-    await pause(WARM_UP * SILENT.interval)
     const random = sequence()
-    const times = await Promise.all(
-      peers.map(async (fallSilent) => {
-        await pause(random() * SILENT.interval)
-        return fallSilent(PATIENCE * bound)
-      }),
-    )
-    const { median, most } = spread(times)
+    const lastWord = server.dialect.message(64)
+    const sockets = await open(server, PEERS * size)
+    const peers = sockets.map((socket, index) => mortal(socket, index % 2 ? undefined : lastWord))
+    await pause(WARM_UP * SILENT.interval)
+    const dying = peers.map(async (fallSilent) => {
+      await pause(random() * SILENT.interval)
+      return fallSilent(3 * bound) // a peer that is not found by then is not looked for
+    })
+    const { median, most } = spread(await Promise.all(dying))
     return { [MEDIAN]: median, [WORST]: most, [SHARE]: most / bound }
   },
 })
 
-const STALLS = 9
-/** Intervals. A gap below 0 is none: heavy requests may wait in line. */
-const LENGTH = { least: 0.3, most: 2.5 }
-const GAP = { least: -0.5, most: 1 }
-const LOST = 'healthy peers cut off, of 500'
-
 export const stalls = scenario({
   name: 'stalls',
-  title:
-    'peers that answer at once, and a server whose loop stands still for 0.3 to 2.5 intervals at random',
+  title: 'peers answer at once, the loop stands still for 0.3 to 2.5 intervals at random',
   entrants: { sweep: null, timers: null, ours: null },
   figures: { [LOST]: '' },
   targets: [value(LOST, 0, 0)],
@@ -96,14 +83,15 @@ export const stalls = scenario({
   async measure(server, size) {
     const { interval, timeout } = STALLED
     const random = sequence()
-    const between = ({ least, most }: typeof LENGTH): number =>
+    const between = (least: number, most: number): number =>
       (least + random() * (most - least)) * interval
     const crowd = await openCrowd(server, PEERS * size)
     await pause(WARM_UP * interval)
-    for (let i = 0; i < STALLS * size; i++) {
-      const gap = between(GAP)
+    for (let i = 0; i < 9 * size; i++) {
+      // A gap below 0 is none: heavy requests may wait in line.
+      const gap = between(-0.5, 1)
       if (gap > 0) await pause(gap)
-      await server.ask('stall', between(LENGTH))
+      await server.ask('stall', between(0.3, 2.5))
     }
     // Until the last verdict has been spoken.
     await pause(2 * interval + timeout)

@@ -1,36 +1,28 @@
 /** One message to all, of whom one in a hundred never reads. */
 import { audience } from '../harness/audience.js'
 import { end, open } from '../harness/peers.js'
-import { NO_HEARTBEAT, ratio, scenario, value } from '../harness/scenario.js'
+import { beside, NO_HEARTBEAT, ratio, scenario, value } from '../harness/scenario.js'
 
 const NEVER_READ = 0.01
-const BYTES = 1024
 const WARM_UP = 5
 const MESSAGES = 15
-/** 16 MiB: more than a kernel takes for a peer that never reads, and than ours lets wait on top. */
-const FLOOD = { messages: 4096, bytes: 4096 }
+/** 16 MiB, in two halves: more than a kernel takes for a peer that never reads, and than ours lets wait on top. */
+const HALF_A_FLOOD = 2048
 const LOOK_EVERY = 8
 const WITNESSES = 10
 
+const LOOP = 'loop of sends'
+const LAST = 'until the last has it'
+const CPU = 'CPU for each'
 const WAITS = 'waits for a peer that never reads, at most'
 const FURTHER = 'memory of a further message to it'
 
 export const fanOut = scenario({
   name: 'fan-out',
   title: '1 KiB to 10,000 of whom 1 % never read; then 16 MiB to these',
-  entrants: { bare: null, ours: 'bare' },
-  figures: {
-    'loop of sends': 'ms',
-    'until the last has it': 'ms',
-    'CPU for each': 'µs',
-    [WAITS]: 'B',
-    [FURTHER]: 'B',
-  },
-  targets: [
-    ratio('loop of sends', 1.05, 1.6),
-    value(WAITS, 1_048_576, 1_048_576),
-    value(FURTHER, 10, 50),
-  ],
+  entrants: beside('bare', 'ours'),
+  figures: { [LOOP]: 'ms', [LAST]: 'ms', [CPU]: 'µs', [WAITS]: 'B', [FURTHER]: 'B' },
+  targets: [ratio(LOOP, 1.05, 1.6), value(WAITS, 1_048_576, 1_048_576), value(FURTHER, 10, 50)],
   settings: NO_HEARTBEAT,
   async measure(server, size) {
     const count = 10_000 * size
@@ -42,30 +34,29 @@ export const fanOut = scenario({
 
     // The kernel still takes what is meant for those that never read.
     const tellAll = audience(server, [...witnesses, ...crowd])
-    await tellAll(BYTES, WARM_UP)
-    const { loop, last, cpu } = await tellAll(BYTES, MESSAGES)
+    await tellAll(1024, WARM_UP)
+    const { loop, last, cpu } = await tellAll(1024, MESSAGES)
     await end(crowd)
 
     const tellWitnesses = audience(server, witnesses)
     let waiting = 0
-    const flood = async (messages: number): Promise<number> => {
-      for (let sent = 0; sent < messages; sent += LOOK_EVERY) {
-        await tellWitnesses(FLOOD.bytes, LOOK_EVERY)
+    const flood = async (): Promise<number> => {
+      for (let sent = 0; sent < HALF_A_FLOOD; sent += LOOK_EVERY) {
+        await tellWitnesses(4096, LOOK_EVERY)
         waiting = Math.max(waiting, await server.ask('held'))
       }
       const { heap, external } = await server.memory()
       return heap + external
     }
-    const half = FLOOD.messages / 2
-    const before = await flood(half)
-    const grown = (await flood(half)) - before
+    const before = await flood()
+    const further = ((await flood()) - before) / HALF_A_FLOOD
     for (const socket of [...silent, ...witnesses]) socket.destroy()
     return {
-      'loop of sends': loop,
-      'until the last has it': last,
-      'CPU for each': cpu / count,
+      [LOOP]: loop,
+      [LAST]: last,
+      [CPU]: cpu / count,
       [WAITS]: waiting / silent.length,
-      [FURTHER]: grown / half / silent.length,
+      [FURTHER]: further / silent.length,
     }
   },
 })

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { audience } from '../harness/audience.js'
 import { openCrowd } from '../harness/crowd.js'
 import { behave, end, open } from '../harness/peers.js'
-import { NO_HEARTBEAT, ratio, scenario, value, type Values } from '../harness/scenario.js'
+import { beside, NO_HEARTBEAT, ratio, scenario, value, type Values } from '../harness/scenario.js'
 import { type Server, type Settings, start } from '../harness/server.js'
 
 export const CROWDS = { few: 1_000, some: 4_500, many: 18_000 }
@@ -11,17 +11,17 @@ export const CROWDS = { few: 1_000, some: 4_500, many: 18_000 }
 /** The figure that says how much more it is of many than of few. */
 const growth = (figure: string): string => `${figure}, of many to of few`
 
+type Figures = Readonly<Record<string, string>>
+
 /** @param costs what grows with the crowd if things go wrong: there is a figure of how much */
-function figuresOf(
-  costs: Readonly<Record<string, string>>,
-  others: Readonly<Record<string, string>>,
-): Record<string, string> {
+function figuresOf(costs: Figures, others: Figures): Figures {
   const units = Object.entries({ ...costs, ...others })
-  const figures = units.flatMap(([figure, unit]) =>
-    Object.keys(CROWDS).map((crowd) => [`${figure}, of ${crowd}`, unit]),
-  )
-  const grown = Object.keys(costs).map((figure) => [growth(figure), 'ratio'])
-  return Object.fromEntries([...figures, ...grown]) as Record<string, string>
+  return Object.fromEntries([
+    ...units.flatMap(([figure, unit]) =>
+      Object.keys(CROWDS).map((crowd) => [`${figure}, of ${crowd}`, unit]),
+    ),
+    ...Object.keys(costs).map((figure) => [growth(figure), 'ratio']),
+  ]) as Figures
 }
 
 /** Each crowd has a server of its own, a fresh one of the same contestant. */
@@ -113,7 +113,7 @@ async function measureConnections(server: Server, count: number, size: number): 
 const growthOfConnections = scenario({
   name: 'growth',
   title: 'what each of 1,000 (few), 4,500 (some) and 18,000 (many) connections costs',
-  entrants: { bare: null, ours: 'bare' },
+  entrants: beside('bare', 'ours'),
   figures: { ...figuresOf(COSTS, { [GC]: 'ms', [RSS]: 'B' }), [FURTHER_RSS]: 'B' },
   targets: [
     ...['heap', 'CPU to open', 'CPU to close', SHUT_DOWN].map((cost) =>
@@ -139,7 +139,7 @@ const LOST = 'healthy peers cut off'
 const growthOfHeartbeats = scenario({
   name: 'growth-heartbeats',
   title: '9,000 pings a second to 1,000 (few), 4,500 (some) and 18,000 (many) idle connections',
-  entrants: { sweep: null, ours: 'sweep' },
+  entrants: beside('sweep', 'ours'),
   figures: figuresOf({ [PING]: 'µs' }, { 'worst stall': 'ms', [LOST]: 'peers' }),
   targets: [
     value(growth(PING), 1.25, 2.5),

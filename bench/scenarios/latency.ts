@@ -4,17 +4,15 @@ import { openChatter } from '../harness/chatter.js'
 import { onFastify } from '../harness/contestants.js'
 import { sequence, spread } from '../harness/numbers.js'
 import { end, listen, open } from '../harness/peers.js'
-import { ratio, scenario } from '../harness/scenario.js'
+import { beside, ratio, scenario, SERVERS } from '../harness/scenario.js'
 import { type Server, start } from '../harness/server.js'
 
 const CONNECTIONS = 64
 const BYTES = 64
-/** ms. */
-const FULL_LOAD = 700
 /** s. */
-const SLICE = 0.25
 const WARM_UP = 1
 const RUN = 2.5
+const SLICES = 10
 /** ms after the last message, when what is still missing has taken forever. */
 const PATIENCE = 5_000
 
@@ -25,19 +23,19 @@ const RATE = 'messages a second, the same for all'
 async function findHalfLoad(): Promise<number> {
   const server = await start(onFastify('bare'))
   const load = { connections: CONNECTIONS, bytes: BYTES, inFlight: 1 }
-  const chatter = await openChatter(server, load, FULL_LOAD)
-  const { counted, duration } = await chatter.talk(FULL_LOAD)
+  const chatter = await openChatter(server, load, 700)
+  const { counted, duration } = await chatter.talk(700)
   await server.stop()
   return ((counted / duration) * 1_000) / 2
 }
 
 let halfLoad: Promise<number> | undefined
 
-/** In ms from the start: at random, as from clients that know nothing of each other, and the same each time. */
-function schedule(rate: number, seconds: number): Float64Array {
+/** In ms from the start: at random, as clients know nothing of each other, and the same each time. */
+function schedule(rate: number): Float64Array {
   const random = sequence()
   let at = 0
-  return new Float64Array(Math.ceil(rate * seconds)).map(() => {
+  return new Float64Array(Math.ceil(rate * (WARM_UP + RUN))).map(() => {
     at -= (Math.log(1 - random()) / rate) * 1_000
     return at
   })
@@ -85,11 +83,11 @@ async function take({ dialect }: Server, sockets: readonly Socket[], dueAt: Floa
   return { sent, echoed }
 }
 
-/** In µs: the median of all slices, as the machine may be busy for a moment. */
-function percentile(share: number, times: Float64Array): number {
-  const slices = RUN / SLICE
-  const size = Math.floor(times.length / slices)
-  const each = Array.from({ length: slices }, (_, slice) => {
+/** In µs, without the warm-up: the median of all slices, as the machine may be busy for a moment. */
+function percentile(share: number, all: Float64Array): number {
+  const times = all.subarray((all.length * WARM_UP) / (WARM_UP + RUN))
+  const size = Math.floor(times.length / SLICES)
+  const each = Array.from({ length: SLICES }, (_, slice) => {
     const sorted = times.subarray(slice * size, (slice + 1) * size).toSorted()
     return (sorted[Math.ceil(size * share) - 1] ?? NaN) * 1_000
   })
@@ -98,16 +96,10 @@ function percentile(share: number, times: Float64Array): number {
 
 export const latency = scenario({
   name: 'latency',
-  title:
-    'echoes at half of what bare can do, of 64 B over 64 connections, due at random times and timed from then',
+  title: 'echoes of 64 B over 64 connections, at half of what bare can do, due at random times',
   entrants: {
-    bare: null,
-    'bare, as text': null,
-    ours: 'bare',
-    'ours, onMessage': 'bare, as text',
-    'Socket.IO': 'bare',
-    Bun: 'bare',
-    gorilla: 'bare',
+    ...beside('bare', 'ours', ...SERVERS),
+    ...beside('bare, as text', 'ours, onMessage'),
   },
   figures: { p50: 'µs', p99: 'µs', [LATE]: 'µs', [RATE]: '/s' },
   targets: [ratio('p99', 1.05, 2), ratio('p99', 1.05, 2, 'ours, onMessage')],
@@ -115,10 +107,8 @@ export const latency = scenario({
     halfLoad ??= findHalfLoad()
     const rate = await halfLoad
     const sockets = await open(server, CONNECTIONS)
-    const times = await take(server, sockets, schedule(rate, WARM_UP + RUN))
+    const { sent, echoed } = await take(server, sockets, schedule(rate))
     await end(sockets)
-    const sent = times.sent.subarray(rate * WARM_UP)
-    const echoed = times.echoed.subarray(rate * WARM_UP)
     return {
       p50: percentile(0.5, echoed),
       p99: percentile(0.99, echoed),

@@ -75,30 +75,26 @@ function repeat(app: FastifyInstance, interval: number, round: () => void): void
   app.addHook('onClose', async () => clearInterval(timer))
 }
 
-/** What the heartbeat of ws's README knows: who has answered since the last round. */
-class Answered {
-  readonly #sockets = new WeakSet<WebSocket>()
+/** Who has answered since the last round, as in ws's README. */
+const answered = new WeakSet<WebSocket>()
 
-  add(socket: WebSocket): void {
-    this.#sockets.add(socket)
-    socket.on('error', console.error)
-    socket.on('pong', () => this.#sockets.add(socket))
-  }
+function add(socket: WebSocket): void {
+  answered.add(socket)
+  socket.on('error', console.error)
+  socket.on('pong', () => answered.add(socket))
+}
 
-  /** Asks again, or ends who did not answer. */
-  next(socket: WebSocket): void {
-    if (!this.#sockets.delete(socket)) socket.terminate()
-    else socket.ping()
-  }
+function askOrEnd(socket: WebSocket): void {
+  if (!answered.delete(socket)) socket.terminate()
+  else socket.ping()
 }
 
 /** The heartbeat of ws's README: all connections in one turn of the loop. */
 function sweep(app: FastifyInstance, interval: number): Handler {
-  const answered = new Answered()
   repeat(app, interval, () => {
-    for (const socket of app.websocketServer.clients) answered.next(socket)
+    for (const socket of app.websocketServer.clients) askOrEnd(socket)
   })
-  return (socket) => answered.add(socket)
+  return add
 }
 
 /** Parts of an interval: ours sends its pings in as many. */
@@ -107,19 +103,18 @@ const PINGS_A_TURN = 64
 
 /** The same, done by hand so that it does not stall: a few connections in each turn of the loop. */
 function spreadSweep(app: FastifyInstance, interval: number): Handler {
-  const answered = new Answered()
   const parts = Array.from({ length: PARTS }, () => new Set<WebSocket>())
   let opened = 0
   let ticks = 0
   const pingSome = (waiting: WebSocket[]): void => {
-    for (const socket of waiting.splice(0, PINGS_A_TURN)) answered.next(socket)
+    for (const socket of waiting.splice(0, PINGS_A_TURN)) askOrEnd(socket)
     if (waiting.length > 0) setImmediate(pingSome, waiting)
   }
   repeat(app, interval / PARTS, () => pingSome([...(parts[ticks++ % PARTS] ?? [])]))
   return (socket) => {
     const part = parts[opened++ % PARTS]
     part?.add(socket)
-    answered.add(socket)
+    add(socket)
     socket.on('close', () => part?.delete(socket))
   }
 }
@@ -129,10 +124,7 @@ function timers(_app: FastifyInstance, interval: number): Handler {
   return (socket) => {
     let isAlive = true
     const timer = setInterval(() => {
-      if (!isAlive) {
-        socket.terminate()
-        return
-      }
+      if (!isAlive) return socket.terminate()
       isAlive = false
       socket.ping()
     }, interval)

@@ -1,0 +1,55 @@
+/** What it costs to open, to keep and to close a connection. */
+import { end, open } from '../harness/peers.js'
+import { beside, ratio, scenario, SERVERS, value } from '../harness/scenario.js'
+
+const AT_ONCE = 50
+const ROUNDS = 40
+
+export const churn = scenario({
+  name: 'churn',
+  title: 'opened, and closed by a FIN; ours with an onClose and one defer, bare with a listener',
+  entrants: beside('bare', 'sweep', 'ours', 'ours, everything on'),
+  figures: { 'connections a second': '/s', 'CPU a connection': 'µs' },
+  targets: [ratio('connections a second', 0.93, 0.5)],
+  async measure(server, size) {
+    const rounds = Math.ceil(ROUNDS * size)
+    const openAndClose = async (): Promise<number> => {
+      const startedAt = performance.now()
+      for (let i = 0; i < rounds; i++) await end(await open(server, AT_ONCE, '/hooks'))
+      return performance.now() - startedAt
+    }
+    await openAndClose()
+    const [cpu, ms] = await server.cpuOf(openAndClose)
+    const count = rounds * AT_ONCE
+    return { 'connections a second': (count / ms) * 1_000, 'CPU a connection': cpu / count }
+  },
+})
+
+const LEFT = 'heap left of a connection that has closed'
+
+export const memory = scenario({
+  name: 'memory',
+  title: 'idle connections with defaults',
+  entrants: beside('bare', 'sweep', 'timers', 'ours', 'ours, everything on', ...SERVERS),
+  figures: { 'heap of a connection': 'B', 'RSS of a connection': 'B', [LEFT]: 'B' },
+  targets: [ratio('heap of a connection', 1.13, 1.2), value(LEFT, 100, 400)],
+  async measure(server, size) {
+    const count = 2_500 * size
+    const fresh = await server.memory()
+    const first = await open(server, count)
+    const { rss } = await server.memory()
+    await end(first)
+    // The first connections also compile and fill things that stay: their heap does not count. Their
+    // RSS does, as nothing of it is given back.
+    const before = await server.memory()
+    const sockets = await open(server, count)
+    const during = await server.memory()
+    await end(sockets)
+    const after = await server.memory()
+    return {
+      'heap of a connection': (during.heap - before.heap) / count,
+      'RSS of a connection': (rss - fresh.rss) / count,
+      [LEFT]: (after.heap - before.heap) / count,
+    }
+  },
+})
