@@ -2,23 +2,20 @@
 // the plugin anew for each of 250 files took most of the time.
 // Arguments are beginnings of paths, such as test/outbox: it runs only what begins so.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 /** They need more than Node and npm's registry, or minutes. Each has a script of its own. */
 const OTHERS = new Set(['browser', 'company', 'proxy', 'slow'])
-/** The first line of a file that would disturb the other files of its room, or they it. */
-const ALONE = '// Alone in its process: '
 /** Fails a process that hangs. In ms. */
 const LONG = 600_000
 
-const rooms = byRoom(process.argv.slice(2))
+const beginnings = process.argv.slice(2)
+const rooms = filesByRoom()
 if (rooms.size === 0) {
-  throw new Error(
-    `Expected the beginning of a path of a test, got ${process.argv.slice(2).join(' ')}`,
-  )
+  throw new Error(`Expected the beginning of a path of a test, got ${beginnings.join(' ')}`)
 }
 const dir = mkdtempSync(join(tmpdir(), 'rooms-'))
 try {
@@ -27,34 +24,31 @@ try {
   rmSync(dir, { recursive: true })
 }
 
-/** The files of each process. */
-function byRoom(beginnings: readonly string[]): Map<string, string[]> {
+function filesByRoom(): Map<string, string[]> {
   const found = new Map<string, string[]>()
   for (const name of readdirSync('test', { recursive: true, encoding: 'utf8' }).toSorted()) {
     const file = join('test', name)
+    const isWanted = beginnings.length === 0 || beginnings.some((each) => file.startsWith(each))
     const room = name.slice(0, name.indexOf('/'))
-    if (!name.endsWith('.test.ts') || OTHERS.has(room)) continue
-    if (beginnings.length > 0 && !beginnings.some((beginning) => file.startsWith(beginning)))
-      continue
-    const key = readFileSync(file, 'utf8').startsWith(ALONE) ? file : room
-    found.set(key, [...(found.get(key) ?? []), file])
+    if (!name.endsWith('.test.ts') || !isWanted || OTHERS.has(room)) continue
+    found.set(room, [...(found.get(room) ?? []), file])
   }
   return found
 }
 
-/** A script for each process. The room with the most files begins, so that the last one ends soon. */
+/** A script for each room. Node runs them in the order of their names: the largest first, so that the last one ends soon. */
 function entriesOf(rooms: ReadonlyMap<string, string[]>): string[] {
   const largestFirst = [...rooms].toSorted(([, a], [, b]) => b.length - a.length)
-  return largestFirst.map(([room, files]) => {
-    const entry = join(dir, `${room.replaceAll('/', '-')}.mjs`)
-    const urls = files.map((file) => pathToFileURL(resolve(file)).href)
-    writeFileSync(entry, scriptOf(room, urls))
+  return largestFirst.map(([room, files], index) => {
+    const entry = join(dir, `${String(index).padStart(2, '0')}-${room}.mjs`)
+    writeFileSync(entry, scriptOf(room, files))
     return entry
   })
 }
 
 /** A file that cannot be loaded fails a test of its own; those of the others run. No test runs before all are loaded. */
-function scriptOf(room: string, urls: readonly string[]): string {
+function scriptOf(room: string, files: readonly string[]): string {
+  const urls = files.map((file) => pathToFileURL(resolve(file)).href)
   return `import { test } from 'node:test'
 const loading = ${JSON.stringify(urls)}.map((url) => import(url))
 test('the tests of ${room} load', () => Promise.all(loading))
