@@ -30,7 +30,9 @@ export async function serve(
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(variables),
   }
-  const address = await (await fetch(new URL(name, url), asked)).text()
+  const built = await fetch(new URL(name, url), asked)
+  const address = await built.text()
+  assert.equal(built.status, 200, address)
   t.after(async () => {
     const response = await fetch(new URL(address, url), { method: 'DELETE' })
     assert.equal(await response.text(), '0', 'steps of an end that were left behind')

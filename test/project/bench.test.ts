@@ -40,6 +40,17 @@ test('every picture and every table is in a document', () => {
   assert.deepEqual(shown, new Set([...PICTURES, ...TABLES].map(({ name }) => name)))
 })
 
+test('whoever a picture leaves out takes part in one of its scenarios', () => {
+  for (const { name: picture, without, columns } of PICTURES) {
+    if (without === undefined) continue
+    const scenarios = SCENARIOS.filter(({ name }) =>
+      columns.some(({ scenario }) => scenario === name),
+    )
+    const isEntrant = scenarios.some(({ entrants }) => without in entrants)
+    assert.ok(isEntrant, `${picture}: ${without}`)
+  }
+})
+
 test('every target has a result, and none of them misses the bound of the gate', () => {
   const { results } = published()
   for (const { name, targets } of SCENARIOS) {
@@ -149,12 +160,19 @@ test('a picture of what was not measured is an error that names it', () => {
   const column = { scenario: 'tea', figure: 'cups', heading: 'c', contestant: 'ours' }
   const about = { name: 'tea', title: 'Tea', subtitle: 'Cups', of: 'value' } as const
   const picture = { ...about, columns: [column] }
-  const draw = (results: Result[], leftOut: string[] = []): unknown =>
-    columnsOf(picture, { date: '', machine: MACHINE, leftOut, results }, [tea])
+  const draw = (
+    results: Result[],
+    leftOut: string[] = [],
+    of: 'ratio' | 'value' = 'value',
+  ): unknown =>
+    columnsOf({ ...picture, of }, { date: '', machine: MACHINE, leftOut, results }, [tea])
 
   assert.throws(() => draw([]), { message: 'No result of ours in tea: cups' })
   assert.throws(() => draw([RESULT]), { message: 'No result of bare in tea: cups' })
   assert.doesNotThrow(() => draw([RESULT], ['bare']))
+  const { ratio: _ratio, ...alone } = RESULT
+  assert.throws(() => draw([alone], [], 'ratio'), { message: 'No ratio of ours in cups' })
+  assert.doesNotThrow(() => draw([RESULT], [], 'ratio'))
 })
 
 test('a document that quotes what there is not is refused', () => {
