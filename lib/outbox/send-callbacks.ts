@@ -22,7 +22,7 @@ export class SendCallbacks {
   }
 
   /** The transport is gone: nothing will be written any more. */
-  transportGone(owner: OutboxOwner): void {
+  transportGone(owner: Pick<OutboxOwner, 'abortReason'>): void {
     for (const done of this.#pending) done(owner.abortReason())
   }
 }

@@ -1,0 +1,25 @@
+// A callback of send() is called once, by ws or by us: whoever is first.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SendCallbacks } from '../../lib/outbox/send-callbacks.js'
+
+const GONE = new Error('the transport is gone')
+const owner = { abortReason: () => GONE }
+
+test('what ws has called back is not called again when the transport is gone', () => {
+  const callbacks = new SendCallbacks()
+  const told: unknown[] = []
+  const done = callbacks.add((error) => told.push(error))
+  done()
+  callbacks.transportGone(owner)
+  assert.deepEqual(told, [undefined])
+})
+
+test('what was called when the transport went is not called again by ws', () => {
+  const callbacks = new SendCallbacks()
+  const told: unknown[] = []
+  const done = callbacks.add((error) => told.push(error))
+  callbacks.transportGone(owner)
+  done(new Error('ws comes later, as it has compressed until now'))
+  assert.deepEqual(told, [GONE])
+})
