@@ -1,7 +1,6 @@
-/** A picture as SVG: for each column a bar for each contestant, three columns beside each other. */
+/** A picture as SVG: for each figure a column, with a bar for each contestant; three beside each other. */
 import type { Results } from '../harness/results.js'
-import { called, type Picture } from './declared.js'
-import { type Column, isOurs, withSpread } from './numbers.js'
+import { called, type Column, isOurs, type Pictured, withSpread } from './numbers.js'
 
 const COLUMNS = 3
 /** px. */
@@ -10,7 +9,7 @@ const MARGIN = 24
 const NAMES = 206
 const GAP = 20
 const HEAD = 76
-const HEADING = 46
+const HEADING = 62
 const ROW = 26
 const FOOT = 84
 const BAR = 12
@@ -42,74 +41,68 @@ const STYLE = `
 `
 
 export function draw(
-  { title, subtitle }: Picture,
+  { title, picture }: Pictured,
   columns: readonly Column[],
   results: Results,
 ): string {
-  const parts: string[] = []
+  const parts = [text('title', MARGIN, 38, picture.title), text('', MARGIN, 59, title)]
+  const heightOfRows = HEADING + ROW * (columns[0]?.cells.length ?? 0)
   let y = HEAD
   for (let first = 0; first < columns.length; first += COLUMNS) {
-    const beside = columns.slice(first, first + COLUMNS)
-    parts.push(drawBeside(beside, y))
-    y += HEADING + ROW * (beside[0]?.cells.length ?? 0) + GAP
+    parts.push(...drawBeside(columns.slice(first, first + COLUMNS), y, y + heightOfRows))
+    y += heightOfRows + GAP
   }
-  const height = y + FOOT
-  const foot = footOf(columns, results)
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}">
-<title>${escaped(title)}</title>
+  for (const [index, line] of footOf(columns, results).entries()) {
+    parts.push(text('small', MARGIN, y + 18 + index * 20, line))
+  }
+  const [width, height] = [WIDTH, y + FOOT]
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
+<title>${escaped(picture.title)}</title>
 <style>${STYLE}</style>
-<rect class="card" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8"/>
-${text('title', MARGIN, 38, title)}
-${text('', MARGIN, 59, subtitle)}
+<rect class="card" x="0.5" y="0.5" width="${width - 1}" height="${height - 1}" rx="8"/>
 ${parts.join('\n')}
-${foot.map((line, index) => text('small', MARGIN, y + 18 + index * 20, line)).join('\n')}
 </svg>
 `
 }
 
-/** Columns with the same rows. */
-function drawBeside(columns: readonly Column[], top: number): string {
-  const cells = columns[0]?.cells ?? []
+/** Columns with the same rows; values with the same heading have the same scale. */
+function drawBeside(columns: readonly Column[], top: number, bottom: number): string[] {
   const width = (WIDTH - 2 * MARGIN - NAMES + GAP) / columns.length
   const rowAt = (row: number): number => top + HEADING + (row + 0.5) * ROW
-  const bottom = rowAt(cells.length) - ROW / 2 + 4
-  const parts = [text('heading', MARGIN, top + 16, columns[0]?.cost ?? '')]
-  for (const [row, { contestant }] of cells.entries()) {
-    parts.push(text(kindOf(contestant), MARGIN, rowAt(row) + 4, called(contestant)))
-  }
-  for (const [index, column] of columns.entries()) {
-    const { of, heading, better, cost, show } = column
+  const names = columns[0]?.cells.map(({ contestant }, row) =>
+    text(kindOf(contestant), MARGIN, rowAt(row) + 4, called(contestant)),
+  )
+  const drawn = columns.flatMap((column, index) => {
+    const { of, heading, below, better, cells, show } = column
     const left = MARGIN + NAMES + index * width
-    const end = endOf(cost === undefined ? [column] : columns)
+    const end = endOf(
+      of === 'ratio' ? [column] : columns.filter((each) => each.heading === heading),
+    )
     const x = (value: number): number => left + (Math.max(value, 0) / end) * (width - GAP - NUMBER)
-    const axis = (kind: string, at: number): string => line(kind, at, top + HEADING - 4, at, bottom)
-    const bars: string[] = []
-    const numbers: string[] = []
-    for (const [row, { contestant, spread, goal }] of column.cells.entries()) {
+    const axis = (at: number): string => line('axis', at, top + HEADING - 4, at, bottom + 4)
+    const bars = cells.flatMap(({ contestant, spread, goal }, row) => {
       const { median, least, most } = spread
       const y = rowAt(row)
       const kind = kindOf(contestant)
-      const bar = `x="${px(left)}" y="${px(y - BAR / 2)}" width="${px(x(median) - left)}" height="${BAR}"`
-      const title = `<title>${withSpread(spread, show)}</title>`
-      numbers.push(text(`number ${kind}`, left + width - GAP, y + 4, show(median)))
-      if (!Number.isNaN(median)) {
+      const box = `x="${px(left)}" y="${px(y - BAR / 2)}" width="${px(x(median) - left)}" height="${BAR}"`
+      const bar = `<rect class="bar ${kind}" ${box}><title>${withSpread(spread, show)}</title></rect>`
+      return [
         // The median; a line from the least to the most; and what is aimed at.
-        bars.push(`<rect class="bar ${kind}" ${bar}>${title}</rect>`)
-        bars.push(line('range', x(least), y, x(most), y))
-      }
-      const [high, low] = [y - ROW / 2 + 2, y + ROW / 2 - 2]
-      bars.push(goal === undefined ? '' : line('goal', x(goal), high, x(goal), low))
-    }
-    parts.push(
+        ...(Number.isNaN(median) ? [] : [bar, line('range', x(least), y, x(most), y)]),
+        ...(goal === undefined ? [] : [line('goal', x(goal), y - 11, x(goal), y + 11)]),
+        text(`number ${kind}`, left + width - GAP, y + 4, show(median)),
+      ]
+    })
+    return [
       text('heading', left, top + 16, heading),
-      text('small', left, top + 32, `${better} is better`),
-      axis('axis', left),
-      of === 'ratio' ? axis('one', x(1)) : '',
+      text('small', left, top + 32, below),
+      text('small', left, top + 47, `${better} is better`),
+      axis(left),
+      ...(of === 'ratio' ? [axis(x(1))] : []),
       ...bars,
-      ...numbers,
-    )
-  }
-  return parts.join('\n')
+    ]
+  })
+  return [...(names ?? []), ...drawn]
 }
 
 /** Where the axis of these columns ends. */
@@ -127,7 +120,7 @@ function footOf(columns: readonly Column[], { machine, date, leftOut }: Results)
   const signs = [
     `Bar: median of ${Math.min(...cells.map(({ rounds }) => rounds))} rounds`,
     'line through it: least to most',
-    ...(columns[0]?.of === 'ratio' ? ['line across: bare'] : []),
+    ...(columns[0]?.of === 'ratio' ? ['all as ratios to bare: line across'] : []),
     ...(cells.some(({ goal }) => goal !== undefined) ? ['dashed: our goal'] : []),
   ]
   const { cpu, cores, memory, system } = machine

@@ -31,12 +31,10 @@ export async function openChatter(server: Server, load: Load, warmUp: number) {
       const whole = Math.floor(received / echoBytes)
       received -= whole * echoBytes
       echoed += whole
-      if (whole === 0) return
       if (isTalking) {
-        socket.write(packet.subarray(0, whole * message.length))
-      } else {
-        underWay -= whole
-        if (underWay === 0) quiet?.()
+        if (whole > 0) socket.write(packet.subarray(0, whole * message.length))
+      } else if ((underWay -= whole) === 0) {
+        quiet?.()
       }
     })
   }
@@ -47,7 +45,7 @@ export async function openChatter(server: Server, load: Load, warmUp: number) {
    * in µs; and for how long the collector of the server has worked, in ms
    */
   async function talk(duration: number, watchesGc = false) {
-    if (watchesGc) await server.ask('watchGc')
+    if (watchesGc) await server.ask('collections')
     const isQuiet = new Promise<void>((resolve) => (quiet = resolve))
     echoed = 0
     const [cpu, counted] = await server.cpuOf(async () => {
@@ -61,8 +59,8 @@ export async function openChatter(server: Server, load: Load, warmUp: number) {
       await isQuiet
       return counted
     })
-    const collected = watchesGc ? await server.ask('collected') : 0
-    return { ...counted, echoed, cpu, collected }
+    const collections = watchesGc ? await server.ask<number[]>('collections') : []
+    return { ...counted, echoed, cpu, collected: collections.reduce((sum, each) => sum + each, 0) }
   }
 
   await talk(warmUp)

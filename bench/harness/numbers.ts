@@ -15,13 +15,8 @@ export function spread(values: readonly number[]): Spread {
   return { median, least: at(0), most: at(sorted.length - 1) }
 }
 
-/** Mulberry32: numbers from 0 up to 1, the same ones each time. */
+/** Numbers from 0 up to 1, the same ones each time: the linear congruences of Numerical Recipes. */
 export function sequence(): () => number {
   let state = 1
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+  return () => (state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32) / 2 ** 32
 }

@@ -1,7 +1,7 @@
 /** The table that is printed, and what of it misses its goal or its bound. */
 import type { Spread } from './numbers.js'
-import type { Result } from './results.js'
-import { betterOf, type Scenario, type Target } from './scenario.js'
+import { find, type Result } from './results.js'
+import { betterOf, type Scenario } from './scenario.js'
 
 const NUMBER = new Intl.NumberFormat('en', { maximumSignificantDigits: 3, useGrouping: false })
 
@@ -10,32 +10,32 @@ function printed({ median, least, most }: Spread): string {
 }
 
 export function table(scenario: Scenario, results: readonly Result[]): string {
-  const width = Math.max(...results.map(({ contestant }) => contestant.length))
   const lines = [`\n${scenario.name}: ${scenario.title}`]
   for (const [figure, unit] of Object.entries(scenario.figures)) {
     lines.push(`  ${figure} (${unit}, ${betterOf(unit)} is better)`)
     for (const { contestant, value, against, ratio, ...result } of results) {
       if (result.figure !== figure) continue
       const compared = ratio ? `${printed(ratio)} of ${against}` : ''
-      lines.push(`    ${contestant.padEnd(width)} ${printed(value).padEnd(30)} ${compared}`)
+      lines.push(`    ${contestant.padEnd(32)} ${printed(value).padEnd(30)} ${compared}`)
     }
   }
-  const misses = scenario.targets.flatMap((target) => missed(target, results, target.goal) ?? [])
-  return [...lines, ...misses.map((how) => `  goal missed: ${how}`)].join('\n')
+  const misses = missed(scenario, results, 'goal').map((how) => `  goal missed: ${how}`)
+  return [...lines, ...misses].join('\n')
 }
 
-/** @returns how a contestant missed `limit`, if it did */
+/** @returns how contestants missed their goals, or the bounds that there are */
 export function missed(
-  { contestant, figure, of }: Target,
+  { name: scenario, targets }: Pick<Scenario, 'name' | 'targets'>,
   results: readonly Result[],
-  limit: number | undefined,
-): string | undefined {
-  if (limit === undefined) return undefined
-  const result = results.find((each) => each.contestant === contestant && each.figure === figure)
-  const got = result?.[of]
-  if (!result || !got) throw new Error(`No ${of} of ${contestant} in ${figure}`)
-  const isMore = result.better === 'more'
-  if (isMore ? got.median >= limit : got.median <= limit) return undefined
-  const expected = `${isMore ? 'at least' : 'at most'} ${limit}`
-  return `${contestant}, ${figure}: ${of} ${printed(got)}, expected ${expected}`
+  kind: 'goal' | 'bound',
+): string[] {
+  return targets.flatMap(({ contestant, figure, of, [kind]: limit }) => {
+    if (limit === undefined) return []
+    const { unit, [of]: got } = find(results, { scenario, figure, contestant })
+    if (!got) throw new Error(`No ${of} of ${contestant} in ${figure}`)
+    const isMore = betterOf(unit) === 'more'
+    if (isMore ? got.median >= limit : got.median <= limit) return []
+    const expected = `${isMore ? 'at least' : 'at most'} ${limit}`
+    return `${contestant}, ${figure}: ${of} ${printed(got)}, expected ${expected}`
+  })
 }

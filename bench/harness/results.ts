@@ -1,4 +1,4 @@
-/** What a full run writes down, and the pictures are drawn from. */
+/** What a full run writes down, and the documents are made of. */
 import { existsSync, readFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
 import { path } from './contestants.js'
@@ -9,7 +9,6 @@ export interface Result {
   readonly scenario: string
   readonly figure: string
   readonly unit: string
-  readonly better: 'more' | 'less'
   readonly contestant: string
   readonly rounds: number
   readonly value: Spread
@@ -26,24 +25,19 @@ export interface Results {
   readonly results: readonly Result[]
 }
 
+const PACKAGES = ['fastify', '@fastify/websocket', 'ws', 'socket.io', 'bun']
+
 export function thisMachine() {
-  const versions: Record<string, string> = {
-    node: process.versions.node,
-    fastify: versionOf('../node_modules/fastify'),
-    '@fastify/websocket': versionOf('../node_modules/@fastify/websocket'),
-    ws: versionOf('../node_modules/ws'),
-    'socket.io': versionOf('node_modules/socket.io'),
-    bun: versionOf('node_modules/bun'),
+  const versions: Record<string, string> = { node: process.versions.node }
+  for (const name of PACKAGES) {
+    const files = ['..', '.'].map((root) => path(`${root}/node_modules/${name}/package.json`))
+    const file = files.find((each) => existsSync(each))
+    const about: unknown = file && JSON.parse(readFileSync(file, 'utf8'))
+    versions[name] = (about as { version: string } | undefined)?.version ?? 'not installed'
   }
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
   const system = `${type()} ${release()}`
   return { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memory, system, versions }
-}
-
-function versionOf(folder: string): string {
-  const file = path(`${folder}/package.json`)
-  if (!existsSync(file)) return 'not installed'
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
 /** A result a line, so that it can be read and compared; of a number 8 digits. */
@@ -62,9 +56,10 @@ export function fromJson(text: string): Results {
   return JSON.parse(text, (_key, value: unknown) => value ?? NaN) as Results
 }
 
-export type Wanted = Pick<Result, 'scenario' | 'figure' | 'contestant'>
-
-export function find(results: readonly Result[], wanted: Wanted): Result {
+export function find(
+  results: readonly Result[],
+  wanted: Pick<Result, 'scenario' | 'figure' | 'contestant'>,
+): Result {
   const { scenario, figure, contestant } = wanted
   const found = results
     .filter((each) => each.scenario === scenario && each.figure === figure)

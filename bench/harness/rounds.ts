@@ -2,7 +2,7 @@
 import type { Find } from './contestants.js'
 import { spread } from './numbers.js'
 import type { Result } from './results.js'
-import { betterOf, type Scenario, type Values } from './scenario.js'
+import type { Scenario, Values } from './scenario.js'
 import { type Server, start } from './server.js'
 
 export async function runRounds(
@@ -34,13 +34,13 @@ export async function runRounds(
   return contestants.flatMap(({ name: contestant }) =>
     Object.entries(figures).map(([figure, unit]): Result => {
       const of = (who: string): number[] => taken.map((values) => values.get(who)?.[figure] ?? NaN)
-      const value = spread(of(contestant))
-      const about = { scenario: name, figure, unit, better: betterOf(unit), contestant }
+      const own = of(contestant)
+      const result = { scenario: name, figure, unit, contestant, rounds, value: spread(own) }
       const against = entrants[contestant]
-      if (!against) return Object.assign(about, { rounds, value })
+      if (!against) return result
       const others = of(against)
-      const ratios = of(contestant).map((own, round) => own / (others[round] ?? NaN))
-      return Object.assign(about, { rounds, value, against, ratio: spread(ratios) })
+      const ratio = spread(own.map((each, round) => each / (others[round] ?? NaN)))
+      return Object.assign(result, { against, ratio })
     }),
   )
 }

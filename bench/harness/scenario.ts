@@ -1,3 +1,4 @@
+/** What a scenario declares: who takes part, what is measured, and what ours has to reach. */
 import type { Server, Settings } from './server.js'
 
 /** By figure; `NaN` where a contestant has none. */
@@ -14,18 +15,24 @@ export interface Target {
   readonly bound?: number | undefined
 }
 
-/** Who takes part, and whom each is compared with. */
+/** Whom each contestant is compared with. */
 type Entrants = Readonly<Record<string, string | null>>
 
 /** It has one of the two ways to measure. Of what is published, `size` is a part. */
 export interface Scenario<Figure extends string = string> {
   readonly name: string
-  /** A sentence for the table. */
+  /** A sentence for the table, and for the picture. */
   readonly title: string
   readonly entrants: Entrants
-  /** Each with its unit. */
+  /** Each with its unit. What follows a comma stands below it in a picture. */
   readonly figures: Readonly<Record<Figure, string>>
   readonly targets: readonly Target[]
+  /** A picture in the documents, of all figures or of some. */
+  readonly picture?: Readonly<{
+    title: string
+    of: Target['of']
+    figures?: readonly NoInfer<Figure>[]
+  }>
   readonly settings?: Settings
   /** Measures a fresh process. */
   readonly measure?: (server: Server, size: number) => Promise<Values<NoInfer<Figure>>>

@@ -11,6 +11,7 @@ export const churn = scenario({
   entrants: beside('bare', 'sweep', 'ours', 'ours, everything on'),
   figures: { 'connections a second': '/s', 'CPU a connection': 'µs' },
   targets: [ratio('connections a second', 0.93, 0.5)],
+  picture: { title: 'Opening and closing', of: 'ratio' },
   async measure(server, size) {
     const rounds = Math.ceil(ROUNDS * size)
     const openAndClose = async (): Promise<number> => {
@@ -25,14 +26,17 @@ export const churn = scenario({
   },
 })
 
-const LEFT = 'heap left of a connection that has closed'
+const HEAP = 'heap of a connection'
+const RSS = 'RSS of a connection'
+const LEFT = 'heap left, of a connection that has closed'
 
 export const memory = scenario({
   name: 'memory',
-  title: 'idle connections with defaults',
+  title: 'idle connections with defaults, after a collection',
   entrants: beside('bare', 'sweep', 'timers', 'ours', 'ours, everything on', ...SERVERS),
-  figures: { 'heap of a connection': 'B', 'RSS of a connection': 'B', [LEFT]: 'B' },
-  targets: [ratio('heap of a connection', 1.13, 1.2), value(LEFT, 100, 400)],
+  figures: { [HEAP]: 'B', [RSS]: 'B', [LEFT]: 'B' },
+  targets: [ratio(HEAP, 1.13, 1.2), value(LEFT, 100, 400)],
+  picture: { title: 'Memory of an idle connection', of: 'ratio', figures: [HEAP, RSS] },
   async measure(server, size) {
     const count = 2_500 * size
     const fresh = await server.memory()
@@ -47,8 +51,8 @@ export const memory = scenario({
     await end(sockets)
     const after = await server.memory()
     return {
-      'heap of a connection': (during.heap - before.heap) / count,
-      'RSS of a connection': (rss - fresh.rss) / count,
+      [HEAP]: (during.heap - before.heap) / count,
+      [RSS]: (rss - fresh.rss) / count,
       [LEFT]: (after.heap - before.heap) / count,
     }
   },

@@ -14,15 +14,15 @@ const WARM_UP = 1.2
 const SILENT = { interval: 1_500, timeout: 1_200 }
 const STALLED = { interval: 600, timeout: 480 }
 
-const MEDIAN = 'median time from the last byte to the end'
-const WORST = 'worst time from the last byte to the end'
-const SHARE = 'the worst as a share of the bound'
+const MEDIAN = 'median time, from the last byte to the end'
+const WORST = 'worst time, from the last byte to the end'
+const SHARE = 'share of the bound, at worst'
 const LOST = 'healthy peers cut off, of 500'
 
 /**
- * A peer that answers pings, until it falls silent: it reads on, but says no more. Some fall silent
- * right after a message, others some time after a pong.
- * @returns what lets it fall silent, and tells how long it takes the server to end it, in ms
+ * A peer that answers pings, until it falls silent: it reads on, but says no more.
+ * @returns what lets it fall silent, some time after a pong or with a last word, and tells how long it
+ * takes the server to end it, in ms
  */
 function mortal(socket: Socket, lastWord: Buffer | undefined) {
   let lastByteAt = NaN
@@ -56,6 +56,7 @@ export const detection = scenario({
   entrants: beside('sweep', 'timers', 'ours'),
   figures: { [MEDIAN]: 'ms', [WORST]: 'ms', [SHARE]: 'ratio' },
   targets: [value(SHARE, 1, 1.5)],
+  picture: { title: 'Dead peers', of: 'value' },
   settings: SILENT,
   async measure(server, size) {
     const bound = boundOf(server.name)
@@ -79,19 +80,17 @@ export const stalls = scenario({
   entrants: { sweep: null, timers: null, ours: null },
   figures: { [LOST]: '' },
   targets: [value(LOST, 0, 0)],
+  picture: { title: 'Healthy peers, while the server stalls', of: 'value' },
   settings: STALLED,
   async measure(server, size) {
     const { interval, timeout } = STALLED
     const random = sequence()
-    const between = (least: number, most: number): number =>
-      (least + random() * (most - least)) * interval
     const crowd = await openCrowd(server, PEERS * size)
     await pause(WARM_UP * interval)
     for (let i = 0; i < 9 * size; i++) {
       // A gap below 0 is none: heavy requests may wait in line.
-      const gap = between(-0.5, 1)
-      if (gap > 0) await pause(gap)
-      await server.ask('stall', between(0.3, 2.5))
+      await pause(Math.max(0, -0.5 + 1.5 * random()) * interval)
+      await server.ask('stall', (0.3 + 2.2 * random()) * interval)
     }
     // Until the last verdict has been spoken.
     await pause(2 * interval + timeout)

@@ -20,26 +20,29 @@ const CPU = 'CPU a message'
 
 function keyOf({ connections, bytes, inFlight }: Load): string {
   const size = bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KiB`
-  return `, ${size}, ${inFlight} in flight on ${connections} connection${connections === 1 ? '' : 's'}`
+  return `, ${inFlight} in flight, ${size} on ${connections} connection${connections === 1 ? '' : 's'}`
 }
 
-type About = Omit<Scenario, 'figures'>
-
-/** @param isSteady seconds at a time, of one load, and with the collector's work */
-function echoing(about: About, loads: readonly Load[], isSteady = false): Scenario {
+/** @param isSteady seconds at a time, and with the collector's work */
+function echoing(
+  about: Omit<Scenario, 'figures'>,
+  loads: readonly Load[],
+  isSteady = false,
+): Scenario {
   const { compile, warmUp, turn, turns } = isSteady ? STEADY : TIMES
-  const figures: Record<string, string> = {}
-  const keyed = loads.map((load) => ({ load, key: isSteady ? '' : keyOf(load) }))
-  for (const { key } of keyed) Object.assign(figures, { [RATE + key]: '/s', [CPU + key]: 'µs' })
-  if (isSteady) Object.assign(figures, { collections: 'ms' })
-  return scenario({
+  const keys = loads.map(keyOf)
+  return scenario<string>({
     ...about,
-    figures,
+    figures: Object.fromEntries([
+      ...keys.map((key) => [RATE + key, '/s']),
+      ...keys.map((key) => [CPU + key, 'µs']),
+      ...(isSteady ? [['collections', 'ms']] : []),
+    ]) as Scenario['figures'],
     async measureInTurn(servers, size) {
       const values = servers.map((): Record<string, number> => ({}))
       const rounds = Math.ceil(turns * size)
       let compiledFor = 0
-      for (const { load, key } of keyed) {
+      for (const load of loads) {
         // Long messages take another path.
         const toCompile = load.bytes === compiledFor ? 0 : compile * size
         compiledFor = load.bytes
@@ -56,8 +59,8 @@ function echoing(about: About, loads: readonly Load[], isSteady = false): Scenar
           await chatter.end()
           const all = (of: keyof Talk): number => taken.reduce((sum, talk) => sum + talk[of], 0)
           Object.assign(values[index] ?? {}, {
-            [RATE + key]: (all('counted') / all('duration')) * 1_000,
-            [CPU + key]: all('cpu') / all('echoed'),
+            [RATE + keyOf(load)]: (all('counted') / all('duration')) * 1_000,
+            [CPU + keyOf(load)]: all('cpu') / all('echoed'),
             collections: all('collected') / rounds,
           })
         }
@@ -86,6 +89,7 @@ function targets(connections: number): Target[] {
 
 const AS_TEXT = beside('bare, as text', 'ours, onMessage')
 const PLUGIN = { ...beside('bare', 'ours'), ...AS_TEXT }
+const SMALL = loads(64, 64)
 
 const ECHO = {
   name: 'echo',
@@ -95,16 +99,19 @@ const ECHO = {
     ...beside('bare', 'bare, corked', 'ours', 'sweep', 'timers', ...SERVERS),
     ...beside('bare, as text', 'ours, onMessage', 'ours, async onMessage', 'ours, everything on'),
   },
-  targets: [...targets(64), ratio(`${RATE}, 4 KiB, 1 in flight on 64 connections`, 0.98, 0.6)],
-}
+  targets: [...targets(64), ratio(`${RATE}, 1 in flight, 4 KiB on 64 connections`, 0.98, 0.6)],
+  picture: {
+    title: 'Echoes of 64 B on 64 connections',
+    of: 'ratio',
+    figures: [RATE, CPU].flatMap((figure) => SMALL.map((load) => figure + keyOf(load))),
+  },
+} as const
 const FEW_AND_MANY = {
   name: 'echo-few-many',
   title: 'the same, with one connection and with 256',
   entrants: { ...beside('bare', 'bare, corked', 'ours'), ...AS_TEXT },
   // Without bounds: on one connection client and server take turns where a burst is one write.
-  targets: [...targets(1), ...targets(256)].map(({ figure, goal, contestant }) =>
-    ratio(figure, goal, undefined, contestant),
-  ),
+  targets: [...targets(1), ...targets(256)].map(({ bound: _none, ...target }) => target),
 }
 const LONG = {
   name: 'echo-steady',
@@ -115,12 +122,9 @@ const LONG = {
 }
 
 export const ECHOES = [
-  echoing(ECHO, [...loads(64, 64), ...loads(64, 4096)]),
+  echoing(ECHO, [...SMALL, ...loads(64, 4096)]),
   echoing(FEW_AND_MANY, [...loads(1, 64), ...loads(256, 64)]),
-  echoing(LONG, loads(64, 64).slice(0, 1), true),
+  echoing(LONG, SMALL.slice(0, 1), true),
 ]
 
-export const echoOfTheGate = echoing(
-  { ...ECHO, entrants: PLUGIN, targets: targets(64) },
-  loads(64, 64),
-)
+export const echoOfTheGate = echoing({ ...ECHO, entrants: PLUGIN, targets: targets(64) }, SMALL)

@@ -14,8 +14,8 @@ const WITNESSES = 10
 const LOOP = 'loop of sends'
 const LAST = 'until the last has it'
 const CPU = 'CPU for each'
-const WAITS = 'waits for a peer that never reads, at most'
-const FURTHER = 'memory of a further message to it'
+const WAITS = 'bytes that wait, at most, for a peer that never reads'
+const FURTHER = 'memory, of a further message to it'
 
 export const fanOut = scenario({
   name: 'fan-out',
@@ -23,6 +23,7 @@ export const fanOut = scenario({
   entrants: beside('bare', 'ours'),
   figures: { [LOOP]: 'ms', [LAST]: 'ms', [CPU]: 'µs', [WAITS]: 'B', [FURTHER]: 'B' },
   targets: [ratio(LOOP, 1.05, 1.6), value(WAITS, 1_048_576, 1_048_576), value(FURTHER, 10, 50)],
+  picture: { title: 'One message to 10,000', of: 'value', figures: [LOOP, LAST, WAITS] },
   settings: NO_HEARTBEAT,
   async measure(server, size) {
     const count = 10_000 * size

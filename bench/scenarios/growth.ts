@@ -6,20 +6,21 @@ import { behave, end, open } from '../harness/peers.js'
 import { beside, NO_HEARTBEAT, ratio, scenario, value, type Values } from '../harness/scenario.js'
 import { type Server, type Settings, start } from '../harness/server.js'
 
-export const CROWDS = { few: 1_000, some: 4_500, many: 18_000 }
+const CROWDS = { few: 1_000, some: 4_500, many: 18_000 }
+
+type Figures = Readonly<Record<string, string>>
 
 /** The figure that says how much more it is of many than of few. */
 const growth = (figure: string): string => `${figure}, of many to of few`
 
-type Figures = Readonly<Record<string, string>>
+const ofAll = (figure: string): string[] =>
+  Object.keys(CROWDS).map((crowd) => `${figure}, of ${crowd}`)
 
 /** @param costs what grows with the crowd if things go wrong: there is a figure of how much */
 function figuresOf(costs: Figures, others: Figures): Figures {
   const units = Object.entries({ ...costs, ...others })
   return Object.fromEntries([
-    ...units.flatMap(([figure, unit]) =>
-      Object.keys(CROWDS).map((crowd) => [`${figure}, of ${crowd}`, unit]),
-    ),
+    ...units.flatMap(([figure, unit]) => ofAll(figure).map((each) => [each, unit])),
     ...Object.keys(costs).map((figure) => [growth(figure), 'ratio']),
   ]) as Figures
 }
@@ -54,20 +55,18 @@ const AT_ONCE = 500
 /** ms. */
 const PATIENCE = 60_000
 
+const HEAP = 'heap'
+const OPEN = 'CPU to open'
+const CLOSE = 'CPU to close'
 const TELL = 'CPU of one message to all'
+const TELL_TIME = 'time of one message to all'
 const SHUT_DOWN = 'CPU of app.close()'
+const SHUT_DOWN_TIME = 'time of app.close()'
+const TIMES = [OPEN, CLOSE, TELL, TELL_TIME, SHUT_DOWN, SHUT_DOWN_TIME]
+const COSTS = { [HEAP]: 'B', ...Object.fromEntries(TIMES.map((time) => [time, 'µs'])) } as Figures
 const GC = 'longest pause to collect garbage while they open'
 const RSS = 'RSS of the process'
 const FURTHER_RSS = 'RSS of a further connection'
-const COSTS = {
-  heap: 'B',
-  'CPU to open': 'µs',
-  'CPU to close': 'µs',
-  [TELL]: 'µs',
-  'time of one message to all': 'µs',
-  [SHUT_DOWN]: 'µs',
-  'time of app.close()': 'µs',
-}
 
 async function measureConnections(server: Server, count: number, size: number): Promise<Values> {
   for (let done = 0; done < WARM_UP.connections * size; done += AT_ONCE * size) {
@@ -77,14 +76,14 @@ async function measureConnections(server: Server, count: number, size: number): 
   const times = Math.ceil((OPENED * size) / count)
   let toOpen = 0
   let toClose = 0
-  await server.ask('watchGc')
+  await server.ask('collections')
   for (let i = 0; i < times; i++) {
     const [opening, sockets] = await server.cpuOf(() => open(server, count))
     const [closing] = await server.cpuOf(() => end(sockets))
     toOpen += opening
     toClose += closing
   }
-  const longestGc = await server.ask('longestGc')
+  const collections = await server.ask<number[]>('collections')
 
   const empty = await server.memory()
   const sockets = await open(server, count)
@@ -98,30 +97,33 @@ async function measureConnections(server: Server, count: number, size: number): 
   const [cpuOfClose, time] = await server.cpuOf(() => server.ask('close', PATIENCE))
   for (const socket of sockets) socket.destroy()
   return {
-    heap: (full.heap - empty.heap) / count,
-    'CPU to open': toOpen / times / count,
-    'CPU to close': toClose / times / count,
+    [HEAP]: (full.heap - empty.heap) / count,
+    [OPEN]: toOpen / times / count,
+    [CLOSE]: toClose / times / count,
     [TELL]: cpu / count,
-    'time of one message to all': (loop * 1_000) / count,
+    [TELL_TIME]: (loop * 1_000) / count,
     [SHUT_DOWN]: cpuOfClose / count,
-    'time of app.close()': (time * 1_000) / count,
-    [GC]: longestGc,
+    [SHUT_DOWN_TIME]: (time * 1_000) / count,
+    [GC]: Math.max(0, ...collections),
     [RSS]: full.rss,
   }
 }
 
-const growthOfConnections = scenario({
+const growthOfConnections = scenario<string>({
   name: 'growth',
   title: 'what each of 1,000 (few), 4,500 (some) and 18,000 (many) connections costs',
   entrants: beside('bare', 'ours'),
   figures: { ...figuresOf(COSTS, { [GC]: 'ms', [RSS]: 'B' }), [FURTHER_RSS]: 'B' },
   targets: [
-    ...['heap', 'CPU to open', 'CPU to close', SHUT_DOWN].map((cost) =>
-      value(growth(cost), 1.25, 2.5),
-    ),
+    ...[HEAP, OPEN, CLOSE, SHUT_DOWN].map((cost) => value(growth(cost), 1.25, 2.5)),
     // It grows with bare too, as the sockets of many are in no cache when their turn comes.
     ratio(growth(TELL), 1.25, 2.5),
   ],
+  picture: {
+    title: 'What a connection costs, beside few others and beside many',
+    of: 'value',
+    figures: [HEAP, OPEN, TELL, SHUT_DOWN].flatMap(ofAll),
+  },
   async measure(server, size) {
     const values = await measureCrowds(server, size, () => NO_HEARTBEAT, measureConnections)
     const more = (values[`${RSS}, of many`] ?? NaN) - (values[`${RSS}, of few`] ?? NaN)
@@ -134,18 +136,24 @@ const PINGS_A_MS = 9
 /** ms; no less than one interval of many. */
 const HEARTBEATS = { warmUp: 2_000, measured: 2_000, watched: 1_500 }
 const PING = 'CPU of a ping and its pong'
+const STALL = 'worst stall of all pings'
 const LOST = 'healthy peers cut off'
 
-const growthOfHeartbeats = scenario({
+const growthOfHeartbeats = scenario<string>({
   name: 'growth-heartbeats',
   title: '9,000 pings a second to 1,000 (few), 4,500 (some) and 18,000 (many) idle connections',
   entrants: beside('sweep', 'ours'),
-  figures: figuresOf({ [PING]: 'µs' }, { 'worst stall': 'ms', [LOST]: 'peers' }),
+  figures: figuresOf({ [PING]: 'µs' }, { [STALL]: 'ms', [LOST]: 'peers' }),
   targets: [
     value(growth(PING), 1.25, 2.5),
-    ratio('worst stall, of many', 0.2),
+    ratio(`${STALL}, of many`, 0.2),
     value(`${LOST}, of many`, 0, 0),
   ],
+  picture: {
+    title: 'What a heartbeat costs, beside few others and beside many',
+    of: 'value',
+    figures: [PING, STALL].flatMap(ofAll),
+  },
   measure(server, size) {
     const settings = (count: number): Settings => ({ interval: count / (PINGS_A_MS * size) })
     return measureCrowds(server, size, settings, async (own, count) => {
@@ -155,9 +163,15 @@ const growthOfHeartbeats = scenario({
       // The watch takes time of its own: it looks each millisecond.
       await own.ask('watch')
       await pause(HEARTBEATS.watched)
-      return { [PING]: cpu / pings, 'worst stall': await own.ask('worst'), [LOST]: crowd.leave() }
+      return { [PING]: cpu / pings, [STALL]: await own.ask('worst'), [LOST]: crowd.leave() }
     })
   },
 })
 
 export const GROWTHS = [growthOfConnections, growthOfHeartbeats]
+/** What one connection costs among many. */
+export const COSTS_OF_MANY = [
+  ...Object.keys(COSTS).map((cost) => ({ scenario: 'growth', figure: `${cost}, of many` })),
+  { scenario: 'growth', figure: FURTHER_RSS },
+  { scenario: 'growth-heartbeats', figure: `${PING}, of many` },
+]

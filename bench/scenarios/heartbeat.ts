@@ -17,8 +17,8 @@ const WARM_UP = 1.5
 const MEASURED = 2
 const WATCHED = 3
 
-export const IDLE_CPU = 'CPU a connection and round'
-const WORST = 'worst echo round trip of a bystander'
+const IDLE_CPU = 'CPU, a connection and round'
+const WORST = 'worst echo of a bystander'
 const LOST = 'healthy peers cut off'
 
 /**
@@ -34,8 +34,8 @@ function stayAwake(): () => void {
 
 /** @returns the worst round trip of one more connection within each interval, in ms */
 async function worstTrips({ port }: Server): Promise<number[]> {
-  const args = ['--import', 'tsx', path('harness/bystander.ts')]
-  args.push(...[port, WATCHED, INTERVAL].map(String))
+  const numbers = [port, WATCHED, INTERVAL].map(String)
+  const args = ['--import', 'tsx', path('harness/bystander.ts'), ...numbers]
   const { stdout } = await promisify(execFile)(process.execPath, args)
   return JSON.parse(stdout) as number[]
 }
@@ -46,6 +46,7 @@ export const idleHeartbeat = scenario({
   entrants: beside('sweep', 'ours', 'sweep, spread', 'timers'),
   figures: { [IDLE_CPU]: 'µs', [WORST]: 'ms', [LOST]: '' },
   targets: [ratio(IDLE_CPU, 1.05, 2.5), value(WORST, 15, 100), value(LOST, 0, 0)],
+  picture: { title: 'Heartbeats of idle connections', of: 'value' },
   settings: SETTINGS,
   async measure(server, size) {
     const crowd = await openCrowd(server, 10_000 * size)
@@ -65,9 +66,9 @@ const MESSAGES_A_ROUND = 4 / 3
 /** ms. */
 const TRAFFIC = { warmUp: 5_000, measured: 20_000, tick: 5 }
 
-const CPU = 'CPU a connection and round, with its echoes'
-export const BUSY_CPU = 'CPU of the heartbeat alone, a connection and round'
-const PINGS = 'pings a connection and round'
+const CPU = 'CPU with its echoes, a connection and round'
+const BUSY_CPU = 'CPU of the heartbeat, a connection and round'
+const PINGS = 'pings, a connection and round'
 
 /**
  * One connection after another says something, however late an echo is. Both crowds say the same, and
@@ -94,23 +95,26 @@ export const busyHeartbeat = scenario({
   entrants: beside('sweep', 'ours', 'timers'),
   figures: { [CPU]: 'µs', [BUSY_CPU]: 'µs', [PINGS]: '' },
   targets: [ratio(BUSY_CPU, 0.1, 1)],
+  picture: { title: 'Heartbeats of connections with traffic', of: 'value' },
   settings: SETTINGS,
   /** A twin without a heartbeat has the same talk at the same time: a machine does not stay the same. */
   async measure(server, size) {
     const count = 8_000 * size
     const twin = await start(server, { interval: 0 })
-    const crowds = [await openCrowd(server, count), await openCrowd(twin, count)] as const
+    const crowds = [await openCrowd(server, count), await openCrowd(twin, count)]
     const talk = chat(crowds, count, server.dialect.message(64))
     await pause(TRAFFIC.warmUp)
-    const during = (crowd: Crowd): ReturnType<Crowd['during']> =>
-      crowd.during(TRAFFIC.measured * size)
-    const [own, alone] = await Promise.all([during(crowds[0]), during(crowds[1])])
+    const [own, twins] = await Promise.all(
+      crowds.map(async (crowd) => {
+        const { cpu, pings, messages } = await crowd.during(TRAFFIC.measured * size)
+        const count = messages / MESSAGES_A_ROUND
+        return { cpu: cpu / count, pings: pings / count }
+      }),
+    )
     clearInterval(talk)
     for (const crowd of crowds) crowd.leave()
     await twin.stop()
-    const rounds = own.messages / MESSAGES_A_ROUND
-    const cpu = own.cpu / rounds
-    const without = alone.cpu / (alone.messages / MESSAGES_A_ROUND)
-    return { [CPU]: cpu, [BUSY_CPU]: cpu - without, [PINGS]: own.pings / rounds }
+    if (!own || !twins) throw new Error('Two crowds were measured')
+    return { [CPU]: own.cpu, [BUSY_CPU]: own.cpu - twins.cpu, [PINGS]: own.pings }
   },
 })

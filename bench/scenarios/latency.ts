@@ -23,8 +23,7 @@ const RATE = 'messages a second, the same for all'
 async function findHalfLoad(): Promise<number> {
   const server = await start(onFastify('bare'))
   const load = { connections: CONNECTIONS, bytes: BYTES, inFlight: 1 }
-  const chatter = await openChatter(server, load, 700)
-  const { counted, duration } = await chatter.talk(700)
+  const { counted, duration } = await (await openChatter(server, load, 700)).talk(700)
   await server.stop()
   return ((counted / duration) * 1_000) / 2
 }
@@ -103,17 +102,14 @@ export const latency = scenario({
   },
   figures: { p50: 'µs', p99: 'µs', [LATE]: 'µs', [RATE]: '/s' },
   targets: [ratio('p99', 1.05, 2), ratio('p99', 1.05, 2, 'ours, onMessage')],
+  picture: { title: 'Round trip at half load', of: 'ratio', figures: ['p50', 'p99'] },
   async measure(server) {
     halfLoad ??= findHalfLoad()
     const rate = await halfLoad
     const sockets = await open(server, CONNECTIONS)
     const { sent, echoed } = await take(server, sockets, schedule(rate))
     await end(sockets)
-    return {
-      p50: percentile(0.5, echoed),
-      p99: percentile(0.99, echoed),
-      [LATE]: percentile(0.99, sent),
-      [RATE]: rate,
-    }
+    const [p50, p99] = [percentile(0.5, echoed), percentile(0.99, echoed)]
+    return { p50, p99, [LATE]: percentile(0.99, sent), [RATE]: rate }
   },
 })

@@ -1,7 +1,7 @@
 /** The end of all connections at once: of app.close(), or of a proxy in front that restarts. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { OPCODES } from '../harness/dialects.js'
-import { behave, open } from '../harness/peers.js'
+import { openCrowd } from '../harness/crowd.js'
+import { open } from '../harness/peers.js'
 import { beside, NO_HEARTBEAT, ratio, scenario, type Target, value } from '../harness/scenario.js'
 import type { Server } from '../harness/server.js'
 
@@ -18,20 +18,17 @@ const shutdown = (name: string, title: string, frozenShare: number, ofTime: Targ
     entrants: beside('bare', 'ours'),
     figures: { [TIME]: 'ms', [STALL]: 'ms', [UNTOLD]: 'peers' },
     targets: [ofTime, ratio(STALL, 0.25), value(UNTOLD, 0, 0)],
+    picture: { title: 'Shutdown', of: 'value', figures: [TIME, STALL] },
     settings: NO_HEARTBEAT,
     async measure(server, size) {
       const frozen = await open(server, CONNECTIONS * size * frozenShare)
-      const polite = await open(server, CONNECTIONS * size - frozen.length)
-      let untold = polite.length
-      for (const socket of polite) {
-        behave(socket, (opcode) => {
-          if (opcode === OPCODES.close) untold--
-        })
-      }
+      const polite = await openCrowd(server, CONNECTIONS * size - frozen.length)
       await server.ask('watch')
       const time = await server.ask('close', 60_000)
       const stall = await server.ask('worst')
-      for (const socket of [...frozen, ...polite]) socket.destroy()
+      for (const socket of frozen) socket.destroy()
+      polite.leave()
+      const untold = polite.sockets.length - polite.counted('close')
       return { [TIME]: time, [STALL]: stall, [UNTOLD]: untold }
     },
   })
@@ -53,15 +50,17 @@ const PATIENCE = 10_000
 const UNTIL_ENDED = 'time until all have ended'
 const WORST = 'worst stall'
 const MISSING = 'calls that did not run once'
-const LEFT = 'heap left of a connection'
+const LEFT = 'heap left, of a connection'
+
+type Counts = Readonly<Record<'ended' | 'released', number>>
 
 async function reset(server: Server, count: number) {
   const sockets = await open(server, count, '/storm')
-  const ended = (await server.ask('ended')) + count
-  const released = (await server.ask('released')) + 2 * count
-  const missing = async (): Promise<number> =>
-    Math.abs(ended - (await server.ask('ended'))) +
-    Math.abs(released - (await server.ask('released')))
+  const before = await server.ask<Counts>('counts')
+  const missing = async (): Promise<number> => {
+    const { ended, released } = await server.ask<Counts>('counts')
+    return Math.abs(before.ended + count - ended) + Math.abs(before.released + 2 * count - released)
+  }
 
   const stalled = server.ask('watch', STANDSTILL)
   await pause(UNDER_WAY)
@@ -83,6 +82,7 @@ export const storm = scenario({
   entrants: beside('bare', 'ours'),
   figures: { [UNTIL_ENDED]: 'ms', [WORST]: 'ms', [MISSING]: 'calls', [LEFT]: 'B' },
   targets: [value(MISSING, 0, 0), value(LEFT, 100, 400)],
+  picture: { title: 'A storm of resets', of: 'value', figures: [UNTIL_ENDED, WORST] },
   settings: NO_HEARTBEAT,
   async measure(server, size) {
     const count = CONNECTIONS * size

@@ -5,26 +5,25 @@ import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { Settings } from '../harness/server.js'
 
+/** How often a connection has ended, and a release has run. */
+export const counts = { ended: 0, released: 0 }
+export const countEnd = (): void => void counts.ended++
+export const countRelease = (): void => void counts.released++
+
 /**
- * Adds a contestant's routes: `/` echoes; `/hooks` and `/storm` clean up after each connection, and
- * count how often a connection has ended and a release has run.
+ * Adds a contestant's routes: `/` echoes, `/hooks` and `/storm` clean up after each connection.
  * @returns all connections
  */
-export type Variant = (
-  app: FastifyInstance,
-  settings: Settings,
-  counts: { ended: number; released: number },
-) => Promise<Iterable<WebSocket>>
+export type Variant = (app: FastifyInstance, settings: Settings) => Promise<Iterable<WebSocket>>
 
 type Handler = (socket: WebSocket) => void
 /** @returns what it does with each connection */
 type Heartbeat = (app: FastifyInstance, interval: number) => Handler
 
 function variant(echo: Handler, heartbeat?: Heartbeat): Variant {
-  return async (app, { interval = 30_000 }, counts) => {
+  return async (app, { interval = 30_000 }) => {
     await app.register(fastifyWebsocket)
     const keepAlive = interval === 0 ? undefined : heartbeat?.(app, interval)
-    const release = (): void => void counts.released++
     const route = (path: string, handler: Handler): void => {
       app.get(path, { websocket: true }, (socket) => {
         keepAlive?.(socket)
@@ -32,11 +31,11 @@ function variant(echo: Handler, heartbeat?: Heartbeat): Variant {
       })
     }
     route('/', echo)
-    route('/hooks', (socket) => socket.on('close', () => counts.ended++))
+    route('/hooks', (socket) => socket.on('close', countEnd))
     route('/storm', (socket) => {
-      const releases = [release, release]
+      const releases = [countRelease, countRelease]
       socket.on('close', () => {
-        counts.ended++
+        countEnd()
         for (const each of releases.toReversed()) each()
       })
     })

@@ -23,13 +23,6 @@ const delays = monitorEventLoopDelay({ resolution: 1 })
 let pauses: PerformanceEntry[] = []
 const observer = new PerformanceObserver((list) => pauses.push(...list.getEntries()))
 
-/** How long each collection since `watchGc` has taken, in ms. */
-function gcPauses(): number[] {
-  pauses.push(...observer.takeRecords())
-  observer.disconnect()
-  return pauses.map(({ duration }) => duration)
-}
-
 /** Keeps the loop from turning, as a long computation does. */
 function stall(duration: number): void {
   const until = performance.now() + duration
@@ -63,10 +56,11 @@ const ORDERS: Orders = {
     await pause(LOOK)
     return delays.max / 1e6
   },
-  watchGc() {
-    pauses = []
+  /** How long each collection has taken, since it was last asked. */
+  collections() {
+    const taken = [...pauses, ...observer.takeRecords()].map(({ duration }) => duration)
     observer.observe({ entryTypes: ['gc'] })
+    pauses = []
+    return taken
   },
-  collected: () => gcPauses().reduce((sum, pause) => sum + pause, 0),
-  longestGc: () => Math.max(0, ...gcPauses()),
 }

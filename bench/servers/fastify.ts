@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import Fastify from 'fastify'
 import type { Settings } from '../harness/server.js'
-import { bare, type Variant } from './bare.js'
+import { bare, counts, type Variant } from './bare.js'
 import { obey } from './control.js'
 import { ours } from './ours.js'
 
@@ -13,18 +13,14 @@ process.setSourceMapsEnabled(false)
 const [name = '', dist = '', settings = '{}'] = process.argv.slice(2)
 const variants: Readonly<Record<string, Variant>> = { ...bare, ...(await ours(dist)) }
 const variant = variants[name]
-if (variant === undefined) {
-  throw new Error(`Expected one of ${Object.keys(variants).join(', ')}, got ${name}`)
-}
+if (!variant) throw new Error(`Expected one of ${Object.keys(variants).join(', ')}, got ${name}`)
 const app = Fastify()
-const counts = { ended: 0, released: 0 }
-const connections = await variant(app, JSON.parse(settings) as Settings, counts)
+const connections = await variant(app, JSON.parse(settings) as Settings)
 await app.listen({ host: '127.0.0.1', port: 0, backlog: 4096 })
 
 await obey((app.server.address() as AddressInfo).port, {
-  ended: () => counts.ended,
-  released: () => counts.released,
-  /** Sends one message to all, and tells how long that took, in ms. */
+  counts: () => counts,
+  /** Sends one message to all, and tells how long that took. */
   fanOut(bytes) {
     const message = 'a'.repeat(bytes)
     const startedAt = performance.now()
@@ -33,7 +29,7 @@ await obey((app.server.address() as AddressInfo).port, {
   },
   /** How many bytes wait for all of them together. */
   held: () => [...connections].reduce((bytes, socket) => bytes + socket.bufferedAmount, 0),
-  /** Ends the server, and tells how long that took, in ms; nobody waits for longer than `patience`. */
+  /** Ends the server, and tells how long that took; nobody waits for longer than `patience`. */
   async close(patience) {
     const startedAt = performance.now()
     await Promise.race([app.close(), pause(patience)])

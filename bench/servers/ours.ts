@@ -1,27 +1,16 @@
 /** The plugin: with its defaults, with `onMessage`, and with everything on. */
 import { pathToFileURL } from 'node:url'
-import type { FastifyInstance } from 'fastify'
 import type * as Ours from '../../dist/index.js'
-import type { Variant } from './bare.js'
+import { countEnd as onClose, countRelease, type Variant } from './bare.js'
 
+type Handler = (socket: Ours.LifecycleSocket) => void
 type OnMessage = (socket: Ours.LifecycleSocket, request: unknown, message: Ours.Message) => unknown
 
-function listen(app: FastifyInstance): void {
-  app.get('/', { websocket: true }, (socket) => {
-    socket.on('message', (message, isBinary) => void socket.send(message, { binary: isBinary }))
-  })
+const listen: Handler = (socket) => {
+  socket.on('message', (message, isBinary) => void socket.send(message, { binary: isBinary }))
 }
-
-const call =
-  (onMessage: OnMessage) =>
-  (app: FastifyInstance): void => {
-    app.get('/', { websocket: true, onMessage }, () => {})
-  }
-
 const echo: OnMessage = (socket, _request, message) => void socket.send(message)
-const asyncEcho: OnMessage = async (socket, _request, message) => {
-  socket.send(message)
-}
+const asyncEcho: OnMessage = async (socket, _request, message) => void socket.send(message)
 
 const HOUR = 3_600_000
 
@@ -42,32 +31,32 @@ const EVERYTHING: Ours.WebsocketLifecycleOptions = {
   onHandlerError: () => {},
 }
 
+function release(times: number): Handler {
+  return (socket) => {
+    for (let i = 0; i < times; i++) socket.scope.defer(countRelease)
+  }
+}
+
 /** @param dist where the plugin has been built */
 export async function ours(dist: string): Promise<Record<string, Variant>> {
   const { default: plugin } = (await import(pathToFileURL(`${dist}/index.js`).href)) as typeof Ours
 
   const variant =
-    (addEcho: typeof listen, options: Ours.WebsocketLifecycleOptions = {}): Variant =>
-    async (app, { interval, timeout }, counts) => {
+    (onMessage?: OnMessage, options: Ours.WebsocketLifecycleOptions = {}): Variant =>
+    async (app, { interval, timeout }) => {
       const given = { ...(interval && { interval }), ...(timeout && { timeout }) }
       await app.register(plugin, { keepalive: interval === 0 ? false : given, ...options })
-      addEcho(app)
-      const onClose = (): void => void counts.ended++
-      const release = (): void => void counts.released++
-      app.get('/hooks', { websocket: true, onClose }, (socket) => {
-        socket.scope.defer(release)
-      })
-      app.get('/storm', { websocket: true, onClose }, (socket) => {
-        socket.scope.defer(release)
-        socket.scope.defer(release)
-      })
+      if (onMessage === undefined) app.get('/', { websocket: true }, listen)
+      else app.get('/', { websocket: true, onMessage }, () => {})
+      app.get('/hooks', { websocket: true, onClose }, release(1))
+      app.get('/storm', { websocket: true, onClose }, release(2))
       return app.websocketLifecycle.connections
     }
 
   return {
-    ours: variant(listen),
-    'ours, onMessage': variant(call(echo)),
-    'ours, async onMessage': variant(call(asyncEcho)),
-    'ours, everything on': variant(call(echo), EVERYTHING),
+    ours: variant(),
+    'ours, onMessage': variant(echo),
+    'ours, async onMessage': variant(asyncEcho),
+    'ours, everything on': variant(echo, EVERYTHING),
   }
 }
