@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { delivered } from '../support/time/delivered.js'
 import { FakeClock } from '../support/time/fake-clock.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
-import { connectOne } from '../support/servers/server.js'
+import { type Connected, connectOne } from '../support/servers/server.js'
 import { SlowReader } from '../support/peers/slow-reader.js'
 
 const { closeFrame, frame } = RawPeer
-const keepalive = false
+
+/** A connection without heartbeats whose `closeTimeout` is 1,000 ms. */
+async function connectImpatient(t: TestContext): Promise<Connected & { clock: FakeClock }> {
+  const clock = new FakeClock()
+  const options = { keepalive: false } as const
+  return { clock, ...(await connectOne(t, { clock, options, route: { closeTimeout: 1000 } })) }
+}
 
 test('a peer that never answers our close frame is destroyed after closeTimeout, not before', async (t) => {
-  const clock = new FakeClock()
-  const { peer, socket } = await connectOne(t, {
-    clock,
-    options: { keepalive },
-    route: { closeTimeout: 1000 },
-  })
+  const { clock, peer, socket } = await connectImpatient(t)
   let isOver = false
   void socket.closed.then(() => (isOver = true))
   socket.close(4000)
@@ -33,12 +34,7 @@ test('a peer that never answers our close frame is destroyed after closeTimeout,
 })
 
 test('a peer that goes on talking does not get longer', async (t) => {
-  const clock = new FakeClock()
-  const { peer, socket } = await connectOne(t, {
-    clock,
-    options: { keepalive },
-    route: { closeTimeout: 1000 },
-  })
+  const { clock, peer, socket } = await connectImpatient(t)
   socket.close(4000)
   for (let elapsed = 0; elapsed < 1100; elapsed += 100) {
     peer.send(frame(OPCODE.text, 'still here'))
@@ -50,12 +46,7 @@ test('a peer that goes on talking does not get longer', async (t) => {
 })
 
 test('a peer that closed and does not end its TCP connection is destroyed after closeTimeout', async (t) => {
-  const clock = new FakeClock()
-  const { peer, socket } = await connectOne(t, {
-    clock,
-    options: { keepalive },
-    route: { closeTimeout: 1000 },
-  })
+  const { clock, peer, socket } = await connectImpatient(t)
   peer.socket.allowHalfOpen = true
   peer.send(closeFrame(1000))
   await peer.nextOf(OPCODE.close)
@@ -67,12 +58,7 @@ test('a peer that closed and does not end its TCP connection is destroyed after 
 })
 
 test('a peer with a FIN that takes none of what we sent is destroyed after closeTimeout', async (t) => {
-  const clock = new FakeClock()
-  const { peer, socket } = await connectOne(t, {
-    clock,
-    options: { keepalive },
-    route: { closeTimeout: 1000 },
-  })
+  const { clock, peer, socket } = await connectImpatient(t)
   peer.freeze()
   socket.send(Buffer.alloc(32 * 1024 * 1024))
   await delivered()
@@ -83,12 +69,7 @@ test('a peer with a FIN that takes none of what we sent is destroyed after close
 })
 
 test('a protocol error whose peer does not go is over after closeTimeout', async (t) => {
-  const clock = new FakeClock()
-  const { peer, socket } = await connectOne(t, {
-    clock,
-    options: { keepalive },
-    route: { closeTimeout: 1000 },
-  })
+  const { clock, peer, socket } = await connectImpatient(t)
   peer.socket.allowHalfOpen = true
   peer.send(RawPeer.bytes(0x83, 'x'))
   await peer.nextOf(OPCODE.close)
@@ -98,12 +79,7 @@ test('a protocol error whose peer does not go is over after closeTimeout', async
 })
 
 test('the deadline moves with a peer that still reads, and it gets its close frame', async (t) => {
-  const clock = new FakeClock()
-  const { peer, socket } = await connectOne(t, {
-    clock,
-    options: { keepalive },
-    route: { closeTimeout: 1000 },
-  })
+  const { clock, peer, socket } = await connectImpatient(t)
   peer.freeze()
   const sent = 24 * 1024 * 1024
   socket.send(Buffer.alloc(sent))
@@ -126,12 +102,7 @@ test('the deadline moves with a peer that still reads, and it gets its close fra
 })
 
 test('ten closeTimeouts are the end of it, however steadily the peer reads', async (t) => {
-  const clock = new FakeClock()
-  const { peer, socket } = await connectOne(t, {
-    clock,
-    options: { keepalive },
-    route: { closeTimeout: 1000 },
-  })
+  const { clock, peer, socket } = await connectImpatient(t)
   peer.freeze()
   socket.send(Buffer.alloc(96 * 1024 * 1024))
   await delivered()
@@ -151,12 +122,7 @@ test('ten closeTimeouts are the end of it, however steadily the peer reads', asy
 })
 
 test('once it stops reading, it has one closeTimeout more', async (t) => {
-  const clock = new FakeClock()
-  const { peer, socket } = await connectOne(t, {
-    clock,
-    options: { keepalive },
-    route: { closeTimeout: 1000 },
-  })
+  const { clock, peer, socket } = await connectImpatient(t)
   peer.freeze()
   socket.send(Buffer.alloc(96 * 1024 * 1024))
   await delivered()

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { DEFLATE, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { connectOne } from '../support/servers/server.js'
-import { verdict, errorCode } from '../support/servers/verdict.js'
+import { UNTOLD, verdict, errorCode } from '../support/servers/verdict.js'
 
 const { bytes, closeFrame, deflated, frame } = RawPeer
 const compressing = { options: { websocket: { perMessageDeflate: true } } }
@@ -79,10 +79,7 @@ for (const { what, sent, error, wire } of PROTOCOL_ERRORS) {
     assert.deepEqual(verdict(close), {
       cause: 'protocol-error',
       initiator: 'client',
-      code: 1006,
-      reason: '',
-      clean: false,
-      expected: false,
+      ...UNTOLD,
       retryable: false,
     })
     assert.deepEqual(close.sent, { code: sent, reason: 'protocol-error' })
@@ -118,10 +115,7 @@ test('a message above the default maxPayload of 1 MiB is a message-too-big', asy
   assert.deepEqual(verdict(close), {
     cause: 'message-too-big',
     initiator: 'client',
-    code: 1006,
-    reason: '',
-    clean: false,
-    expected: false,
+    ...UNTOLD,
     retryable: false,
   })
   assert.deepEqual(close.sent, { code: 1009, reason: 'message-too-big' })

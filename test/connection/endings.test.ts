@@ -6,7 +6,7 @@ import { delivered } from '../support/time/delivered.js'
 import { FakeClock } from '../support/time/fake-clock.js'
 import { DEFLATE, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { connectOne } from '../support/servers/server.js'
-import { verdict, errorCode, uint16 } from '../support/servers/verdict.js'
+import { UNTOLD, verdict, errorCode, uint16 } from '../support/servers/verdict.js'
 
 const { closeFrame, deflated, frame } = RawPeer
 
@@ -75,11 +75,7 @@ test('a FIN without a close frame is a connection-lost', async (t) => {
   assert.deepEqual(verdict(close), {
     cause: 'connection-lost',
     initiator: 'network',
-    code: 1006,
-    reason: '',
-    clean: false,
-    expected: false,
-    retryable: true,
+    ...UNTOLD,
   })
   assert.equal(close.sent, undefined)
   assert.equal(close.received, undefined)
@@ -94,11 +90,7 @@ test('a RST is a connection-reset, and its errno is kept', async (t) => {
   assert.deepEqual(verdict(close), {
     cause: 'connection-reset',
     initiator: 'network',
-    code: 1006,
-    reason: '',
-    clean: false,
-    expected: false,
-    retryable: true,
+    ...UNTOLD,
   })
   assert.equal(errorCode(close), 'ECONNRESET')
   assert.deepEqual(events, ['abort', 'unexpected', 'close', 'release'])
@@ -231,11 +223,8 @@ test('terminate() is a server-terminate, and nothing is sent', async (t) => {
   assert.deepEqual(verdict(close), {
     cause: 'server-terminate',
     initiator: 'server',
-    code: 1006,
-    reason: '',
-    clean: false,
+    ...UNTOLD,
     expected: true,
-    retryable: true,
   })
   assert.equal(close.sent, undefined)
   assert.equal(await peer.next(), undefined)
@@ -275,11 +264,7 @@ test('a peer that answers no ping is a heartbeat-timeout', async (t) => {
   assert.deepEqual(verdict(close), {
     cause: 'heartbeat-timeout',
     initiator: 'network',
-    code: 1006,
-    reason: '',
-    clean: false,
-    expected: false,
-    retryable: true,
+    ...UNTOLD,
   })
   assert.equal(close.sent, undefined)
   assert.deepEqual(events, ['abort', 'unexpected', 'close', 'release'])

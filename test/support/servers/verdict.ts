@@ -13,6 +13,15 @@ export function verdict({
   return { cause, initiator, code, reason, clean, expected, retryable }
 }
 
+/** Of an end without a close frame of the peer, as most of these are. */
+export const UNTOLD = {
+  code: 1006,
+  reason: '',
+  clean: false,
+  expected: false,
+  retryable: true,
+} as const
+
 export function errorCode(close: CloseInfo): unknown {
   return close.error && Reflect.get(close.error, 'code')
 }
