@@ -52,3 +52,20 @@ test('each room of lib/ says in a few lines what it owns, who calls it, and what
     assert.ok(lines.length <= 8, `${readme} has ${lines.length} lines`)
   }
 })
+
+test('nobody outside of facts/ writes to a log: lines have names, and stand in one file', () => {
+  const LINE = /\.(?:trace|debug|info|warn|error|fatal)\(/
+  const files = readdirSync(lib, { recursive: true, encoding: 'utf8' })
+  const writing = files
+    .filter((file) => file.endsWith('.ts') && roomOf(file) !== 'facts')
+    .filter((file) => LINE.test(readFileSync(join(lib, file), 'utf8')))
+  assert.deepEqual(writing, [])
+})
+
+test('a file of tests has at most 400 lines', () => {
+  const tests = fileURLToPath(new URL('../', import.meta.url))
+  const long = readdirSync(tests, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => readFileSync(join(tests, file), 'utf8').trimEnd().split('\n').length > 400)
+  assert.deepEqual(long, [])
+})
