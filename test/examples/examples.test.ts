@@ -16,6 +16,7 @@ describe('the examples', () => {
       'cluster.ts',
       'fan-out.ts',
       'first-message-auth.ts',
+      'first.ts',
       'graceful-shutdown.ts',
       'jwt-auth.ts',
       'migration.ts',
@@ -37,6 +38,25 @@ describe('the examples', () => {
     assert.equal(app.server.listening, false)
     app.log.level = 'silent'
     await app.close()
+  })
+})
+
+describe('examples/first.ts', () => {
+  it('brings a message to all who are in the room, and tells how a member was lost', async (t) => {
+    const { program, ws } = await run(t, 'first')
+    const members = [await Client.open(`${ws}/chat`), await Client.open(`${ws}/chat`)] as const
+    for (const text of ['hello', 'again']) {
+      members[0].ws.send(text)
+      for (const member of members) assert.equal(await member.next(), text)
+    }
+
+    members[1].ws.terminate()
+    assert.match(
+      await program.line('"msg":"lost a member"'),
+      /"level":40,.*"cause":"connection-lost"/,
+    )
+    members[0].ws.send('who is left?')
+    assert.equal(await members[0].next(), 'who is left?')
   })
 })
 
