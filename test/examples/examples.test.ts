@@ -24,6 +24,7 @@ describe('the examples', () => {
       'ordered-work.ts',
       'protocol-token.ts',
       'rate-limit.ts',
+      'rooms.ts',
       'stream-file.ts',
     ])
     for (const name of names) {
