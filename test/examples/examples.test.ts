@@ -12,6 +12,7 @@ describe('the examples', () => {
     const files = await readdir(join(root, 'examples'), { withFileTypes: true })
     const names = files.filter((file) => file.name.endsWith('.ts')).map(({ name }) => name)
     assert.deepEqual(names.toSorted(), [
+      'browser-client.ts',
       'cleanup.ts',
       'cluster.ts',
       'fan-out.ts',
