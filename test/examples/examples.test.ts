@@ -15,6 +15,7 @@ describe('the examples', () => {
       'browser-client.ts',
       'cleanup.ts',
       'cluster.ts',
+      'echo.test.ts',
       'fan-out.ts',
       'first-message-auth.ts',
       'first.ts',
