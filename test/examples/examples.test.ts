@@ -108,14 +108,34 @@ describe('examples/cleanup.ts', () => {
 })
 
 describe('examples/graceful-shutdown.ts', () => {
+  it('is not ready any more, and still serves everybody, until its wait is over', async (t) => {
+    const { program, http, ws } = await run(t, 'graceful-shutdown', { WAIT: '600000' })
+    const ready = async (): Promise<number> => (await fetch(`${http}/ready`)).status
+    assert.equal(await ready(), 200)
+    const early = await Client.open(ws)
+
+    program.kill('SIGTERM')
+    let status = 200
+    while (status === 200) status = await ready()
+    assert.equal(status, 503)
+    const late = await Client.open(ws)
+    for (const client of [early, late]) {
+      await client.roundTrip()
+      assert.deepEqual(client.events, ['welcome'])
+    }
+  })
+
   it('says goodbye, closes with 1012, then cleans up, then ends by itself', async (t) => {
-    const { program, ws } = await run(t, 'graceful-shutdown')
+    const { program, ws } = await run(t, 'graceful-shutdown', { WAIT: '200' })
     const clients = [await Client.open(ws), await Client.open(ws)]
     for (const client of clients) assert.equal(await client.next(), 'welcome')
 
+    const before = Date.now()
     program.kill('SIGTERM')
     for (const client of clients) {
       assert.equal(await client.next(), 'see you in a moment')
+      // Clocks are exact to 1 ms.
+      assert.ok(Date.now() - before >= 199)
       assert.deepEqual(await client.closed, { code: 1012, reason: 'a new version is coming' })
     }
 
