@@ -1,6 +1,5 @@
-// Work that has to be done in order, with a database that takes its time. Start it with
-// `npx tsx examples/ordered-work.ts`, connect with `npx wscat -c ws://127.0.0.1:3000/accounts/ada`,
-// and send {"amount":-30}.
+// Work that has to be done, in order, with a slow database. Start it with `npx tsx examples/ordered-work.ts`,
+// connect with `npx wscat -c ws://127.0.0.1:3000/accounts/ada`, and send {"amount":-30}.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -18,26 +17,27 @@ export async function build(): Promise<FastifyInstance> {
     {
       websocket: true,
       schema: { params: Type.Object({ owner: Type.String() }), message: Transfer },
-      // One message after the other: nobody spends what is still being paid in. Where many wait,
-      // reading pauses, and the client has to wait too.
+      // One message after the other: no transfer sees a balance that another one is about to change. If
+      // many wait, reading pauses and the client waits, too. When the client leaves, `scope.signal` aborts,
+      // but its messages are still handled: do not give that signal to work that has to be done.
       async onMessage(socket, request, { amount }) {
         socket.send(await transfer(request.params.owner, amount))
       },
-      // Without this, whoever sends anything else is out, with 1007.
+      // Without this, a message that does not match the schema ends the connection with 1007.
       onInvalidMessage: (socket, _request, error) => socket.send(`refused: ${error.message}`),
-      // All that a client had sent before it left has been done by now.
+      // Now all is done that the client sent before it left.
       onClose(_socket, request) {
         request.log.info({ balance: balances.get(request.params.owner) }, 'a client has left')
       },
     },
-    // The first message waits until this has settled: it finds an account.
+    // The first message waits until this is done.
     async (_socket, request) => open(request.params.owner),
   )
 
   return app
 }
 
-// Stands for a database: it takes a while, and nobody knows how long.
+// Stands for a slow database.
 const balances = new Map<string, number>()
 
 async function open(owner: string): Promise<void> {

@@ -49,6 +49,15 @@ describe('examples/ordered-work.ts', () => {
     client.ws.close(1000)
     assert.equal((await logged(program, 'a client has left'))['balance'], 80)
   })
+
+  it('has done it also for a client that vanished, whose signal aborted long before', async (t) => {
+    const { program, ws } = await serve(t, 'ordered-work')
+    const client = await Client.open(`${ws}/accounts/ada`)
+    for (let i = 0; i < 20; i++) client.ws.send('{"amount":-1}')
+    await client.roundTrip()
+    client.ws.terminate()
+    assert.equal((await logged(program, 'a client has left'))['balance'], 80)
+  })
 })
 
 describe('examples/fan-out.ts', () => {
