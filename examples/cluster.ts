@@ -1,6 +1,6 @@
-// A process for each core, and none leaves without a word to its clients. Start it with `npx tsx examples/cluster.ts`,
-// connect with `npx wscat -c ws://127.0.0.1:3000/`, replace all workers with `kill -HUP` and the pid that it tells, and
-// end it with Ctrl+C.
+// One process for each core. Each of them closes its connections before it ends. Start it with
+// `npx tsx examples/cluster.ts`, and connect with `npx wscat -c ws://127.0.0.1:3000/`. `kill -HUP` with the pid that it
+// prints replaces all workers, and Ctrl+C ends it.
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
@@ -23,13 +23,14 @@ export async function build(): Promise<FastifyInstance> {
 }
 
 function drainWhenDisconnected(app: FastifyInstance): void {
-  // worker.disconnect(), in the worker or in the primary, closes the server and waits for its connections.
+  // worker.disconnect(), in the worker or in the primary, calls close() of the server and waits until all its
+  // connections have ended. WebSockets do not end by themselves: app.close() ends them.
   const close = app.server.close.bind(app.server)
   app.server.close = (done) => {
     void app.close()
     return close(done)
   }
-  // A child of child_process.fork() hears when its parent disconnects it, or has ended.
+  // For a child of child_process.fork(): its parent has disconnected it, or has ended.
   process.once('disconnect', () => void app.close())
 }
 
@@ -37,7 +38,7 @@ async function lead(): Promise<void> {
   const workers = await Promise.all(Array.from({ length: availableParallelism() }, fork))
   process.on('SIGHUP', async () => {
     for (const old of workers.splice(0)) {
-      workers.push(await fork()) // before the old one goes: somebody always listens
+      workers.push(await fork()) // before the old one goes: some worker always listens
       old.disconnect()
     }
   })
@@ -54,5 +55,5 @@ async function fork(): Promise<Worker> {
 if (process.argv[1] === import.meta.filename) {
   if (cluster.isPrimary) await lead()
   else await (await build()).listen({ port: Number(process.env['PORT'] ?? 3000) })
-  process.on('SIGINT', () => {}) // Ctrl+C reaches the workers too: they leave when the primary says so
+  process.on('SIGINT', () => {}) // Ctrl+C reaches the workers, too, but they wait for the primary
 }

@@ -1,6 +1,6 @@
-// One message for many, of whom some read slowly or never: nobody waits for those, and what waits
-// for them is bounded. Start it with `npx tsx examples/fan-out.ts`, and chat with
-// `npx wscat -c ws://127.0.0.1:3000/chat`, or watch on /ticker what is posted to /prices.
+// One message for many clients. Some of them read slowly, or not at all: the others do not wait for them,
+// and the memory for their messages is bounded. Start it with `npx tsx examples/fan-out.ts`, and chat with
+// `npx wscat -c ws://127.0.0.1:3000/chat`. Each price that you post to /prices is sent to /ticker.
 import Fastify, { type FastifyInstance } from 'fastify'
 import websocketLifecycle, { type LifecycleSocket } from 'fastify-websocket-lifecycle'
 
@@ -10,7 +10,7 @@ export async function build(): Promise<FastifyInstance> {
   const app = Fastify({ logger: true })
   await app.register(websocketLifecycle)
 
-  // Every message counts. For whom more than 1 MiB waits is cut off with 1013, and may come back.
+  // Here every message counts. A client for which more than 1 MiB waits is closed with 1013. It may come back.
   const members: Room = new Set()
   app.get(
     '/chat',
@@ -22,7 +22,7 @@ export async function build(): Promise<FastifyInstance> {
     (socket) => join(members, socket),
   )
 
-  // An old price is worth nothing. For whom 64 KiB wait gets no further ones, until it reads on.
+  // Here only the newest price counts. A client for which 64 KiB wait gets no more prices until it has read some.
   const watchers: Room = new Set()
   app.get(
     '/ticker',
@@ -48,7 +48,7 @@ function join(room: Room, socket: LifecycleSocket): void {
   socket.scope.defer(() => room.delete(socket))
 }
 
-/** Nothing to await and nothing to catch: no reader holds up another. */
+/** There is nothing to await and nothing to catch. A slow reader does not delay the others. */
 function sendAll(room: Room, message: string | Buffer): void {
   for (const socket of room) socket.send(message)
 }

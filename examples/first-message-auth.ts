@@ -1,8 +1,8 @@
-// The token comes as the first message, in time, or the connection ends. For pages of another site,
-// whose requests bring no cookie. Where one comes, or a header, prefer a hook (jwt-auth.ts): there
-// strangers never have a connection. Start it with `npx tsx examples/first-message-auth.ts`, get a
-// token with `curl -X POST http://127.0.0.1:3000/login/ada`, and paste it, within ten seconds,
-// into `npx wscat -c ws://127.0.0.1:3000/chat`.
+// The first message is the token. If it does not come in time, the connection ends. This is for pages of
+// another site, whose requests have no cookie. If there is a cookie or a header, prefer a hook (jwt-auth.ts):
+// it refuses strangers before they have a connection. Start it with `npx tsx examples/first-message-auth.ts`,
+// get a token with `curl -X POST http://127.0.0.1:3000/login/ada`, and paste it, within ten seconds, into
+// `npx wscat -c ws://127.0.0.1:3000/chat`.
 import { randomBytes } from 'node:crypto'
 import jwt from '@fastify/jwt'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -15,7 +15,7 @@ export async function build(): Promise<FastifyInstance> {
   await app.register(jwt, { secret: JWT_SECRET, verify: { requiredClaims: ['sub', 'exp'] } })
   await app.register(websocketLifecycle)
 
-  // Stands for a login: here whoever asks is let in.
+  // Stands for a login: here everybody gets a token.
   app.post<{ Params: { user: string } }>('/login/:user', async ({ params }) =>
     app.jwt.sign({ sub: params.user }, { expiresIn: '15m' }),
   )
@@ -25,11 +25,11 @@ export async function build(): Promise<FastifyInstance> {
     {
       websocket: true,
       allowedOrigins: ['https://app.example'],
-      maxConnections: 10_000, // strangers count here, too
-      maxConnectionsPerKey: { max: 20 }, // for each address
+      maxConnections: 10_000, // also counts clients that have sent no token yet
+      maxConnectionsPerKey: { max: 20 }, // for each IP address
     },
     async (socket) => {
-      socket.expireAt(Date.now() + Number(DEADLINE)) // closed with 3000
+      socket.expireAt(Date.now() + Number(DEADLINE)) // then it is closed with 3000
       let user: User | undefined
       for await (const message of socket.messages()) {
         if (user === undefined) {

@@ -1,7 +1,7 @@
-// Whose a connection is, is known before it opens, and it ends with their token. Start it with
-// `npx tsx examples/jwt-auth.ts`, and try it in the console of a browser at http://127.0.0.1:3000:
-// `const token = await (await fetch('/login/ada', { method: 'POST' })).text()` for a cookie,
-// `const ws = new WebSocket('ws://127.0.0.1:3000/feed')`, and `ws.send(token)` with a newer one.
+// Each connection belongs to a user, who is known before it opens. It ends when the user's token ends. Start it
+// with `npx tsx examples/jwt-auth.ts`, and try it in the console of a browser at http://127.0.0.1:3000:
+// `const token = await (await fetch('/login/ada', { method: 'POST' })).text()` to get a cookie,
+// `const ws = new WebSocket('ws://127.0.0.1:3000/feed')`, and `ws.send(token)` with a newer token.
 import { randomBytes } from 'node:crypto'
 import cookie from '@fastify/cookie'
 import jwt from '@fastify/jwt'
@@ -24,7 +24,7 @@ export async function build(): Promise<FastifyInstance> {
   })
   await app.register(websocketLifecycle)
 
-  // Stands for a login: here whoever asks is let in.
+  // Stands for a login: here everybody gets a token.
   app.post<{ Params: { user: string } }>('/login/:user', async ({ params }, reply) => {
     const token = app.jwt.sign({ sub: params.user }, { expiresIn: '15m' })
     reply.setCookie('token', token, { path: '/', httpOnly: true, secure: 'auto' })
@@ -34,12 +34,12 @@ export async function build(): Promise<FastifyInstance> {
   app.get(
     '/feed',
     {
-      websocket: true, // the cookie comes from any page: `allowedOrigins` is 'same-origin' by default
-      refuse: 'close-frame', // a page sees close codes (4429, or 3000 of the hook), and no status
+      websocket: true, // pages of other sites send the cookie, too: `allowedOrigins` refuses them by default
+      refuse: 'close-frame', // a page sees a close code (4429, or 3000 from the hook), but no HTTP status
       preValidation: (request, reply) => request.jwtVerify().catch(() => reply.refuseWebsocket()),
       expiresAt: ({ user }) => user.exp * 1_000,
       maxConnectionsPerKey: { max: 5, key: ({ user }) => user.sub },
-      // A newer token, before that one ends.
+      // The client sends a newer token before the old one ends.
       onMessage(socket, { user }, message) {
         try {
           const { sub, exp } = app.jwt.verify<typeof user>(String(message))

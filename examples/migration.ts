@@ -1,4 +1,4 @@
-// An app that was written for @fastify/websocket: two lines change, the handlers do not. Start it
+// An app that was written for @fastify/websocket. Two lines change, the handlers do not. Start it
 // with `npx tsx examples/migration.ts`, and chat with `npx wscat -c ws://127.0.0.1:3000/chat/tea`.
 import type { WebSocket } from '@fastify/websocket'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'

@@ -1,25 +1,25 @@
-// The least that a WebSocket server needs. Start it with `npx tsx examples/minimal.ts`, and talk to
-// it with `npx wscat -c ws://127.0.0.1:3000/echo`.
+// The smallest useful WebSocket server. Start it with `npx tsx examples/minimal.ts`, and talk to it
+// with `npx wscat -c ws://127.0.0.1:3000/echo`.
 import Fastify, { type FastifyInstance } from 'fastify'
 import websocketLifecycle from 'fastify-websocket-lifecycle'
 
 export async function build(): Promise<FastifyInstance> {
   const app = Fastify({ logger: true })
-  // In place of @fastify/websocket. Awaited, so that it sees the routes that follow.
+  // In place of @fastify/websocket. It has to be awaited, so that it sees the routes that follow.
   await app.register(websocketLifecycle)
 
   app.get(
     '/echo',
     {
       websocket: true,
-      // Exactly once for each connection, however it ended: this is the place to learn why.
+      // Runs exactly once for each connection, and tells why it ended.
       onClose(_socket, request, close) {
         request.log.info({ cause: close.cause, code: close.code }, 'a client has left')
       },
     },
     (socket) => {
-      // No 'error' listener, no heartbeat, no try and catch: a client that resets, falls silent or
-      // sends garbage ends its own connection, and nothing else.
+      // It needs no 'error' listener, no heartbeat and no try and catch. A client that resets the
+      // connection, disappears or sends garbage ends its own connection, and no other.
       socket.on('message', (data, isBinary) => {
         socket.send(data, { binary: isBinary })
       })

@@ -1,6 +1,6 @@
-// A page can give a WebSocket no header but subprotocols: its token is offered as one, beside the one that is spoken. For
-// pages whose requests bring no cookie (else see jwt-auth.ts). Start it with `npx tsx examples/protocol-token.ts`, get a
-// token with `curl -X POST http://127.0.0.1:3000/login/ada`, and try it in the console of a browser, on any page:
+// A page cannot set headers of a WebSocket, only subprotocols. Here it offers two: the real one, and its token. This is for
+// pages whose requests have no cookie (with a cookie see jwt-auth.ts). Start it with `npx tsx examples/protocol-token.ts`,
+// get a token with `curl -X POST http://127.0.0.1:3000/login/ada`, and try it in the console of a browser, on any page:
 // `new WebSocket('ws://127.0.0.1:3000/feed', ['feed', 'token.' + token]).onmessage = console.log`
 import { randomBytes } from 'node:crypto'
 import jwt from '@fastify/jwt'
@@ -14,20 +14,20 @@ declare module '@fastify/jwt' {
 }
 
 export async function build(): Promise<FastifyInstance> {
-  const app = Fastify({ logger: true }) // whoever logs headers, too, leaves out `sec-websocket-protocol`
+  const app = Fastify({ logger: true }) // if you also log headers, leave out `sec-websocket-protocol`
   await app.register(jwt, {
     secret: process.env['JWT_SECRET'] ?? randomBytes(32).toString('hex'),
     verify: { requiredClaims: ['sub', 'exp'], extractToken: offeredToken },
   })
   await app.register(websocketLifecycle, {
-    allowedOrigins: '*', // no browser adds the token by itself: a page has it, or is nobody
+    allowedOrigins: '*', // safe here: a browser never adds the token by itself, as it does with a cookie
     websocket: {
-      // What is chosen is told to the client, who has to have offered it. Without this ws takes the first: never the token!
+      // The answer names the chosen subprotocol. Without this ws chooses the first one: it must never be the token!
       handleProtocols: (offered) => (offered.has('feed') ? 'feed' : false),
     },
   })
 
-  // Stands for a login: here whoever asks is let in. The token is short-lived, as it may be logged on its way.
+  // Stands for a login: here everybody gets a token. It ends soon, because a proxy may log it.
   app.post<{ Params: { user: string } }>('/login/:user', async ({ params }) =>
     app.jwt.sign({ sub: params.user }, { expiresIn: '5m' }),
   )
@@ -44,7 +44,7 @@ export async function build(): Promise<FastifyInstance> {
   return app
 }
 
-/** `feed, token.eyJh…`: the characters of a JWT may all stand in a subprotocol. Of another token make base64url, without `=`. */
+/** From `feed, token.eyJh…`. All characters of a JWT are allowed there. Encode any other token as base64url, without `=`. */
 function offeredToken({ headers }: FastifyRequest): string | undefined {
   return /(?:^|,)\s*token\.([^\s,]+)/.exec(headers['sec-websocket-protocol'] ?? '')?.[1]
 }

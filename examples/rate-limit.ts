@@ -1,5 +1,5 @@
-// A stop for floods of upgrade attempts. Start it with `npx tsx examples/rate-limit.ts`, and knock
-// eleven times within a minute with `npx wscat -c ws://127.0.0.1:3000/feed`.
+// A limit for attempts to connect. Start it with `npx tsx examples/rate-limit.ts`, and connect eleven
+// times within a minute with `npx wscat -c ws://127.0.0.1:3000/feed`.
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyInstance } from 'fastify'
 import websocketLifecycle, { CloseCode } from 'fastify-websocket-lifecycle'
@@ -7,7 +7,7 @@ import websocketLifecycle, { CloseCode } from 'fastify-websocket-lifecycle'
 const attempts = { max: 10, timeWindow: '1 minute' }
 
 export async function build(): Promise<FastifyInstance> {
-  // By address: behind a proxy all have that of the proxy, unless you set `trustProxy`.
+  // It counts by IP address. Behind a proxy that is the proxy's for all clients, unless you set `trustProxy`.
   const app = Fastify({ logger: true })
   await app.register(rateLimit, { global: false })
   await app.register(websocketLifecycle)
@@ -16,9 +16,9 @@ export async function build(): Promise<FastifyInstance> {
     '/feed',
     {
       websocket: true,
-      // 429 with Retry-After, after the origin and `maxConnections`, which cost less.
+      // Answers 429 with Retry-After. The origin and `maxConnections` are checked before: they cost less.
       config: { rateLimit: attempts },
-      // Later than the limit, which is an onRequest hook: a flood does not get as far as this.
+      // Runs after the limit, which is an onRequest hook: not for attempts that were refused.
       async preValidation(request) {
         request.log.info('who is it?')
       },
@@ -26,7 +26,7 @@ export async function build(): Promise<FastifyInstance> {
     (socket) => socket.send('welcome'),
   )
 
-  // A page does not see a 429. It does see 1013, and here in how many seconds to come back.
+  // A page does not see a 429. It sees 1013, and here also after how many seconds it may come back.
   const count = app.createRateLimit(attempts)
   app.get(
     '/page',
