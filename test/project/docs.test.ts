@@ -3,18 +3,24 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { test } from 'node:test'
 import { isRetryable } from '../../lib/core/close/codes.js'
-import { CLOSE_CAUSES } from '../../lib/core/close/policy.js'
+import { CLOSE_CAUSES, POLICY } from '../../lib/core/close/policy.js'
 import { DEFAULTS } from '../../lib/options/defaults.js'
 
 const read = (path: string): string =>
   readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
-const readme = read('README.md')
 
-/** The first two cells of each row of the table under a heading. */
-function rowsUnder(heading: string): Map<string, string> {
-  const section = readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? ''
-  const rows = section.split('\n').filter((line) => line.startsWith('| `'))
-  return new Map(rows.map((row) => row.split('|').slice(1, 3)).map(([a, b]) => [code(a), code(b)]))
+/** The rows of all tables of a page that have a name in backquotes: that name, and the cell behind it. */
+function rowsOf(path: string): Map<string, string> {
+  const rows = read(path)
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+  return new Map(
+    rows.flatMap((cells) => {
+      const name = cells.findIndex((cell) => /^`[\w.]+`$/.test(cell))
+      return name === -1 ? [] : [[code(cells[name]), code(cells[name + 1])]]
+    }),
+  )
 }
 
 function code(cell = ''): string {
@@ -57,41 +63,71 @@ test('the page of close frames has each cause that one tells, and says who shoul
   }
 })
 
-test("the README's option table has every default, and each is true", () => {
-  const table = rowsUnder('Options')
+test('the page of options has every default, and each is true', () => {
+  const table = rowsOf('docs/options.md')
   for (const [name, value] of flatten(DEFAULTS)) {
     const cell = table.get(name)
-    assert.notEqual(cell, undefined, `${name} is not in the table`)
+    assert.notEqual(cell, undefined, `${name} is not in a table`)
     assert.deepEqual(parse(cell ?? ''), value, name)
   }
 })
 
-test("the README's option table has no option that is not there", () => {
-  const known = new Set(flatten(DEFAULTS).map(([name]) => name))
-  const others = new Set([
-    'expiresAt',
-    'maxConnectionsPerKey',
-    'onMessage',
-    'onInvalidMessage',
-    'onUnexpectedClose',
-    'onClose',
-    'onShutdown',
-    'onHandlerError',
-    'ignoreUpgrade',
-    'keepalive',
-  ])
-  for (const name of rowsUnder('Options').keys()) {
-    assert.ok(known.has(name) || others.has(name), `${name} is unknown`)
+const WITHOUT_DEFAULT = [
+  'expiresAt',
+  'maxConnectionsPerKey',
+  'onMessage',
+  'onInvalidMessage',
+  'onUnexpectedClose',
+  'onClose',
+  'onShutdown',
+  'onHandlerError',
+  'ignoreUpgrade',
+  'keepalive',
+]
+
+test('the page of options has each option, and no other', () => {
+  const known = new Set([...flatten(DEFAULTS).map(([name]) => name), ...WITHOUT_DEFAULT])
+  assert.deepEqual(new Set(rowsOf('docs/options.md').keys()), known)
+})
+
+test('the README says of ten options what the page of options says', () => {
+  const all = rowsOf('docs/options.md')
+  const first = rowsOf('README.md')
+  assert.equal(first.size, 10)
+  for (const [name, value] of first) assert.equal(value, all.get(name), name)
+})
+
+test('the page of errors has a line for each code and no other', () => {
+  const inCode = new Set(read('lib/errors.ts').match(/FST_ERR_WSL_\w+/g))
+  assert.deepEqual(new Set(rowsOf('docs/errors.md').keys()), inCode)
+})
+
+test('the page of endings names every cause, and says who begins each', () => {
+  const page = read('docs/endings.md')
+  for (const cause of CLOSE_CAUSES) {
+    assert.match(page, new RegExp(`^\\| \`${cause}\`.*\\| ${POLICY[cause].initiator} +\\|`, 'm'))
   }
 })
 
-test('the README has a line for each error code and no other', () => {
-  const inCode = new Set(read('lib/errors.ts').match(/FST_ERR_WSL_\w+/g))
-  assert.deepEqual(new Set(rowsUnder('Errors').keys()), inCode)
+test('the README has at most 250 lines and 15 kB, and a page at most 250 lines', () => {
+  assert.ok(Buffer.byteLength(read('README.md')) <= 15_000)
+  for (const page of pages) {
+    if (page === 'CHANGELOG.md') continue
+    assert.ok(read(page).trimEnd().split('\n').length <= 250, page)
+  }
 })
 
-test('the README names every cause', () => {
-  for (const cause of CLOSE_CAUSES) assert.match(readme, new RegExp(`\`${cause}\``))
+test('the README leads to every page', () => {
+  const readme = read('README.md')
+  assert.deepEqual(
+    pagesIn('docs').filter((page) => !readme.includes(`](${page}`)),
+    [],
+  )
+})
+
+test('the code of the README is an example that is run', () => {
+  const [, block = ''] = /```ts\n([^]*?)```/.exec(read('README.md')) ?? []
+  assert.ok(read('examples/first.ts').endsWith(block))
 })
 
 /** The names by which GitHub links to the sections of a page. */
@@ -106,7 +142,14 @@ function headingsOf(page: string): ReadonlySet<string> {
   )
 }
 
-const pages = ['README.md', 'CONTRIBUTING.md', ...pagesIn('docs'), ...pagesIn('docs/internals')]
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'SECURITY.md',
+  ...pagesIn('docs'),
+  ...pagesIn('docs/internals'),
+]
 
 function pagesIn(folder: string): string[] {
   return readdirSync(new URL(`../../${folder}`, import.meta.url))
