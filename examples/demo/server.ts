@@ -1,6 +1,7 @@
 // `npm start`: a room whose guests' connections can be ended in every way, and that tells how.
 import closeWithGrace from 'close-with-grace'
 import { Demo } from './demo.js'
+import { onSignal, SIGNALS } from './signals.js'
 
 const { HOST: host = '127.0.0.1', PORT = '3000' } = process.env
 const port = Number(PORT)
@@ -14,7 +15,7 @@ try {
   process.exit(1)
 }
 
-closeWithGrace({ delay: 8_000 }, async ({ err }) => {
+const { close } = closeWithGrace({ delay: 8_000, skip: [...SIGNALS] }, async ({ err }) => {
   if (err) console.error(err)
   const report = await demo.close()
   if (report === undefined) return
@@ -23,6 +24,7 @@ closeWithGrace({ delay: 8_000 }, async ({ err }) => {
     `The room is closed: ${report.closed} left in ${Math.round(report.duration)} ms${cut}`,
   )
 })
+onSignal(close)
 
 function explain(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
