@@ -1,4 +1,4 @@
-import type { Line } from './dial.js'
+import type { Peer } from './peer.js'
 
 /** More than the room takes in one message. */
 const TOO_MUCH = 'x'.repeat(5_000)
@@ -17,26 +17,26 @@ export const ACTS = {
   reset: ({ tcp }) => void tcp.resetAndDestroy(),
   freeze: ({ ws }) => ws.pause(),
   garbage: ({ tcp }) => void tcp.write('This is no WebSocket frame'),
-  big: (line) => line.say(TOO_MUCH),
+  big: (peer) => peer.say(TOO_MUCH),
   throw: () => {}, // it asked for it when it came
-  reject: (line) => line.say('/reject'),
-  kick: (line) => line.say('/kick'),
-  terminate: (line) => line.say('/terminate'),
-  flood: async (line) => {
-    for (let i = 0; i < DROPS && line.isOpen; i++) await line.say(DROP)
-    line.ws.close(1000, 'bye')
+  reject: (peer) => peer.say('/reject'),
+  kick: (peer) => peer.say('/kick'),
+  terminate: (peer) => peer.say('/terminate'),
+  flood: async (peer) => {
+    for (let i = 0; i < DROPS && peer.isOpen; i++) await peer.say(DROP)
+    peer.ws.close(1000, 'bye')
   },
-  jobs: async (line) => {
+  jobs: async (peer) => {
     const all = Array.from({ length: JOBS }, (_, i) => `Job ${i + 1} of ${JOBS}`)
-    for (const job of all) void line.say(`/job ${job}`)
-    await line.hear(all.at(-1) as string)
-    line.ws.close(1000, 'bye')
+    for (const job of all) void peer.say(`/job ${job}`)
+    await peer.hear(all.at(-1) as string)
+    peer.ws.close(1000, 'bye')
   },
-  deaf: async (line) => {
-    line.ws.pause()
-    await line.say('/talk')
+  deaf: async (peer) => {
+    peer.ws.pause()
+    await peer.say('/talk')
   },
-} satisfies Record<string, (line: Line, code: number) => unknown>
+} satisfies Record<string, (peer: Peer, code: number) => unknown>
 
 export type Act = keyof typeof ACTS
 

@@ -1,15 +1,16 @@
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import websocketLifecycle from 'fastify-websocket-lifecycle'
-import type { House } from './house.js'
+import type { ChatRoom } from './chat-room.js'
+import { docs } from './docs.js'
 import { page } from './page.js'
 import { room } from './room.js'
 
-/** How often the page is told how its guests stand, in ms. */
+/** How often the page is told how its clients stand, in ms. */
 const PULSE = 250
 
 /** The demo's server: a page, and the room that it talks to. */
 export async function buildApp(
-  house: House,
+  chat: ChatRoom,
   options: FastifyServerOptions = {},
 ): Promise<FastifyInstance> {
   // Browsers hold spare connections on which they never ask: Node would wait a minute for them.
@@ -20,11 +21,12 @@ export async function buildApp(
     drain: { timeout: 4_000, spread: 300 },
     websocket: { maxPayload: 4_096 },
   })
-  await app.register(room, { house })
+  await app.register(room, { chat })
   await app.register(page)
-  app.get('/board', () => house.board())
+  await app.register(docs)
+  app.get('/board', () => chat.board())
 
-  const pulse = setInterval(() => house.pulse(), PULSE)
+  const pulse = setInterval(() => chat.pulse(), PULSE)
   app.addHook('onClose', () => clearInterval(pulse))
   return app
 }

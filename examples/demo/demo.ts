@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { DrainReport } from 'fastify-websocket-lifecycle'
 import { buildApp } from './app.js'
 import { Helpers } from './helpers.js'
-import { House } from './house.js'
+import { ChatRoom } from './chat-room.js'
 
 export interface DemoOptions {
   readonly host?: string
@@ -15,9 +15,9 @@ export interface DemoOptions {
   readonly linger?: number
 }
 
-/** The server, which comes back on the same port when a guest has had it drained. */
+/** The server, which comes back on the same port when a client has had it drained. */
 export class Demo {
-  readonly house = new House()
+  readonly chat = new ChatRoom()
   readonly #options: DemoOptions
   readonly #helpers: Helpers
   #app: FastifyInstance | undefined
@@ -28,8 +28,8 @@ export class Demo {
   private constructor(options: DemoOptions) {
     this.#options = options
     this.#port = options.port ?? 0
-    this.#helpers = new Helpers(this.house, options.linger ?? 1_200)
-    this.house.on('drain', () => {
+    this.#helpers = new Helpers(this.chat, options.linger ?? 1_200)
+    this.chat.on('drain', () => {
       if (this.#isClosing) return
       this.#reopening ??= this.#reopen().finally(() => (this.#reopening = undefined))
     })
@@ -59,7 +59,7 @@ export class Demo {
 
   async #listen(): Promise<void> {
     const { host = '127.0.0.1', fastify } = this.#options
-    this.#app = await buildApp(this.house, fastify)
+    this.#app = await buildApp(this.chat, fastify)
     await this.#app.listen({ host, port: this.#port })
     this.#port = (this.#app.server.address() as AddressInfo).port
   }
@@ -79,7 +79,7 @@ export class Demo {
     await this.#listen()
     const { closed, terminated, duration } = report
     const abandoned = report.abandoned.length
-    this.house.noteDrain({
+    this.chat.noteDrain({
       at,
       closed,
       terminated,
@@ -88,6 +88,6 @@ export class Demo {
       awayFor: Date.now() - at,
     })
     await this.#moveIn()
-    this.house.emit('back')
+    this.chat.emit('back')
   }
 }

@@ -1,15 +1,17 @@
 import type { CloseCause, CloseInitiator } from 'fastify-websocket-lifecycle'
 
 /** Someone in the room: a browser's tab, or a helper that the server started. */
-export interface Guest {
+export interface Client {
   readonly id: string
   readonly name: string
   readonly kind: 'tab' | 'helper'
+  /** The button for which a helper was started. */
+  readonly act: string | undefined
 }
 
 /** How an open connection stands. Ages, in ms: the page's clock is another than the server's. */
 export interface Row {
-  readonly guest: Guest
+  readonly client: Client
   readonly openFor: number
   /** Since its last byte. */
   readonly silentFor: number
@@ -29,7 +31,7 @@ export type Load = 'flood' | 'jobs'
 
 /** How somebody's connection ended, as the server learned it. */
 export interface Ending {
-  readonly guest: Guest
+  readonly client: Client
   /** Epoch ms. */
   readonly at: number
   readonly cause: CloseCause
@@ -41,13 +43,13 @@ export interface Ending {
   readonly clean: boolean
   readonly expected: boolean
   readonly retryable: boolean
-  /** Message of what was thrown, or of the error that the line or the protocol had. */
+  /** Message of what was thrown, or of the error that the connection or the protocol had. */
   readonly error: string | undefined
   /** How long the connection was open, in ms. */
   readonly duration: number
   /** How long it took the server to notice, in ms; `undefined` where it was its own doing. */
   readonly noticedAfter: number | undefined
-  /** What the guest burdened the room with, if it did and then said goodbye. */
+  /** What the client burdened the room with, if it did and then said goodbye. */
   readonly load: Load | undefined
   /** Messages that it sent (of a tab: those that came), and those that were handled. */
   readonly messages: number
@@ -77,7 +79,7 @@ export interface Drained {
 }
 
 export interface Message {
-  readonly from: Guest
+  readonly from: Client
   readonly text: string
   /** Epoch ms. */
   readonly at: number
@@ -88,13 +90,15 @@ export interface Board {
   readonly rows: readonly Row[]
   readonly endings: readonly Ending[]
   readonly drained: Drained | undefined
+  /** Another one after each start of the process: what the one before knew is gone. */
+  readonly server: string
 }
 
 /** What the server tells a client; what a client sends is a text that it says, or a command. */
 export type RoomEvent =
   | {
       readonly type: 'welcome'
-      readonly you: Guest
+      readonly you: Client
       readonly board: Board
       readonly messages: readonly Message[]
     }

@@ -1,31 +1,31 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ACTS, type Act, isAct } from './acts.js'
-import { dial, type Line } from './dial.js'
+import { dial, type Peer } from './peer.js'
 import type { RoomEvent } from './events.js'
-import type { House } from './house.js'
+import type { ChatRoom } from './chat-room.js'
 
 /** So many at a time; those who stay count too. */
 const MOST = 12
 
-/** Guests that the server starts over loopback, to end as browsers cannot. */
+/** Test clients that the server starts over loopback, to end as browsers cannot. */
 export class Helpers {
-  readonly #house: House
+  readonly #chat: ChatRoom
   /** How long one is there before it ends, in ms: so that it is seen. */
   readonly #linger: number
-  readonly #lines = new Map<string, Line>()
+  readonly #peers = new Map<string, Peer>()
   #room = ''
   /** With those that are on their way in or out. */
   #count = 0
 
-  constructor(house: House, linger: number) {
-    this.#house = house
+  constructor(chat: ChatRoom, linger: number) {
+    this.#chat = chat
     this.#linger = linger
-    house.on('helper', (act, code) => {
+    chat.on('helper', (act, code) => {
       if (isAct(act)) void this.#send(act, code)
     })
     // A frozen one reads no more: nobody else tells it that it is out.
-    house.on('left', ({ guest }) => this.#lines.get(guest.id)?.ws.terminate())
+    chat.on('left', ({ client }) => this.#peers.get(client.id)?.ws.terminate())
   }
 
   /** Where the room is, and how many come in to stay. */
@@ -37,25 +37,26 @@ export class Helpers {
 
   async #send(act: Act, code: number): Promise<void> {
     if (this.#count >= MOST) {
-      this.#house.note('The room is full of guests: let some of them end first.')
+      this.#chat.note('The server is full of test clients: let some of them end first.')
       return
     }
-    const line = await this.#enter(act === 'throw' ? '&fault=throw' : '').catch(() => undefined)
-    if (line === undefined) return // the server is being drained
+    const fault = act === 'throw' ? '&fault=throw' : ''
+    const peer = await this.#enter(`&act=${act}${fault}`).catch(() => undefined)
+    if (peer === undefined) return // the server is being drained
     await delay(this.#linger, undefined, { ref: false })
-    if (line.isOpen) await ACTS[act](line, code)
-    this.#house.emit('acted', act)
+    if (peer.isOpen) await ACTS[act](peer, code)
+    this.#chat.emit('acted', act)
   }
 
-  async #enter(query = ''): Promise<Line> {
-    const line = dial(this.#room + query)
+  async #enter(query = ''): Promise<Peer> {
+    const peer = dial(this.#room + query)
     this.#count++
-    line.ws.once('close', () => this.#count--)
-    const [data] = (await once(line.ws, 'message')) as [Buffer]
+    peer.ws.once('close', () => this.#count--)
+    const [data] = (await once(peer.ws, 'message')) as [Buffer]
     const { you } = JSON.parse(data.toString()) as Extract<RoomEvent, { type: 'welcome' }>
-    this.#lines.set(you.id, line)
-    this.#house.follow(you.id, line)
-    line.ws.once('close', () => this.#lines.delete(you.id))
-    return line
+    this.#peers.set(you.id, peer)
+    this.#chat.follow(you.id, peer)
+    peer.ws.once('close', () => this.#peers.delete(you.id))
+    return peer
   }
 }

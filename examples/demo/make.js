@@ -19,19 +19,32 @@ export function avatar({ name }) {
   return element
 }
 
-export function time(at) {
+/** The button that started a client. */
+export function buttonOf(act) {
+  return document.querySelector(`[data-act="${CSS.escape(act)}"]`)
+}
+
+/** A client's name, and the button that started it. */
+export function nameOf({ name, act }) {
+  return act === undefined ? name : `${name} (${buttonOf(act).textContent})`
+}
+
+export function time(at, second) {
   const date = new Date(at)
-  const words = date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+  const words = date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second })
   const element = make('time', '', words)
   element.dateTime = date.toISOString()
   return element
 }
 
-/** Facts as pairs of a name and a value. */
-export function facts(pairs) {
+/** Facts: what each is called, its value, and what that means. */
+export function facts(all) {
   const list = make('dl', 'facts')
-  for (const [name, value] of pairs)
-    list.append(make('div', '', make('dt', '', name), make('dd', '', value)))
+  for (const [name, value, meaning] of all) {
+    const fact = make('div', '', make('dt', '', name), make('dd', '', value))
+    if (meaning !== undefined) fact.append(make('dd', 'meaning', meaning))
+    list.append(fact)
+  }
   return list
 }
 

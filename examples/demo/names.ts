@@ -7,7 +7,7 @@ const ANIMALS = words(`
   Koala Lark Lynx Marten Newt Otter Owl Panda Puffin Robin Seal Wren
 `)
 
-/** How many random tries a free name is worth; after that two guests share one. */
+/** How many random tries a free name is worth; after that two clients share one. */
 const TRIES = 50
 
 /** A name like Quiet Heron that nobody in the room has. */

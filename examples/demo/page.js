@@ -1,66 +1,100 @@
 // The page's side of the room: what the server tells is shown, and what is pressed is done.
 
-import { showBoard, showEnding, showRow } from './board.js'
+import { isRestarted, seen, setMissing } from './away.js'
+import { clearBeside, sayBeside } from './beside.js'
+import { noteOwnAct, setOwn, showBoard, showEnding, showRows } from './board.js'
 import { addMessage, note, resetChat } from './chat.js'
-import { Line } from './line.js'
-import { $ } from './make.js'
+import { Connection } from './connection.js'
+import { forgetEndings } from './endings.js'
+import { $, lasted, nameOf } from './make.js'
 import { loadRoute } from './route.js'
 
 const TOO_MUCH = 'x'.repeat(5_000)
 
 /** What a browser can do to its own connection; the rest the server does when it is asked. */
 const OWN_ACTS = {
-  close: () => line.close(1000, 'bye'),
-  code: () => line.close(closeCode()),
-  big: () => line.send(TOO_MUCH),
+  close: () => connection.close(1000, 'bye'),
+  code: () => connection.close(closeCode()),
+  big: () => connection.send(TOO_MUCH),
 }
 const HINTS = {
-  helper: 'The server starts a guest, who does it.',
-  tab: 'What is dimmed no browser can do: a guest can.',
+  helper: 'The server starts a test client, which does it. Try Freeze first.',
+  tab: 'Dimmed: no page can do it to its own connection, or could watch it then.',
+  closed: 'The buttons ask the server over this tab’s connection, which is not open.',
 }
+const UNREACHABLE = 'The server is unreachable.'
+const LOST = 'The connection to the server is lost.'
 
-const line = new Line()
+const connection = new Connection()
 const [form, text, code] = ['form', 'text', 'code'].map($)
 const buttons = document.querySelectorAll('[data-act]')
 const radios = document.querySelectorAll('[name=whose]')
 let you
+let isDrainAsked = false
 
-line.addEventListener('told', ({ detail }) => onTold(detail))
-line.addEventListener('state', () => {
+connection.addEventListener('told', ({ detail }) => {
+  onTold(detail)
+  seen()
+})
+connection.addEventListener('state', () => {
+  const { state, isRefused } = connection
   showButtons()
-  $('rows').classList.toggle('stale', line.state === 'waiting')
-  if (line.state === 'away') void watch()
+  if (state === 'waiting') setMissing(isRefused ? UNREACHABLE : LOST)
+  if (state === 'open' || state === 'away') setMissing('')
+  if (state === 'away') void watch()
 })
 
 function onTold(event) {
   if (event.type === 'welcome') {
-    you = event.you
-    resetChat(event.messages, you)
-    showBoard(event.board, you)
-    note('You came in')
+    welcome(event)
   } else if (event.type === 'joined') {
-    showRow(event.row)
-    note(`${event.row.guest.name} came in`)
+    showRows([event.row])
+    note(`${nameOf(event.row.client)} connected`)
   } else if (event.type === 'pulse') {
-    event.rows.forEach(showRow)
+    showRows(event.rows)
   } else if (event.type === 'said') {
     addMessage(event.message, you)
   } else if (event.type === 'left') {
-    const { guest, cause } = event.ending
+    const { client, cause } = event.ending
     showEnding(event.ending)
-    note(`${guest.name} is gone: ${cause}`)
+    note(`${nameOf(client)} ended: ${cause}`)
   } else if (event.type === 'note') {
     note(event.text)
   }
 }
 
+function welcome({ you: me, board, messages }) {
+  you = me
+  setOwn(you.id)
+  resetChat(messages, you)
+  if (show(board)) note('The server was restarted: what was said before is gone.')
+  note('You connected')
+}
+
+/** Says whether another process than before has told it. */
+function show(board) {
+  const isAnew = isRestarted(board.server, connection.closedWith)
+  if (isAnew) clearBeside()
+  showBoard(board, isAnew)
+  if (isDrainAsked && board.drained !== undefined) {
+    sayBeside('drain', `drained in ${lasted(board.drained.duration)}`)
+  }
+  isDrainAsked = false
+  return isAnew
+}
+
 /** Whoever is out sees on how it goes, and how their own connection ended. */
 async function watch() {
-  while (line.state === 'away') {
+  while (connection.state === 'away') {
     const board = await fetch('board')
       .then((response) => response.json())
       .catch(() => undefined)
-    if (board !== undefined && line.state === 'away') showBoard(board)
+    if (connection.state !== 'away') return
+    setMissing(board === undefined ? UNREACHABLE : '')
+    if (board !== undefined) {
+      show(board)
+      seen()
+    }
     await new Promise((resolve) => setTimeout(resolve, 1_000))
   }
 }
@@ -74,26 +108,32 @@ for (const button of buttons) {
 }
 for (const radio of radios) radio.addEventListener('change', showButtons)
 code.addEventListener('input', () => code.setCustomValidity(''))
+$('start').addEventListener('click', () => {
+  if (connection.state === 'open') connection.send('/helper freeze')
+})
 
 function press(act) {
   if (act === 'code' && closeCode() === undefined) {
     code.setCustomValidity('A client may send 1000, or 3000 to 4999.')
     code.reportValidity()
   } else if (act === 'drain') {
-    line.send('/drain')
+    isDrainAsked = true
+    sayBeside('drain', 'draining')
+    connection.send('/drain')
   } else if (whose() === 'helper') {
-    line.send(`/helper ${act} ${closeCode() ?? ''}`)
-  } else if (act in OWN_ACTS) {
-    OWN_ACTS[act]()
+    connection.send(`/helper ${act} ${closeCode() ?? ''}`)
   } else {
-    line.send(`/${act}`)
+    noteOwnAct(act)
+    const own = OWN_ACTS[act] ?? (() => connection.send(`/${act}`))
+    own()
   }
 }
 
 function showButtons() {
-  const isOpen = line.state === 'open'
-  $('hint').textContent = HINTS[whose()]
+  const isOpen = connection.state === 'open'
+  $('hint').textContent = HINTS[isOpen ? whose() : 'closed']
   $('send').disabled = !isOpen
+  $('start').ariaDisabled = String(!isOpen)
   for (const button of buttons) {
     // Not disabled: a button that is cannot keep the focus until it may be pressed again.
     button.ariaDisabled = String(!isOpen || (whose() === 'tab' && 'helper' in button.dataset))
@@ -112,11 +152,13 @@ function closeCode() {
 
 form.addEventListener('submit', (event) => {
   event.preventDefault()
-  if (line.state !== 'open' || text.value.trim() === '') return
-  line.send(text.value)
+  if (connection.state !== 'open' || text.value.trim() === '') return
+  connection.send(text.value)
   text.value = ''
 })
 
 // An ending shows lines of the route: they come first.
 await loadRoute()
-line.connect()
+forgetEndings()
+showButtons()
+connection.connect()

@@ -5,7 +5,7 @@ const LOST = '1006'
 
 /** What differs from one ending to another of the same cause is in {@link withoutPlugin}. */
 const PLAIN: Readonly<Partial<Record<CloseCause, Plain>>> = {
-  'server-terminate': { sees: LOST, words: 'Your own terminate() reads like a lost line.' },
+  'server-terminate': { sees: LOST, words: 'Your own terminate() reads like a lost connection.' },
   shutdown: {
     sees: '1005',
     words: 'Nobody is told why, and one frozen peer holds app.close() up for 30 s.',
@@ -19,8 +19,14 @@ const PLAIN: Readonly<Partial<Record<CloseCause, Plain>>> = {
     sees: 'nothing',
     words: 'It stays OPEN for minutes to hours, and its close event never fires.',
   },
-  'protocol-error': { sees: LOST, words: 'Like a lost line, though the client was at fault.' },
-  'message-too-big': { sees: LOST, words: 'Like a lost line. By default it takes up to 100 MiB.' },
+  'protocol-error': {
+    sees: LOST,
+    words: 'Like a lost connection, though the client was at fault.',
+  },
+  'message-too-big': {
+    sees: LOST,
+    words: 'Like a lost connection. By default it takes up to 100 MiB.',
+  },
   'handler-error': { sees: LOST, words: 'It is cut off without a close frame.' },
   'slow-consumer': {
     sees: 'nothing',

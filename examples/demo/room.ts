@@ -1,18 +1,20 @@
 import type { FastifyInstance } from 'fastify'
-import { hear } from './hear.js'
-import type { House, Visit } from './house.js'
+import { ACTS } from './acts.js'
+import type { ChatRoom, Visit } from './chat-room.js'
+import { handle } from './handle.js'
 
 const VISIT = {
   type: 'object',
   properties: {
     name: { type: 'string' },
     helper: { type: 'boolean' },
+    act: { enum: Object.keys(ACTS) },
     fault: { enum: ['throw'] },
   },
 }
 
 /** The chat room. The page shows this route: it is all that its endings need. */
-export async function room(app: FastifyInstance, { house }: { house: House }): Promise<void> {
+export async function room(app: FastifyInstance, { chat }: { chat: ChatRoom }): Promise<void> {
   app.get<{ Querystring: Visit }>(
     '/room',
     {
@@ -22,23 +24,23 @@ export async function room(app: FastifyInstance, { house }: { house: House }): P
       inbox: { maxMessages: 32 },
       outbox: { maxBytes: 512 * 1024 },
       async onMessage(socket, _request, message) {
-        await hear(house, house.seatOf(socket), String(message))
+        await handle(chat, chat.memberOf(socket), String(message))
       },
       onShutdown(socket) {
-        house.sayGoodbye(socket)
+        chat.sayGoodbye(socket)
       },
       onUnexpectedClose(socket, request, close) {
-        request.log.warn({ cause: close.cause }, 'lost one')
-        house.ran(socket, 'onUnexpectedClose')
+        request.log.warn({ cause: close.cause }, 'unexpected')
+        chat.ran(socket, 'onUnexpectedClose')
       },
       onClose(socket) {
-        house.ran(socket, 'onClose')
+        chat.ran(socket, 'onClose')
       },
     },
     (socket, request) => {
-      const seat = house.enter(socket, request.query)
-      socket.scope.defer(() => house.leave(seat))
-      const feed = house.openFeed(seat)
+      const member = chat.join(socket, request.query)
+      socket.scope.defer(() => chat.leave(member))
+      const feed = chat.openFeed(member)
       socket.scope.defer(() => feed.end())
       if (request.query.fault === 'throw') throw new Error('This handler throws')
     },

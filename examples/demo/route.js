@@ -5,7 +5,7 @@ import { $, make } from './make.js'
 const TOKEN =
   /(?<comment>\/\/.*)|(?<string>'[^']*')|(?<word>\b(?:async|await|const|if|new|throw|true)\b)|(?<name>\b(?:keepalive|inbox|outbox|onMessage|onShutdown|onUnexpectedClose|onClose|scope)\b)/g
 
-let source = { file: '', from: 1, lines: [], needed: {} }
+let source = { file: '', from: 1, lines: [], needed: {}, unexpected: [] }
 
 export async function loadRoute() {
   const response = await fetch('route.json')
@@ -14,24 +14,27 @@ export async function loadRoute() {
   $('route').replaceChildren(...source.lines.map((_, i) => codeLine(i)))
 }
 
-/** How many lines an ending of that cause needed, and those lines. */
-export function neededFor(cause) {
-  const indexes = source.needed[cause] ?? []
+/** How many lines an ending needed, and those lines. */
+export function neededFor({ cause, load, expected }) {
+  const all = new Set(source.needed[load ?? cause])
+  if (!expected) for (const index of source.unexpected) all.add(index)
+  const indexes = [...all].toSorted((a, b) => a - b)
   const code = make('pre', 'source')
   indexes.forEach((index, i) => {
-    if (i > 0 && indexes[i - 1] !== index - 1) code.append(make('span', 'gap', '⋮\n'))
+    if (i > 0 && indexes[i - 1] !== index - 1) code.append(make('span', 'gap', '⋮'))
     code.append(codeLine(index, 4)) // all of them are that deep
   })
-  code.tabIndex = 0
-  code.setAttribute('role', 'group') // no landmark: there is one in each ending
-  code.ariaLabel = 'The lines of the route that this needed'
   return { count: indexes.length, code }
 }
 
-function codeLine(index, indent = 0) {
+/** A line that is too long goes on below, further in. */
+function codeLine(index, cut = 0) {
   const number = make('span', 'number', String(source.from + index))
   number.ariaHidden = 'true'
-  return make('span', 'code', number, ...coloured(source.lines[index].slice(indent)), '\n')
+  const text = source.lines[index].slice(cut)
+  const line = make('span', 'code', number, ...coloured(text))
+  line.style.setProperty('--deep', text.length - text.trimStart().length + 4)
+  return line
 }
 
 function coloured(text) {

@@ -1,4 +1,4 @@
-// `npm start`: a room whose guests' connections can be ended in every way, and that tells how.
+// `npm start`: a server whose connections can be ended in every way, and that tells how.
 import closeWithGrace from 'close-with-grace'
 import { Demo } from './demo.js'
 import { onSignal, SIGNALS } from './signals.js'
@@ -9,7 +9,7 @@ const port = Number(PORT)
 let demo: Demo
 try {
   demo = await Demo.open({ host, port, regulars: 2, fastify: { logger: { level: 'warn' } } })
-  console.log(`The room is open at ${demo.url} (Ctrl+C closes it)`)
+  console.log(`The demo is open at ${demo.url} (Ctrl+C closes it)`)
 } catch (error) {
   console.error(explain(error))
   process.exit(1)
@@ -21,7 +21,7 @@ const { close } = closeWithGrace({ delay: 8_000, skip: [...SIGNALS] }, async ({ 
   if (report === undefined) return
   const cut = report.terminated > 0 ? `, ${report.terminated} did not answer` : ''
   console.log(
-    `The room is closed: ${report.closed} left in ${Math.round(report.duration)} ms${cut}`,
+    `The demo is closed: ${report.closed} ended in ${Math.round(report.duration)} ms${cut}`,
   )
 })
 onSignal(close)
@@ -34,5 +34,5 @@ function explain(error: unknown): string {
   if (code === 'ERR_SOCKET_BAD_PORT') {
     return `PORT is ${PORT}, but a port is a whole number from 0 to 65535`
   }
-  return `The room cannot open at ${host}, port ${PORT}: ${message}`
+  return `The demo cannot open at ${host}, port ${PORT}: ${message}`
 }

@@ -10,23 +10,24 @@ export interface Source {
   readonly lines: readonly string[]
   /** By cause, or by what came before the end: indexes into `lines`. */
   readonly needed: Readonly<Partial<Record<CloseCause | Load, readonly number[]>>>
+  /** What an end needed besides if it was not expected, whatever its cause. */
+  readonly unexpected: readonly number[]
 }
 
 const ALWAYS = [/^onClose\(/, /^socket\.scope\.defer\(/]
-const UNEXPECTED = [...ALWAYS, /^onUnexpectedClose\(/]
 
 const NEEDED: Readonly<Partial<Record<CloseCause | Load, readonly RegExp[]>>> = {
   'client-close': ALWAYS,
   'server-close': ALWAYS,
   'server-terminate': ALWAYS,
   shutdown: [...ALWAYS, /^onShutdown\(/],
-  'connection-lost': UNEXPECTED,
-  'connection-reset': UNEXPECTED,
-  'heartbeat-timeout': [...UNEXPECTED, /^keepalive:/],
-  'protocol-error': UNEXPECTED,
-  'message-too-big': UNEXPECTED,
-  'handler-error': UNEXPECTED,
-  'slow-consumer': [...UNEXPECTED, /^outbox:/],
+  'connection-lost': ALWAYS,
+  'connection-reset': ALWAYS,
+  'heartbeat-timeout': [...ALWAYS, /^keepalive:/],
+  'protocol-error': ALWAYS,
+  'message-too-big': ALWAYS,
+  'handler-error': ALWAYS,
+  'slow-consumer': [...ALWAYS, /^outbox:/],
   flood: [...ALWAYS, /^inbox:/, /^async onMessage\(/],
   jobs: [...ALWAYS, /^async onMessage\(/],
 }
@@ -41,7 +42,8 @@ export async function readSource(): Promise<Source> {
   const needed = Object.fromEntries(
     Object.entries(NEEDED).map(([cause, patterns]) => [cause, linesOf(lines, patterns)]),
   )
-  return { file: 'examples/demo/room.ts', from: from + 1, lines, needed }
+  const unexpected = linesOf(lines, [/^onUnexpectedClose\(/])
+  return { file: 'examples/demo/room.ts', from: from + 1, lines, needed, unexpected }
 }
 
 function linesOf(lines: readonly string[], patterns: readonly RegExp[]): number[] {

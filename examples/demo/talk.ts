@@ -11,7 +11,7 @@ const MOST = 4_000
 const PAUSE = 1
 const LONG_PAUSE = 60
 
-/** Tells one guest tale after tale, whether it reads them or not. */
+/** Tells one client tale after tale, whether it reads them or not. */
 export async function talk(socket: LifecycleSocket): Promise<void> {
   const tale = JSON.stringify(TALE)
   for (let i = 0; i < MOST && socket.readyState === socket.OPEN; i++) {

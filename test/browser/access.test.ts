@@ -79,10 +79,12 @@ describe('a screen reader', () => {
     const parts: Array<[Parameters<Page['getByRole']>[0], string]> = [
       ['heading', 'fastify-websocket-lifecycle'],
       ['region', 'End a connection'],
+      ['link', 'Skip to the chat'],
+      ['navigation', 'Documents, as plain text'],
       ['group', 'Whose connection'],
-      ['radio', 'A guest’s'],
-      ['group', 'The line breaks'],
-      ['group', 'One side is too slow'],
+      ['radio', 'A test client’s'],
+      ['group', 'Network fails'],
+      ['group', 'Too slow'],
       ['button', 'Drain server'],
       ['textbox', 'Close code, 1000 or 3000 to 4999'],
       ['list', 'Open now 1'],
@@ -100,7 +102,7 @@ describe('a screen reader', () => {
     const { page } = await enter()
     await page.locator('[data-act=cut]').click()
     const log = page.getByRole('log')
-    await log.getByText(/^\w+ \w+ came in$/).waitFor()
-    await log.getByText(/^\w+ \w+ is gone: connection-lost$/).waitFor()
+    await log.getByText(/^\w+ \w+ \(Without a frame\) connected$/).waitFor()
+    await log.getByText(/^\w+ \w+ \(Without a frame\) ended: connection-lost$/).waitFor()
   })
 })

@@ -26,9 +26,19 @@ function check(told: Told, expected: Expected): void {
     ...(expected.expected ? [] : ['onUnexpectedClose']),
     'onClose',
     'release: feed',
-    'release: seat',
+    'release: member',
     'closed',
   ])
+  assert.equal(
+    told.toldTo,
+    expected.expected
+      ? `${expected.cause}, told once, to onClose.`
+      : `${expected.cause}, told to onUnexpectedClose, then to onClose, once each.`,
+  )
+  // A sign besides the colour.
+  assert.equal(told.head.includes('unexpected'), !expected.expected)
+  assert.equal(told.code.includes('onUnexpectedClose('), !expected.expected)
+  assert.equal(told.meanings.filter((meaning) => meaning !== '').length, Object.keys(facts).length)
   assert.equal(told.lines[0], `${told.lines[1]} lines of the route`)
   assert.ok(told.lines[1] >= 5)
 }
@@ -131,10 +141,14 @@ describe('the button that drains the server', () => {
     await room.isIn()
     assert.equal(await room.status(), name)
     const summary =
-      /^The server was drained in \d+ ms: 3 closed, 0 terminated, 0 cleanups abandoned/
+      /^\d\d:\d\d:\d\d.*: the server was drained in \d+ ms\. 3 closed, 0 terminated, 0 cleanups abandoned/
     assert.match(await room.page.locator('#drained').innerText(), summary)
     assert.equal(await room.page.locator('#endings > li[data-cause=shutdown]').count(), 3)
-    assert.equal((await toldBy(room.ending('shutdown'))).sees, '1005')
+    const told = await toldBy(room.ending('shutdown'))
+    assert.equal(told.sees, '1005')
+    assert.equal(told.toldTo, 'shutdown, told to onShutdown, then to onClose, once each.')
+    const beside = room.beside('drain')
+    assert.match(await beside.innerText(), /^drained in \d+ ms$/)
     assert.equal(await room.rows().count(), 3)
   })
 })

@@ -25,6 +25,7 @@ describe('the button for a guest', () => {
     await room.button('flood').click()
     const row = room.rows().filter({ has: room.page.locator('.paused:visible') })
     await row.locator('.unhandled', { hasText: /^\d{3,4}$/ }).waitFor()
+    assert.match(await row.locator('.why').innerText(), /32 messages,.* \(64 KiB\)/)
     const told = await toldBy(room.ending('client-close'))
     assert.equal(told.facts['handled'], '4000 of 4000')
   })

@@ -7,6 +7,7 @@ import { openDemo, Visitor } from './demo.js'
 import { addressIn, start } from '../support/servers/program.js'
 
 const SCRIPT = 'examples/demo/server.ts'
+const STEPS = ['onShutdown', 'signal aborts', 'onClose', 'release: feed', 'release: member']
 
 describe('a drain that a guest asks for', () => {
   it('says goodbye to everybody, and the room comes back with all that it knew', async (t) => {
@@ -14,7 +15,7 @@ describe('a drain that a guest asks for', () => {
     const { url } = demo
     const visitors = [await Visitor.enter(url), await Visitor.enter(url)]
     visitors[0]?.say('before')
-    const isBack = once(demo.house, 'back')
+    const isBack = once(demo.chat, 'back')
     visitors[0]?.say('/drain')
     for (const visitor of visitors) {
       assert.match((await visitor.told('note')).text, /drained/)
@@ -29,15 +30,16 @@ describe('a drain that a guest asks for', () => {
       ['before'],
     )
     for (const ending of board.endings) {
-      const { cause, code, clean, retryable, plain } = ending
+      const { cause, code, clean, retryable, plain, steps } = ending
       assert.deepEqual([cause, code, clean, retryable], ['shutdown', 1012, true, true])
       assert.equal(plain.sees, '1005')
+      assert.deepEqual(steps, STEPS)
     }
     const { closed, terminated, abandoned, duration, awayFor } = board.drained ?? {}
     assert.deepEqual([board.endings.length, closed, terminated, abandoned], [3, 3, 0, 0])
     assert.ok((duration ?? 0) > 0 && (awayFor ?? -1) >= 0)
     assert.deepEqual(
-      board.rows.map(({ guest }) => guest.kind),
+      board.rows.map(({ client }) => client.kind),
       ['helper', 'tab'],
     )
   })
@@ -45,10 +47,10 @@ describe('a drain that a guest asks for', () => {
   it('terminates whoever does not answer, and says so', async (t) => {
     const demo = await openDemo(t)
     const visitor = await Visitor.enter(demo.url)
-    const isFrozen = once(demo.house, 'acted')
+    const isFrozen = once(demo.chat, 'acted')
     visitor.say('/helper freeze')
     await isFrozen
-    const isBack = once(demo.house, 'back')
+    const isBack = once(demo.chat, 'back')
     visitor.say('/drain')
     await isBack
     const { drained, endings } = (await Visitor.enter(demo.url)).welcome.board
@@ -61,8 +63,8 @@ describe('a drain that a guest asks for', () => {
     const demo = await openDemo(t)
     const visitor = await Visitor.enter(demo.url)
     let times = 0
-    demo.house.on('back', () => times++)
-    const isBack = once(demo.house, 'back')
+    demo.chat.on('back', () => times++)
+    const isBack = once(demo.chat, 'back')
     for (let i = 0; i < 3; i++) visitor.say('/drain')
     await isBack
     await Visitor.enter(demo.url)
@@ -82,7 +84,7 @@ describe('a drain that a guest asks for', () => {
 describe('npm start', () => {
   it('opens the room, and drains it on SIGTERM, spare connections or not', async (t) => {
     const program = start(t, SCRIPT, { PORT: '0' })
-    const { origin, hostname, port } = addressIn(await program.line('The room is open at'))
+    const { origin, hostname, port } = addressIn(await program.line('The demo is open at'))
     assert.equal(hostname, '127.0.0.1')
     const spare = connect(Number(port), hostname)
     t.after(() => spare.destroy())
@@ -92,7 +94,7 @@ describe('npm start', () => {
     for (const { client } of visitors) assert.equal((await client.closed).code, 1012)
     const { code, stdout, stderr } = await program.exited
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
-    assert.match(stdout.at(-1) ?? '', /^The room is closed: 4 left in \d+ ms$/)
+    assert.match(stdout.at(-1) ?? '', /^The demo is closed: 4 ended in \d+ ms$/)
   })
 
   it('says in one line that its port is taken', async (t) => {
@@ -113,7 +115,7 @@ describe('npm start', () => {
       [{ PORT: 'http' }, /^PORT is http, but a port is a whole number from 0 to 65535\n$/],
       [{ PORT: '65536' }, /^PORT is 65536, but .*\n$/],
       // An address for documentation (RFC 5737): no machine has it.
-      [{ PORT: '0', HOST: '192.0.2.1' }, /^The room cannot open at 192\.0\.2\.1, port 0: .*\n$/],
+      [{ PORT: '0', HOST: '192.0.2.1' }, /^The demo cannot open at 192\.0\.2\.1, port 0: .*\n$/],
     ] as const
     for (const [variables, expected] of refusals) {
       const { code, stdout, stderr } = await start(t, SCRIPT, variables).exited
@@ -124,7 +126,7 @@ describe('npm start', () => {
 
   it('lets its own helpers in where it listens on every address', async (t) => {
     const program = start(t, SCRIPT, { PORT: '0', HOST: '0.0.0.0' })
-    const { port } = addressIn(await program.line('The room is open at'))
+    const { port } = addressIn(await program.line('The demo is open at'))
     const visitor = await Visitor.enter(`http://127.0.0.1:${port}`)
     assert.equal(visitor.welcome.board.rows.length, 3)
   })

@@ -10,7 +10,7 @@ const UNEXPECTED = [
   'onUnexpectedClose',
   'onClose',
   'release: feed',
-  'release: seat',
+  'release: member',
 ]
 const EXPECTED = UNEXPECTED.filter((step) => step !== 'onUnexpectedClose')
 
@@ -20,21 +20,21 @@ describe('a helper', () => {
       const { url } = await openDemo(t)
       const visitor = await Visitor.enter(url)
       visitor.say(`/helper ${act} 4000`)
-      const { guest } = (await visitor.told('joined')).row
-      assert.equal(guest.kind, 'helper')
+      const { client } = (await visitor.told('joined')).row
+      assert.deepEqual([client.kind, client.act], ['helper', act])
       const { ending } = await visitor.told('left')
       const { cause, code, sent, initiator, clean, expected, retryable, plain } = ending
       assert.deepEqual(
         { cause, code, sent, initiator, clean, expected, retryable, sees: plain.sees },
         told,
       )
-      assert.deepEqual(ending.guest, guest)
+      assert.deepEqual(ending.client, client)
       assert.deepEqual(ending.steps, expected ? EXPECTED : UNEXPECTED)
       checkNotice(act as Act, ending)
 
       const { board } = (await Visitor.enter(url)).welcome
       assert.deepEqual(board.endings, [ending])
-      assert.ok(!board.rows.some((row) => row.guest.id === guest.id))
+      assert.ok(!board.rows.some((row) => row.client.id === client.id))
     })
   }
 
@@ -67,7 +67,7 @@ describe('a helper', () => {
     for (let i = 0; i < 20; i++) visitor.say('/helper freeze')
     for (let i = 2; i < 20; i++) assert.match((await visitor.told('note')).text, /full/)
     const { rows } = (await Visitor.enter(url)).welcome.board
-    assert.ok(rows.filter(({ guest }) => guest.kind === 'helper').length <= 12)
+    assert.ok(rows.filter(({ client }) => client.kind === 'helper').length <= 12)
   })
 })
 

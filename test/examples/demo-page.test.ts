@@ -29,7 +29,7 @@ describe('the page of the demo', () => {
       const addresses = body.replaceAll('http://www.w3.org/2000/svg', '').match(/https?:\/\//g)
       assert.equal(addresses, null, `${path} names an address`)
     }
-    assert.ok(size < 40_000, `${size} bytes`)
+    assert.ok(size < 60_000, `${size} bytes`)
   })
 
   it('has no script and no style of its own', async (t) => {
@@ -37,6 +37,19 @@ describe('the page of the demo', () => {
     const response = await fetch(url)
     assert.equal(response.headers.get('content-type'), 'text/html; charset=utf-8')
     assert.doesNotMatch(await response.text(), /<style|<script(?![^>]* src=)| style=| on\w+=/)
+  })
+
+  it('links to documents, which are served as plain text', async (t) => {
+    const { url } = await openDemo(t)
+    const html = await (await fetch(url)).text()
+    const links = Array.from(html.matchAll(/href="([\w/-]+\.md)"/g), ([, path]) => path as string)
+    assert.ok(links.length >= 3)
+    for (const link of links) {
+      const response = await fetch(new URL(link, url))
+      assert.equal(response.headers.get('content-type'), 'text/plain; charset=utf-8')
+      assert.equal(await response.text(), await readFile(join(root, link), 'utf8'))
+    }
+    assert.match(html, /<code>npm install fastify-websocket-lifecycle<\/code>/)
   })
 
   it('is about a route that is shown as it stands in its file', async (t) => {
@@ -53,8 +66,11 @@ describe('the page of the demo', () => {
     assert.deepEqual(Object.keys(source.needed).toSorted(), [...CAUSES, ...loads].toSorted())
     for (const indexes of Object.values(source.needed)) {
       const needed = indexes.map((i) => source.lines[i]).join('\n')
+      assert.doesNotMatch(needed, /onUnexpectedClose/)
       assert.match(needed, /^ {4}onClose\(.*\{$[^]*?^ {4}\},$[^]*^ {4}socket\.scope\.defer/m)
     }
+    const unexpected = source.unexpected.map((i) => source.lines[i]).join('\n')
+    assert.match(unexpected, /^ {4}onUnexpectedClose\(.*\{\n[^]*\n {4}\},$/)
     const first = (about: keyof Source['needed']): string | undefined =>
       source.lines[source.needed[about]?.[0] ?? -1]?.trim()
     assert.equal(first('heartbeat-timeout'), 'keepalive: { interval: 3_000, timeout: 3_000 },')
@@ -70,7 +86,9 @@ async function assetsFrom(url: string): Promise<Set<string>> {
   for (const path of paths) {
     if (!/\/$|js$/.test(path)) continue
     const body = await (await fetch(new URL(path, url))).text()
-    for (const [, file] of body.matchAll(/(?:src=|href=|from )["'](?:\.\/)?([\w.]+)["']/g)) {
+    for (const [, file] of body.matchAll(
+      /(?:src=|href=|from )["'](?:\.\/)?([\w.]+\.(?:css|js|svg))["']/g,
+    )) {
       paths.add(`/${file}`)
     }
   }

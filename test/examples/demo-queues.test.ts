@@ -24,8 +24,8 @@ async function stayOf(visitor: Visitor, act: string): Promise<Stay> {
   }
 }
 
-function isHelper({ guest }: Row): boolean {
-  return guest.kind === 'helper'
+function isHelper({ client }: Row): boolean {
+  return client.kind === 'helper'
 }
 
 describe('a guest that sends faster than the room handles', () => {

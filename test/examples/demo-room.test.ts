@@ -11,10 +11,10 @@ describe('the room', () => {
     const second = await Visitor.enter(url)
     const { rows } = second.welcome.board
     assert.deepEqual(
-      rows.map(({ guest }) => guest),
+      rows.map(({ client }) => client),
       [first.welcome.you, second.welcome.you],
     )
-    assert.deepEqual((await first.told('joined')).row.guest, second.welcome.you)
+    assert.deepEqual((await first.told('joined')).row.client, second.welcome.you)
     assert.notEqual(first.name, second.name)
     assert.ok(isFriendlyName(first.name) && isFriendlyName(second.name))
     assert.equal(first.welcome.you.kind, 'tab')
@@ -24,10 +24,10 @@ describe('the room', () => {
     const { url } = await openDemo(t, { regulars: 1 })
     const visitor = await Visitor.enter(url)
     const [before] = visitor.welcome.board.rows
-    assert.ok(before?.guest.kind === 'helper')
+    assert.ok(before?.client.kind === 'helper')
     for (;;) {
       const [row] = (await visitor.told('pulse')).rows
-      assert.deepEqual(row?.guest, before.guest)
+      assert.deepEqual(row?.client, before.client)
       assert.ok(row !== undefined && row.openFor > before.openFor)
       if (row.pings === 0) continue // sent 3 s after the last byte
       assert.ok(row.latency !== undefined && row.latency < row.openFor)

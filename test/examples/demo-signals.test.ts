@@ -57,7 +57,7 @@ describe('a signal to the process group of npm start', () => {
       group.kill(signal)
       assert.equal((await visitor.client.closed).code, 1012)
       const said = await group.said
-      assert.match(said, /The room is closed: 3 left in \d+ ms\n/)
+      assert.match(said, /The demo is closed: 3 ended in \d+ ms\n/)
       assert.doesNotMatch(said, /second|once more/)
     })
   }

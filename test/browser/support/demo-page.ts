@@ -12,6 +12,11 @@ export class DemoPage {
     return this.page.locator(`[data-act=${act}]`)
   }
 
+  /** What stands above the buttons of the group that `act` is in. */
+  beside(act: string): Locator {
+    return this.page.locator(`[role=group]:has([data-act=${act}]) .doing`)
+  }
+
   async choose(whose: 'helper' | 'tab'): Promise<void> {
     await this.page.locator(`label:has([value=${whose}])`).click()
   }
@@ -42,6 +47,13 @@ export interface Told {
   readonly steps: readonly string[]
   readonly sees: string
   readonly isOpen: boolean
+  /** What is said of the hooks that ran. */
+  readonly toldTo: string
+  /** By fact: what it means. */
+  readonly meanings: readonly string[]
+  /** All text of its head. */
+  readonly head: string
+  readonly code: string
   /** How many lines it says that it needed, and how many it shows. */
   readonly lines: readonly [string, number]
 }
@@ -49,11 +61,15 @@ export interface Told {
 export async function toldBy(ending: Locator): Promise<Told> {
   await ending.waitFor()
   const texts = (selector: string): Promise<string[]> => ending.locator(selector).allTextContents()
-  const [names, values] = [await texts('dt'), await texts('dd')]
+  const [names, values] = [await texts('dt'), await texts('dt + dd')]
   return {
     facts: Object.fromEntries(names.map((name, i) => [name, values[i] as string])),
     steps: await texts('.steps li'),
     sees: (await texts('.plain .sees')).join(),
+    toldTo: (await texts('.with > p')).join(),
+    meanings: await texts('.meaning'),
+    head: (await texts('summary')).at(0) ?? '',
+    code: (await texts('.needed .code')).join('\n'),
     isOpen: (await ending.locator('details[data-latest][open]').count()) === 1,
     lines: [(await texts('.needed summary')).join(), await ending.locator('.needed .code').count()],
   }

@@ -1,13 +1,16 @@
+import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { CloseInfo, LifecycleSocket } from 'fastify-websocket-lifecycle'
-import type { Board, Drained, Ending, Guest, Message, RoomEvent } from './events.js'
+import type { Board, Client, Drained, Ending, Message, RoomEvent } from './events.js'
 import { friendlyName, isFriendlyName } from './names.js'
-import { Seat } from './seat.js'
+import { Member } from './member.js'
 
 /** What a client asks for in its URL. */
 export interface Visit {
   readonly name?: string
   readonly helper?: boolean
+  /** The button for which a helper comes. */
+  readonly act?: string
   readonly fault?: 'throw'
 }
 
@@ -16,7 +19,7 @@ export interface Feed {
   end(): void
 }
 
-interface HouseEvents {
+interface ChatEvents {
   left: [ending: Ending]
   /** Someone asks for a helper that ends its connection in this way. */
   helper: [act: string, code: number]
@@ -33,34 +36,36 @@ const KEPT = 50
 const LONGEST_TEXT = 500
 
 /** Who is in the room, and what was: it outlives the server that is drained. */
-export class House extends EventEmitter<HouseEvents> {
-  readonly #seats = new Map<string, Seat>()
+export class ChatRoom extends EventEmitter<ChatEvents> {
+  readonly #members = new Map<string, Member>()
   readonly #feeds = new Set<LifecycleSocket>()
   readonly #messages: Message[] = []
   readonly #endings: Ending[] = []
+  readonly #server = randomUUID()
   #drained: Drained | undefined
 
   /** Lends whoever comes a name that nobody else has. */
-  enter(socket: LifecycleSocket, visit: Visit): Seat {
+  join(socket: LifecycleSocket, visit: Visit): Member {
     const kind = visit.helper === true ? 'helper' : 'tab'
-    const guest: Guest = { id: socket.id, name: this.#nameFor(visit.name), kind }
-    const seat = new Seat(guest, socket)
-    this.#seats.set(guest.id, seat)
-    void socket.closed.then((close) => this.#tellEnding(seat, close))
-    this.#tell({ type: 'joined', row: seat.row() })
-    return seat
+    const act = kind === 'helper' ? visit.act : undefined
+    const client: Client = { id: socket.id, name: this.#nameFor(visit.name), kind, act }
+    const member = new Member(client, socket)
+    this.#members.set(client.id, member)
+    void socket.closed.then((close) => this.#tellEnding(member, close))
+    this.#tell({ type: 'joined', row: member.row() })
+    return member
   }
 
   /** Takes the name back. */
-  leave(seat: Seat): void {
-    this.#seats.delete(seat.guest.id)
-    seat.steps.push('release: seat')
+  leave(member: Member): void {
+    this.#members.delete(member.client.id)
+    member.steps.push('release: member')
   }
 
-  openFeed(seat: Seat): Feed {
-    const { socket, guest, steps } = seat
+  openFeed(member: Member): Feed {
+    const { socket, client, steps } = member
     const messages = this.#messages
-    socket.send(text({ type: 'welcome', you: guest, board: this.board(), messages }))
+    socket.send(text({ type: 'welcome', you: client, board: this.board(), messages }))
     this.#feeds.add(socket)
     return {
       end: () => {
@@ -70,38 +75,39 @@ export class House extends EventEmitter<HouseEvents> {
     }
   }
 
-  say({ guest }: Seat, words: string): void {
+  say({ client }: Member, words: string): void {
     const said = words.trim().slice(0, LONGEST_TEXT)
     if (said === '') return
-    const message: Message = { from: guest, text: said, at: Date.now() }
+    const message: Message = { from: client, text: said, at: Date.now() }
     keep(this.#messages, message)
     this.#tell({ type: 'said', message })
   }
 
   sayGoodbye(socket: LifecycleSocket): void {
+    this.ran(socket, 'onShutdown')
     socket.send(text({ type: 'note', text: 'The server is drained, and comes back.' }))
   }
 
-  seatOf(socket: LifecycleSocket): Seat {
-    const seat = this.#seats.get(socket.id)
-    if (seat === undefined) throw new Error('Expected whoever is heard to have a seat')
-    return seat
+  memberOf(socket: LifecycleSocket): Member {
+    const member = this.#members.get(socket.id)
+    if (member === undefined) throw new Error('Expected whoever is heard to be a member')
+    return member
   }
 
   /** Whoever brings a helper in knows how much it says. */
-  follow(id: string, line: { readonly said: number }): void {
-    const seat = this.#seats.get(id)
-    if (seat !== undefined) seat.line = line
+  follow(id: string, peer: { readonly said: number }): void {
+    const member = this.#members.get(id)
+    if (member !== undefined) member.peer = peer
   }
 
   /** Notes that a hook of the route ran. */
   ran(socket: LifecycleSocket, hook: string): void {
-    this.#seats.get(socket.id)?.steps.push(hook)
+    this.#members.get(socket.id)?.steps.push(hook)
   }
 
   board(): Board {
-    const rows = Array.from(this.#seats.values(), (seat) => seat.row())
-    return { rows, endings: this.#endings, drained: this.#drained }
+    const rows = Array.from(this.#members.values(), (member) => member.row())
+    return { rows, endings: this.#endings, drained: this.#drained, server: this.#server }
   }
 
   /** Tells how all connections stand. */
@@ -117,8 +123,8 @@ export class House extends EventEmitter<HouseEvents> {
     this.#drained = drained
   }
 
-  #tellEnding(seat: Seat, close: CloseInfo): void {
-    const ending = seat.ending(close)
+  #tellEnding(member: Member, close: CloseInfo): void {
+    const ending = member.ending(close)
     keep(this.#endings, ending)
     this.#tell({ type: 'left', ending })
     this.emit('left', ending)
@@ -131,7 +137,7 @@ export class House extends EventEmitter<HouseEvents> {
 
   /** Whoever comes back keeps the name, unless somebody has it. */
   #nameFor(wanted: string | undefined): string {
-    const taken = new Set(Array.from(this.#seats.values(), ({ guest }) => guest.name))
+    const taken = new Set(Array.from(this.#members.values(), ({ client }) => client.name))
     if (wanted !== undefined && isFriendlyName(wanted) && !taken.has(wanted)) return wanted
     return friendlyName((name) => taken.has(name))
   }

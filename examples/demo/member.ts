@@ -1,15 +1,15 @@
 import type { CloseInfo, LifecycleSocket } from 'fastify-websocket-lifecycle'
-import type { Ending, Guest, Load, Row } from './events.js'
+import type { Client, Ending, Load, Row } from './events.js'
 import { withoutPlugin } from './plain.js'
 
 /** What the room knows of one connection. */
-export class Seat {
-  readonly guest: Guest
+export class Member {
+  readonly client: Client
   readonly socket: LifecycleSocket
   /** What ran at its end so far. */
   readonly steps: string[] = []
   /** The other side, where the room knows it. */
-  line: { readonly said: number } | undefined
+  peer: { readonly said: number } | undefined
   load: Load | undefined
   /** Messages. */
   handled = 0
@@ -17,8 +17,8 @@ export class Seat {
   #heardAt = performance.now()
   #pings = 0
 
-  constructor(guest: Guest, socket: LifecycleSocket) {
-    this.guest = guest
+  constructor(client: Client, socket: LifecycleSocket) {
+    this.client = client
     this.socket = socket
     socket.request.socket.on('data', () => (this.#heardAt = performance.now()))
     socket.on('pong', () => this.#pings++)
@@ -29,12 +29,12 @@ export class Seat {
     const now = performance.now()
     const { latency, isPaused, bufferedAmount: unsent } = this.socket
     return {
-      guest: this.guest,
+      client: this.client,
       openFor: now - this.#openedAt,
       silentFor: now - this.#heardAt,
       latency,
       pings: this.#pings,
-      unhandled: this.line && Math.max(0, this.line.said - this.handled),
+      unhandled: this.peer && Math.max(0, this.peer.said - this.handled),
       isPaused,
       unsent,
     }
@@ -45,7 +45,7 @@ export class Seat {
     const load = close.cause === 'client-close' ? this.load : undefined
     const { cause, code, reason, initiator, clean, expected, retryable, duration } = close
     return {
-      guest: this.guest,
+      client: this.client,
       at: close.openedAt + Math.round(duration),
       cause,
       code,
@@ -59,7 +59,7 @@ export class Seat {
       duration,
       noticedAfter: this.#noticedAfter(close),
       load,
-      messages: this.line?.said ?? close.messagesReceived,
+      messages: this.peer?.said ?? close.messagesReceived,
       handled: this.handled,
       steps: this.steps,
       plain: withoutPlugin(close, load),

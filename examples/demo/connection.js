@@ -5,7 +5,7 @@ import { $ } from './make.js'
 /** Codes after which another attempt can end better; after any other it would end the same way. */
 const RETRYABLE = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014, 3008])
 
-/** The least wait, in ms, after codes that ask for more patience than a lost line. */
+/** The least wait, in ms, after codes that ask for more patience than a lost connection. */
 const PATIENCE = { 1012: 2_000, 1013: 5_000 }
 const FIRST_WAIT = 500
 const LONGEST_WAIT = 15_000
@@ -13,8 +13,12 @@ const LONGEST_WAIT = 15_000
 /** A connection that held for so long, in ms, was a good one: the next wait is a short one again. */
 const GOOD_FOR = 5_000
 
-export class Line extends EventTarget {
+export class Connection extends EventTarget {
   state = 'connecting'
+  /** The code that the last one ended with which had opened. */
+  closedWith
+  /** Whether the last attempt opened none. */
+  isRefused = false
   #socket
   #openedAt = 0
   #attempts = 0
@@ -58,7 +62,7 @@ export class Line extends EventTarget {
 
   #show(state, words) {
     this.state = state
-    $('line').dataset.state = state
+    $('own').dataset.state = state
     $('status').textContent = words
     $('countdown').textContent = ''
     $('door').textContent = state === 'away' ? 'Come back' : 'Try now'
@@ -75,6 +79,8 @@ export class Line extends EventTarget {
   }
 
   #onClose({ code, reason }) {
+    this.isRefused = this.#openedAt === 0
+    if (!this.isRefused) this.closedWith = code
     if (this.#openedAt > 0 && performance.now() - this.#openedAt > GOOD_FOR) this.#attempts = 0
     this.#openedAt = 0
     const why = reason === '' ? `code ${code}` : `code ${code}, ${reason}`

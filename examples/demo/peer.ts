@@ -2,7 +2,7 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { WebSocket } from 'ws'
 
 /** A client, and the TCP connection under it: a browser lets nobody at that. */
-export class Line {
+export class Peer {
   readonly ws: WebSocket
   readonly tcp: Socket
   /** Messages by {@link say} that the network has taken. */
@@ -38,11 +38,11 @@ export class Line {
   }
 }
 
-export function dial(url: string): Line {
+export function dial(url: string): Peer {
   let tcp: Socket | undefined
   const createConnection = (options: NetConnectOpts): Socket => (tcp = connect(options))
   const ws = new WebSocket(url, { createConnection: createConnection as typeof connect })
   ws.on('error', () => {}) // its 'close' follows
   if (tcp === undefined) throw new Error('Expected ws to connect at once')
-  return new Line(ws, tcp)
+  return new Peer(ws, tcp)
 }
