@@ -43,9 +43,9 @@ export function factsOf(ending) {
   return [
     ['code', codes(ending), CODES[ending.code] ?? 'in the close frame that came'],
     ['initiator', initiator, 'whose doing it was'],
-    ['clean', yes(clean), clean ? 'close frames went both ways' : 'no close frames both ways'],
-    ['expected', yes(expected), expected ? 'nothing to look into' : 'so onUnexpectedClose ran'],
-    ['retryable', yes(retryable), retryable ? 'try again: it may hold' : 'again ends the same way'],
+    ['clean', yes(clean), clean ? 'close frames both ways' : 'no pair of close frames'],
+    ['expected', yes(expected), expected ? 'nothing to look into' : 'onUnexpectedClose ran'],
+    ['retryable', yes(retryable), retryable ? 'trying again may help' : 'no use in trying again'],
     ['noticed', ...noticed(ending)],
     ['open for', lasted(duration), 'from handshake to end'],
     ['handled', ...handled(ending)],

@@ -80,6 +80,16 @@ describe('the page of the demo', () => {
   })
 })
 
+describe('the README’s pictures of it', () => {
+  for (const name of ['light', 'dark']) {
+    it(`are of one ending, 640 pixels wide, and small: ${name}`, async () => {
+      const png = await readFile(join(root, `docs/demo-${name}.png`))
+      assert.equal(png.readUInt32BE(16), 2 * 640)
+      assert.ok(png.length < 120_000, `${png.length} bytes`)
+    })
+  }
+})
+
 /** The page, and whatever its files name. */
 async function assetsFrom(url: string): Promise<Set<string>> {
   const paths = new Set(['/', '/route.json'])
