@@ -59,7 +59,7 @@ function draw() {
   if (missing === '') return
   const ago = lasted(Math.max(1_000, Date.now() - seenAt)).replace(/\.\d s/, ' s')
   $('unreachable').replaceChildren(
-    `${missing} The server was last seen at `,
+    `${missing} Last seen at `,
     time(seenAt, '2-digit'),
     `, ${ago} ago: what stands here is from then.`,
   )

@@ -100,7 +100,7 @@ function stateOf({ unhandled, isPaused, unsent }, silent) {
   if (isPaused) return `${unhandled} unhandled, paused`
   if (unhandled > 0) return `${unhandled} unhandled`
   if (unsent > 0) return `${sizeOf(unsent)} unsent`
-  if (silent >= 1_000) return `silent ${Math.min(6, Math.floor(silent / 1_000))} of 6 s`
+  if (silent >= 1_000) return `silent ${Math.min(7, Math.floor(silent / 1_000))} of at most 7 s`
   return 'open'
 }
 

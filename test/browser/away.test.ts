@@ -34,7 +34,7 @@ describe('a server that is killed', () => {
     program.kill('SIGKILL')
     const unreachable = page.locator('#unreachable')
     await unreachable.getByText(/^The server is unreachable\./).waitFor()
-    assert.match(await unreachable.innerText(), /last seen at \d\d:\d\d:\d\d.*, \d+ s ago/)
+    assert.match(await unreachable.innerText(), /Last seen at \d\d:\d\d:\d\d.*, \d+ s ago/)
     assert.equal(await page.locator('#here').innerText(), 'Open when last seen 3')
 
     const again = await Demo.open({ port: Number(port) })

@@ -37,8 +37,8 @@ for (const viewport of [PHONE.viewport, { width: 1280, height: 800 }]) {
       const room = await enter({ viewport })
       await room.button('freeze').click()
       const beside = room.beside('freeze')
-      for (const second of [2, 4]) {
-        await beside.getByText(`silent ${second} of 6 s`, { exact: true }).waitFor()
+      for (const second of [2, 3]) {
+        await beside.getByText(`silent ${second} of at most 7 s`, { exact: true }).waitFor()
       }
       await beside.getByRole('link', { name: 'heartbeat-timeout' }).click()
       const ending = room.ending('heartbeat-timeout')
