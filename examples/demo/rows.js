@@ -17,7 +17,7 @@ const FACTS = [
 ]
 
 const WHY_PAUSED =
-  'The inbox is full: 32 messages, and what one read of the socket brought more (64 KiB). ' +
+  'The inbox is full: 32 messages, and what the same read of the socket brought (64 KiB). ' +
   'The others wait in the operating system’s buffers.'
 
 const rows = $('rows')
@@ -54,6 +54,7 @@ export function keepRows(ids) {
 /** Nobody knows how they stand while the server is not heard. */
 export function markStale(isStale) {
   rows.classList.toggle('stale', isStale)
+  $('acts').classList.toggle('unknown', isStale)
   $('when').textContent = isStale ? 'Open when last seen' : 'Open now'
 }
 

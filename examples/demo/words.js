@@ -66,9 +66,10 @@ function codes({ code, reason, sent }) {
   return make('span', '', ...words)
 }
 
-function noticed({ noticedAfter }) {
+function noticed({ noticedAfter, initiator }) {
   if (noticedAfter === undefined) return ['own doing', 'the server ended it']
-  if (noticedAfter === 0) return ['at once', 'the network said so']
+  if (noticedAfter === 0)
+    return ['at once', initiator === 'client' ? 'from what it sent' : 'from a FIN or RST']
   return [`after ${lasted(noticedAfter)}`, 'since its last byte']
 }
 

@@ -58,6 +58,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       it('axe finds nothing, nothing sticks out, and nothing moves that need not', async (t) => {
         const { enter } = await openRoom(t, { regulars: 1 })
         const room = await enter(options)
+        assert.deepEqual(await violations(room.page), [])
         await live(room)
         const scrollable = await room.page.evaluate(() => document.documentElement.scrollWidth)
         assert.equal(scrollable, width)
