@@ -58,6 +58,7 @@ declare global {
   const show: (message: unknown) => void
   const connect: (
     url: string,
-    onMessage: (message: unknown) => void,
+    onMessage: (message: string) => void,
+    onOver?: (code: number, reason: string) => void,
   ) => { send(message: string): boolean; close(): void }
 }
