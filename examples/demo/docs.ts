@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
 
 /** What the page links to, as it stands in this repository. */
-const DOCS = ['README.md', 'docs/close-codes.md', 'docs/shutdown.md', 'docs/testing.md']
+const PAGES = ['getting-started', 'endings', 'recipes', 'troubleshooting']
+const DOCS = ['README.md', ...PAGES.map((page) => `docs/${page}.md`)]
 
 /** Serves documents as plain text: the page works offline, and names no other address. */
 export async function docs(app: FastifyInstance): Promise<void> {

@@ -83,7 +83,7 @@ describe('by keyboard alone', () => {
       assert.ok(visited.length < 30, visited.join())
     }
     const order =
-      'skip README Close codes Shutdown Testing helper close code 4000 cut reset freeze garbage big flood deaf jobs throw reject kick terminate drain ' +
+      'skip README Getting started Endings Recipes Troubleshooting helper close code 4000 cut reset freeze garbage big flood deaf jobs throw reject kick terminate drain ' +
       'start end-example needed log text send'
     assert.equal(visited.join(' '), order)
 
