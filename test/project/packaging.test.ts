@@ -44,6 +44,15 @@ const exportedTypes = [
   'WebsocketLifecycleOptions',
 ]
 
+/** Whether a range of versions has one of `major`; what it says otherwise it may say. */
+function takes(range: string | undefined, major: number): boolean {
+  return (range ?? '').split('||').some((part) => {
+    const [, sign = '', first] = /^\s*(\^|~|>=?)?\s*v?(\d+)/.exec(part) ?? []
+    if (first === undefined) return true
+    return sign.startsWith('>') ? Number(first) <= major : Number(first) === major
+  })
+}
+
 describe('the packed package', () => {
   let installed: Installed
   before(async () => {
@@ -88,6 +97,18 @@ describe('the packed package', () => {
   it('is built from a lockfile without download addresses', async () => {
     const lockfile = await readFile(join(root, 'package-lock.json'), 'utf8')
     assert.doesNotMatch(lockfile, /"resolved"/)
+  })
+
+  it('is built by packages that take the oldest Node that it takes, so npm ci warns of none', async () => {
+    const { engines } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+      engines: { node: string }
+    }
+    const oldest = Number(/\d+/.exec(engines.node)?.[0])
+    const { packages } = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { engines?: { node?: string } }>
+    }
+    const warned = Object.entries(packages).filter(([, one]) => !takes(one.engines?.node, oldest))
+    assert.deepEqual(warned, [])
   })
 
   it('exports these names and no others', async () => {
