@@ -1,7 +1,9 @@
 // The package as it is published: what it holds, and what import and require give.
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join, posix, relative } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { transform } from 'esbuild'
 import { installTarball, root, runNode, type Installed } from '../support/servers/tarball.js'
@@ -44,6 +46,47 @@ const exportedTypes = [
   'WebsocketLifecycleOptions',
 ]
 
+/** What it holds beside documents and examples. */
+const topLevel = [
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'LICENSE',
+  'README.md',
+  'SECURITY.md',
+  'dist/here.js',
+  'dist/index.d.ts',
+  'dist/index.js',
+  'package.json',
+]
+
+/** The pictures of the demo would be half of the tarball. */
+const LEFT_OUT = /^docs\/demo-\w+\.png$/
+/** What pages may lead to all the same. */
+const IN_THE_REPOSITORY = /^(?:bench\/results\.json|docs\/demo-\w+\.png)$/
+
+/** The files in some folders: those of git, where there is a repository. */
+function filesOf(...folders: string[]): string[] {
+  if (existsSync(join(root, '.git'))) {
+    const list = execFileSync('git', ['ls-files', '-z', ...folders], {
+      cwd: root,
+      encoding: 'utf8',
+    })
+    return list.split('\0').filter((file) => file !== '')
+  }
+  return folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(root, join(entry.parentPath, entry.name))),
+  )
+}
+
+/** The files beside a page that it links to, or shows. */
+function targetsOf(page: string): string[] {
+  return [...page.matchAll(/\]\(([^)\s]+)|(?:href|src|srcset)="([^"\s]+)/g)]
+    .map(([, link, attribute]) => (link ?? attribute ?? '').replace(/#.*/, ''))
+    .filter((target) => target !== '' && !/^[\w+.-]+:/.test(target))
+}
+
 /** Whether a range of versions has one of `major`; what it says otherwise it may say. */
 function takes(range: string | undefined, major: number): boolean {
   return (range ?? '').split('||').some((part) => {
@@ -68,16 +111,36 @@ describe('the packed package', () => {
     return JSON.parse(stdout)
   }
 
-  it('holds the compiled lib, the licence, the README and nothing else', async () => {
-    const sources = await readdir(join(root, 'lib'), { recursive: true })
-    const compiled = sources
-      .filter((name) => name.endsWith('.ts'))
-      .map((name) => `dist/${name.replaceAll('\\', '/').slice(0, -'.ts'.length)}`)
-      .flatMap((name) => [`${name}.d.ts`, `${name}.js`])
-    assert.deepEqual(
-      installed.files,
-      [...compiled, 'LICENSE', 'README.md', 'package.json'].toSorted(),
-    )
+  it('holds what is built, the documents, the examples and nothing else', () => {
+    const tracked = filesOf('docs', 'examples').filter((file) => !LEFT_OUT.test(file))
+    assert.deepEqual(installed.files, [...topLevel, ...tracked].toSorted())
+  })
+
+  it('has at most 200 kB', () => {
+    assert.ok(installed.size <= 200_000, `${installed.size} bytes`)
+  })
+
+  it('holds each file that its pages lead to or show', async () => {
+    const dead: string[] = []
+    for (const page of installed.files.filter((file) => file.endsWith('.md'))) {
+      const text = await readFile(join(installed.dir, 'package', page), 'utf8')
+      for (const target of targetsOf(text)) {
+        const path = posix.join(posix.dirname(page), target)
+        const isThere = existsSync(join(installed.dir, 'package', path))
+        if (!isThere && !IN_THE_REPOSITORY.test(path)) dead.push(`${page}: ${target}`)
+      }
+    }
+    assert.deepEqual(dead, [])
+  })
+
+  it('has no source maps, and asks for none: its code has the names of lib/, and says where they are from', async () => {
+    for (const file of installed.files.filter((name) => name.startsWith('dist/'))) {
+      assert.doesNotMatch(file, /\.map$/)
+      const text = await readFile(join(installed.dir, 'package', file), 'utf8')
+      assert.doesNotMatch(text, /sourceMappingURL/)
+    }
+    const code = await readFile(join(installed.dir, 'package/dist/index.js'), 'utf8')
+    assert.match(code, /^\/\/#region lib\/connection\/connection\.ts\nvar Connection = class /m)
   })
 
   it('brings the types of ws along', async () => {
@@ -120,15 +183,23 @@ describe('the packed package', () => {
     assert.deepEqual(names, exportedNames)
   })
 
-  it('exports these types and no others', async () => {
+  it('exports these types and no others, each explained', async () => {
     const declared = await readFile(join(installed.dir, 'package/dist/index.d.ts'), 'utf8')
-    // Of a list nobody knows what is in it, but that of what adds to types of Fastify has no names.
-    assert.doesNotMatch(declared, /export (?:type )?\*/)
-    const types = [...declared.matchAll(/^export type \{([^}]*)\}/gm)]
-      .flatMap(([, names = '']) => names.split(','))
-      .map((name) => name.trim())
-      .filter((name) => name !== '')
+    const [, list = ''] = /^export \{ (.*) \};$/m.exec(declared) ?? []
+    const types = [...list.matchAll(/type (\w+)/g)].map(([, name = '']) => name)
     assert.deepEqual(types.toSorted(), exportedTypes)
+    for (const name of [...types, ...exportedNames.slice(0, 2), 'isCloseCode', 'truncateReason']) {
+      assert.match(declared, new RegExp(`\\*/\n(?:declare )?\\w+ ${name}\\b`), name)
+    }
+  })
+
+  it('declares all of it in one file, with the names by which its users know it', async () => {
+    const declared = await readFile(join(installed.dir, 'package/dist/index.d.ts'), 'utf8')
+    // A name with a number was taken twice.
+    assert.doesNotMatch(declared, /from "\.|import\(|\$\d/)
+    assert.equal(declared.match(/^declare module "fastify" \{$/gm)?.length, 3)
+    // Its overloads come before ours.
+    assert.match(declared, /^import '@fastify\/websocket'$/m)
   })
 
   it('gives the plugin to import, by default and by name', async () => {
@@ -171,17 +242,17 @@ describe('the packed package', () => {
     const target = join(installed.dir, 'node_modules', name)
     const dist = join(installed.dir, 'package/dist')
     const asking: string[] = []
-    for (const file of await readdir(dist, { recursive: true })) {
+    await mkdir(target)
+    for (const file of await readdir(dist)) {
       if (!file.endsWith('.js')) continue
       const source = await readFile(join(dist, file), 'utf8')
       const { code, warnings } = await transform(source, { format: 'cjs' })
       if (warnings.some(({ id }) => id === 'empty-import-meta')) asking.push(file)
-      await mkdir(dirname(join(target, file)), { recursive: true })
       await writeFile(join(target, file), code)
     }
     // This one Jest cannot load.
-    assert.deepEqual(asking, ['platform/here.js'])
-    await writeFile(join(target, 'platform/here.js'), 'throw new SyntaxError()')
+    assert.deepEqual(asking, ['here.js'])
+    await writeFile(join(target, 'here.js'), 'throw new SyntaxError()')
     const seen = await evaluate(
       'jest.cjs',
       `const app = require('fastify')()

@@ -21,6 +21,15 @@ export interface Installed extends AsyncDisposable {
   readonly dir: string
   /** What the tarball holds, sorted. */
   readonly files: readonly string[]
+  /** Bytes of the tarball. */
+  readonly size: number
+}
+
+/** What `npm pack --json` tells. */
+interface Packed {
+  readonly filename: string
+  readonly files: ReadonlyArray<{ readonly path: string }>
+  readonly size: number
 }
 
 /** Packs `dist` as it is (`npm test` builds it) and unpacks it beside this project's dependencies. */
@@ -30,7 +39,7 @@ export async function installTarball(): Promise<Installed> {
   await writeFile(join(dir, 'package.json'), '{ "private": true }')
   const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', dir]
   const { stdout } = await run('npm', pack, { cwd: root, env })
-  const [tarball] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[]
+  const [tarball] = JSON.parse(stdout) as Packed[]
   if (tarball === undefined) throw new Error(`npm pack told nothing: ${stdout}`)
   await run('tar', ['-xzf', tarball.filename], { cwd: dir })
   await linkDependencies(join(dir, 'node_modules'))
@@ -40,6 +49,7 @@ export async function installTarball(): Promise<Installed> {
   return {
     dir,
     files: tarball.files.map((file) => file.path).toSorted(),
+    size: tarball.size,
     [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),
   }
 }
