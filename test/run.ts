@@ -7,16 +7,23 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-/** They need more than Node and npm's registry, or minutes. Each has a script of its own. */
-const OTHERS = new Set(['browser', 'company', 'proxy', 'slow'])
+/** What needs more than Node and npm's registry, or minutes. Each has a script of its own: `npm run test:browser`, ... */
+const OTHERS = new Map([
+  ['browser', 'the demo in a browser'],
+  ['company', 'the neighbours'],
+  ['proxy', 'nginx in front'],
+  ['slow', 'very slow readers'],
+])
 /** Fails a process that hangs. In ms. */
 const LONG = 600_000
 
 const beginnings = process.argv.slice(2)
 const rooms = filesByRoom()
-if (rooms.size === 0) {
-  throw new Error(`Expected the beginning of a path of a test, got ${beginnings.join(' ')}`)
-}
+const lost = beginnings.find(
+  (each) => ![...rooms.values()].flat().some((file) => file.startsWith(each)),
+)
+if (lost !== undefined) throw new Error(`Expected the beginning of a path of a test, got ${lost}`)
+if (beginnings.length === 0) console.log(about(rooms))
 const dir = mkdtempSync(join(tmpdir(), 'rooms-'))
 try {
   process.exitCode = run(entriesOf(rooms))
@@ -34,6 +41,15 @@ function filesByRoom(): Map<string, string[]> {
     found.set(room, [...(found.get(room) ?? []), file])
   }
   return found
+}
+
+/** What who runs all of them wants to know before. */
+function about(rooms: ReadonlyMap<string, string[]>): string {
+  const count = [...rooms.values()].flat().length
+  const others = [...OTHERS].map(([name, what]) => `${what} (npm run test:${name})`)
+  return `${count} files of tests: four to eight minutes on two cores; a part in half a minute: npm run test:smoke.
+Left out: ${others.join(', ')}
+`
 }
 
 /** A script for each room. Node runs them in the order of their names: the largest first, so that the last one ends soon. */

@@ -26,6 +26,10 @@ test('a room is one process; a file that cannot be loaded fails, and keeps none 
 
   const all = await run()
   assert.equal(all.code, 1)
+  assert.match(
+    all.stdout,
+    /^4 files of tests: .*\nLeft out: the demo in a browser \(npm run test:browser\), /,
+  )
   assert.match(all.stdout, /cannot be loaded/)
   assert.match(all.stdout, /✔ runs/)
   assert.match(all.stdout, /pass 4\n[^]*fail 1\n/)
@@ -34,7 +38,9 @@ test('a room is one process; a file that cannot be loaded fails, and keeps none 
   assert.equal(one.code, 0, one.stdout)
   assert.match(one.stdout, /pass 3\n/)
 
-  const none = await run('test/c')
+  assert.doesNotMatch(one.stdout, /Left out/)
+
+  const none = await run('test/a', 'test/c')
   assert.equal(none.code, 1)
   assert.match(none.stderr, /Expected the beginning of a path of a test, got test\/c/)
 })
