@@ -77,6 +77,8 @@ function run(entries: readonly string[]): number {
     '--test-reporter=spec',
     '--test-concurrency=3',
     `--test-timeout=${LONG}`,
+    // An app for each test is much garbage that dies young: a larger nursery spares a tenth of the time.
+    '--max-semi-space-size=64',
   ]
   const { status } = spawnSync(process.execPath, ['--import', 'tsx', ...options, ...entries], {
     stdio: 'inherit',
