@@ -86,12 +86,10 @@ function drawBeside(columns: readonly Column[], top: number, bottom: number): st
       const kind = kindOf(contestant)
       const box = `x="${px(left)}" y="${px(y - BAR / 2)}" width="${px(x(median) - left)}" height="${BAR}"`
       const bar = `<rect class="bar ${kind}" ${box}><title>${withSpread(spread, show)}</title></rect>`
-      return [
-        // The median; a line from the least to the most; and what is aimed at.
-        ...(Number.isNaN(median) ? [] : [bar, line('range', x(least), y, x(most), y)]),
-        ...(goal === undefined ? [] : [line('goal', x(goal), y - 11, x(goal), y + 11)]),
-        text(`number ${kind}`, left + width - GAP, y + 4, show(median)),
-      ]
+      // The median; a line from the least to the most; what is aimed at; and the number.
+      const drawn = Number.isNaN(median) ? [] : [bar, line('range', x(least), y, x(most), y)]
+      if (goal !== undefined) drawn.push(line('goal', x(goal), y - 11, x(goal), y + 11))
+      return drawn.concat(text(`number ${kind}`, left + width - GAP, y + 4, show(median)))
     })
     return [
       text('heading', left, top + 16, heading),
