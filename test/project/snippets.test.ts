@@ -4,6 +4,7 @@ import { copyFile, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { isFastifySince } from '../support/servers/fastify-version.js'
 import { linkDependencies, root, runNode } from '../support/servers/tarball.js'
 
 const OPTIONS = {
@@ -24,6 +25,7 @@ async function blocks(): Promise<Map<string, string>> {
   for (const page of ['README.md', ...pages.map((name) => `docs/${name}`)]) {
     const text = await readFile(join(root, page), 'utf8')
     for (const { index, 1: block = '' } of text.matchAll(/```ts\n([^]*?)```/g)) {
+      if (block.includes('LogController') && !isFastifySince('5.10.0')) continue
       const line = text.slice(0, index).split('\n').length
       found.set(`${page.replace('/', '-').replace('.md', '')}-${line}.ts`, block)
     }
