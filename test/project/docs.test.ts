@@ -88,6 +88,8 @@ const WITHOUT_DEFAULT = [
 test('the page of options has each option, and no other', () => {
   const known = new Set([...flatten(DEFAULTS).map(([name]) => name), ...WITHOUT_DEFAULT])
   assert.deepEqual(new Set(rowsOf('docs/options.md').keys()), known)
+  const byName = [...read('docs/options.md').matchAll(/\[([\w.]+)\]\(#/g)].map(([, name]) => name)
+  assert.deepEqual(new Set(byName), known)
 })
 
 test('the README says of ten options what the page of options says', () => {
