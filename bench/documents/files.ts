@@ -5,7 +5,7 @@ import { find, fromJson, type Results } from '../harness/results.js'
 import { SCENARIOS } from '../scenarios/all.js'
 import { COSTS_OF_MANY } from '../scenarios/growth.js'
 import { draw } from './chart.js'
-import { columnsOf, inWords, type Pictured, quantity, times, withSpread } from './numbers.js'
+import { columnsOf, inWords, quantity, times, withSpread } from './numbers.js'
 
 export const ROOT = new URL('../../', import.meta.url)
 export const FOLDER = 'docs/performance'
@@ -29,11 +29,13 @@ export function made() {
     ['million', costs(results, 1_000_000)],
   ])
   for (const scenario of SCENARIOS) {
-    if (scenario.picture === undefined) continue
-    const columns = columnsOf(scenario as Pictured, results)
-    const path = `${FOLDER}/${scenario.name}.svg`
-    files.set(path, draw(scenario as Pictured, columns, results))
-    quotes.set(scenario.name, `![${scenario.picture.title}. ${inWords(columns)}](${path})`)
+    const { name, picture } = scenario
+    if (picture === undefined) continue
+    const pictured = { ...scenario, picture }
+    const columns = columnsOf(pictured, results)
+    const path = `${FOLDER}/${name}.svg`
+    files.set(path, draw(pictured, columns, results))
+    quotes.set(name, `![${picture.title}. ${inWords(columns)}](${path})`)
   }
   for (const path of DOCUMENTS) {
     // A link is relative to its document.

@@ -101,20 +101,18 @@ export const busyHeartbeat = scenario({
   async measure(server, size) {
     const count = 8_000 * size
     const twin = await start(server, { interval: 0 })
-    const crowds = [await openCrowd(server, count), await openCrowd(twin, count)]
+    const crowds = [await openCrowd(server, count), await openCrowd(twin, count)] as const
     const talk = chat(crowds, count, server.dialect.message(64))
     await pause(TRAFFIC.warmUp)
-    const [own, twins] = await Promise.all(
-      crowds.map(async (crowd) => {
-        const { cpu, pings, messages } = await crowd.during(TRAFFIC.measured * size)
-        const count = messages / MESSAGES_A_ROUND
-        return { cpu: cpu / count, pings: pings / count }
-      }),
-    )
+    const perRound = async (crowd: Crowd) => {
+      const { cpu, pings, messages } = await crowd.during(TRAFFIC.measured * size)
+      const rounds = messages / MESSAGES_A_ROUND
+      return { cpu: cpu / rounds, pings: pings / rounds }
+    }
+    const [own, twins] = await Promise.all([perRound(crowds[0]), perRound(crowds[1])])
     clearInterval(talk)
     for (const crowd of crowds) crowd.leave()
     await twin.stop()
-    if (!own || !twins) throw new Error('Two crowds were measured')
     return { [CPU]: own.cpu, [BUSY_CPU]: own.cpu - twins.cpu, [PINGS]: own.pings }
   },
 })
