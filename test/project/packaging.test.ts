@@ -6,6 +6,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, posix, relative } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { transform } from 'esbuild'
+import { minVersion, satisfies } from 'semver'
 import { installTarball, root, runNode, type Installed } from '../support/servers/tarball.js'
 
 const exportedNames = [
@@ -85,15 +86,6 @@ function targetsOf(page: string): string[] {
     .filter((target) => target !== '' && !/^[\w+.-]+:/.test(target))
 }
 
-/** Whether a range of versions has one of `major`; what it says otherwise it may say. */
-function takes(range: string | undefined, major: number): boolean {
-  return (range ?? '').split('||').some((part) => {
-    const [, sign = '', first] = /^\s*(\^|~|>=?)?\s*v?(\d+)/.exec(part) ?? []
-    if (first === undefined) return true
-    return sign.startsWith('>') ? Number(first) <= major : Number(first) === major
-  })
-}
-
 describe('the packed package', () => {
   let installed: Installed
   before(async () => {
@@ -164,11 +156,13 @@ describe('the packed package', () => {
     const { engines } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
       engines: { node: string }
     }
-    const oldest = Number(/\d+/.exec(engines.node)?.[0])
+    const oldest = minVersion(engines.node) ?? ''
     const { packages } = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { engines?: { node?: string } }>
     }
-    const warned = Object.entries(packages).filter(([, one]) => !takes(one.engines?.node, oldest))
+    const warned = Object.entries(packages).filter(
+      ([, one]) => !satisfies(oldest, one.engines?.node ?? '*'),
+    )
     assert.deepEqual(warned, [])
   })
 
