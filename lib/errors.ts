@@ -121,6 +121,7 @@ export class ConnectionClosedError extends Error {
    */
   readonly closeCause: CloseCause | undefined
 
+  /** @param hasOpened `false` for an upgrade that never became a connection */
   constructor(closeCause: CloseCause | undefined, hasOpened: boolean = closeCause !== undefined) {
     const what = hasOpened ? 'is over' : 'never opened'
     super(`The WebSocket connection ${what}${closeCause === undefined ? '' : `: ${closeCause}`}`)
