@@ -6,7 +6,9 @@ import { onFastify } from './harness/contestants.js'
 import { missed, table } from './harness/report.js'
 import { runRounds } from './harness/rounds.js'
 import { churn, memory } from './scenarios/connections.js'
-import { echoOfTheGate } from './scenarios/echo.js'
+import { dashboardOfTheGate, echoOfTheGate, metricsOfTheGate } from './scenarios/echo.js'
+import { groupsOfTheGate } from './scenarios/groups.js'
+import { sessionMemoryOfTheGate, sessionsOfTheGate } from './scenarios/sessions.js'
 
 /** Of what is published. */
 const SIZE = 0.4
@@ -14,7 +16,17 @@ const SIZE = 0.4
 const entrants = { bare: null, ours: 'bare' }
 
 let failures = 0
-for (const scenario of [echoOfTheGate, { ...churn, entrants }, { ...memory, entrants }]) {
+const SCENARIOS = [
+  echoOfTheGate,
+  metricsOfTheGate,
+  dashboardOfTheGate,
+  sessionsOfTheGate,
+  { ...churn, entrants },
+  { ...memory, entrants },
+  sessionMemoryOfTheGate,
+  ...groupsOfTheGate,
+]
+for (const scenario of SCENARIOS) {
   let left = scenario.targets
   for (const rounds of [5, 7]) {
     const results = await runRounds(scenario, onFastify, rounds, SIZE)

@@ -1,5 +1,5 @@
 // A client for a page: it comes back where that makes sense, and waits longer each time. It does not run by
-// itself. Copy it: a page cannot import the package, which is for the server. Set `refuse: 'close-frame'` on
+// itself. Copy it, to change it; `fastify-websocket-lifecycle/client` does more. Set `refuse: 'close-frame'` on
 // the server: of a refusal by HTTP a page sees only 1006, and this client would come back for ever.
 
 /** With any other code the next attempt would end in the same way. The list of the package's `isRetryable`. */

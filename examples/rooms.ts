@@ -3,10 +3,10 @@
 // `npx wscat -c 'ws://127.0.0.1:3000/rooms/tea?user=ada'`, and ask who is online with
 // `curl http://127.0.0.1:3000/rooms/tea/online`.
 import Fastify, { type FastifyInstance } from 'fastify'
-import websocketLifecycle, { type LifecycleSocket } from 'fastify-websocket-lifecycle'
+import websocketLifecycle, { type GroupMember } from 'fastify-websocket-lifecycle'
 
-/** The sockets of each user in the room: one for each tab. */
-type Room = Map<string, Set<LifecycleSocket>>
+/** How many tabs each user has in the room: not yet over, though they may have left its group. */
+type Online = Map<string, number>
 type Visit = { Params: { id: string }; Querystring: { user: string } }
 
 const name = { type: 'string', minLength: 1 }
@@ -15,29 +15,32 @@ const querystring = { type: 'object', required: ['user'], properties: { user: na
 export async function build(): Promise<FastifyInstance> {
   const app = Fastify({ logger: true })
   await app.register(websocketLifecycle)
-  const rooms = new Map<string, Room>()
+  const rooms = new Map<string, Online>()
+  const tell = (id: string, message: object, except?: GroupMember): void =>
+    void app.websocketLifecycle.group(`room:${id}`).send(JSON.stringify(message), { except })
+
   app.get<Visit>(
     '/rooms/:id',
     {
       websocket: true,
       schema: { querystring }, // stands for authentication: here everybody is believed (see jwt-auth.ts)
+      groups: ({ params }) => `room:${params.id}`, // a member from its open on, until it ends
       async onMessage(_socket, { params, query }, message) {
-        tell(rooms.get(params.id), { from: query.user, text: String(message) })
+        tell(params.id, { from: query.user, text: String(message) })
       },
     },
     (socket, { params: { id }, query: { user } }) => {
-      const room: Room = rooms.get(id) ?? new Map()
-      const tabs = room.get(user) ?? new Set()
-      if (tabs.size === 0) tell(room, { joined: user })
-      rooms.set(id, room.set(user, tabs.add(socket)))
-      socket.send(JSON.stringify({ online: [...room.keys()] }))
+      const online: Online = rooms.get(id) ?? new Map()
+      const tabs = online.get(user) ?? 0
+      rooms.set(id, online.set(user, tabs + 1))
+      if (tabs === 0) tell(id, { joined: user }, socket)
+      socket.send(JSON.stringify({ online: [...online.keys()] }))
       // Runs once, however the connection ends, and after its last message has been handled.
       socket.scope.defer(() => {
-        tabs.delete(socket)
-        if (tabs.size > 0) return
-        room.delete(user)
-        tell(room, { left: user })
-        if (room.size === 0) rooms.delete(id)
+        const left = (online.get(user) ?? 0) - 1
+        if (left > 0) online.set(user, left)
+        else if (online.delete(user)) tell(id, { left: user })
+        if (online.size === 0) rooms.delete(id)
       })
     },
   )
@@ -46,11 +49,6 @@ export async function build(): Promise<FastifyInstance> {
     ...(rooms.get(params.id)?.keys() ?? []),
   ])
   return app
-}
-
-function tell(room: Room = new Map(), message: object): void {
-  const text = JSON.stringify(message)
-  for (const tabs of room.values()) for (const socket of tabs) socket.send(text)
 }
 
 if (process.argv[1] === import.meta.filename) {

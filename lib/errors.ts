@@ -20,6 +20,8 @@ export type LifecycleErrorCode =
   | 'FST_ERR_WSL_TWO_READERS'
   | 'FST_ERR_WSL_OUTBOX_FULL'
   | 'FST_ERR_WSL_CONNECTION_CLOSED'
+  | 'FST_ERR_WSL_CLUSTER_UNAVAILABLE'
+  | 'FST_ERR_WSL_CLUSTER_KEY'
 
 /** An error of this package. Fastify sends its `headers` with the answer. */
 export interface LifecycleError extends Error {
@@ -111,6 +113,15 @@ export const outboxFull: ErrorFactory = define(
   'The outbox is full: %s. Wait for socket.drained() before sending more',
   500,
 )
+
+/** Its `cause` has what Redis, or its client, has said: that may be for no stranger. */
+export const clusterUnavailable: ErrorFactory = define(
+  'FST_ERR_WSL_CLUSTER_UNAVAILABLE',
+  'Redis cannot be asked: %s',
+  503,
+)
+
+export const clusterKey: ErrorFactory = define('FST_ERR_WSL_CLUSTER_KEY', '%s', 500)
 
 /** The reason of a scope's signal, and the error for callbacks of sends that came too late. */
 export class ConnectionClosedError extends Error {

@@ -10,10 +10,14 @@ import {
 import { ConnectionClosedError } from './errors.js'
 import { createPlugin } from './plugin/plugin.js'
 
+export type { ClusterRouteOptions, DurableOptions, DurableRecord, Json } from './api/cluster.js'
+export type { Group, GroupMember, GroupSendOptions, GroupSendResult } from './api/group.js'
 export type {
+  ConnectionDescription,
   DrainReport,
   LifecycleStats,
   RefusalReason,
+  RouteStats,
   WebsocketLifecycle,
 } from './api/lifecycle.js'
 export type {
@@ -22,12 +26,24 @@ export type {
   InboxOptions,
   KeepaliveOptions,
   OutboxOptions,
+  ResumeOptions,
 } from './api/option-groups.js'
 export type { LifecycleOptions, WebsocketLifecycleOptions } from './api/options.js'
-export type { MessageOf, RouteLifecycleOptions } from './api/route-options.js'
+export type { MessageOf, RouteLifecycleOptions, SessionRouteOptions } from './api/route-options.js'
+export type { LifecycleSession } from './api/session.js'
+export type {
+  ConnectionEvent,
+  EndStep,
+  LifecycleEventName,
+  LifecycleEvents,
+  LifecycleTraces,
+  LiveConnectionEvent,
+  ServerEvent,
+  UpgradeEvent,
+} from './facts/events.js'
 export type { LifecycleSocket, Message } from './api/socket.js'
 export type { ConnectionScope } from './core/scope.js'
-export type { WebsocketHandler } from './api/websocket-handler.js'
+export type { WebsocketHandler, WebsocketSessionHandler } from './api/websocket-handler.js'
 // Adds to Fastify's own types. It exports no names.
 export type {} from './api/augmentation.js'
 export type { CloseFrame, CloseInfo } from './core/close/info.js'

@@ -11,7 +11,10 @@ import { pathToFileURL } from 'node:url'
 const OTHERS = new Map([
   ['browser', 'the demo in a browser'],
   ['company', 'the neighbours'],
+  ['prometheus', 'a real Prometheus'],
   ['proxy', 'nginx in front'],
+  ['redis', 'several nodes, with a real Redis'],
+  ['runners', 'vitest and Jest'],
   ['slow', 'very slow readers'],
 ])
 /** Fails a process that hangs. In ms. */
@@ -62,12 +65,20 @@ function entriesOf(rooms: ReadonlyMap<string, string[]>): string[] {
   })
 }
 
-/** A file that cannot be loaded fails a test of its own; those of the others run. No test runs before all are loaded. */
+/**
+ * A file that cannot be loaded fails a test of its own; those of the others run. No test runs before all are loaded,
+ * and they run in the order of the files, each time: what loads side by side is ready in any order.
+ */
 function scriptOf(room: string, files: readonly string[]): string {
   const urls = files.map((file) => pathToFileURL(resolve(file)).href)
   return `import { test } from 'node:test'
-const loading = ${JSON.stringify(urls)}.map((url) => import(url))
-test('the tests of ${room} load', () => Promise.all(loading))
+async function load() {
+  const failed = []
+  for (const url of ${JSON.stringify(urls)}) await import(url).catch((error) => failed.push(error))
+  if (failed.length > 0) throw failed[0]
+}
+const loading = load()
+test('the tests of ${room} load', () => loading)
 `
 }
 

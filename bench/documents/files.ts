@@ -59,11 +59,12 @@ export function quotesOf(document: string): string[] {
   return [...document.matchAll(QUOTE)].map(([, , name = '']) => name)
 }
 
-/** Ours beside what it is compared with, wherever the gate has a bound. */
+/** Ours beside others, wherever the gate has a bound. */
 function ratios({ results }: Results): string {
-  const rows = SCENARIOS.flatMap(({ name: scenario, targets }) =>
+  const rows = SCENARIOS.flatMap(({ entrants, name: scenario, targets }) =>
     targets
       .filter(({ of, bound }) => of === 'ratio' && bound !== undefined)
+      .filter(({ contestant }) => entrants[contestant]?.startsWith('ours') !== true)
       .map(({ figure, contestant, goal }) => {
         const { value, unit, against = '', ratio } = find(results, { scenario, figure, contestant })
         const other = find(results, { scenario, figure, contestant: against })

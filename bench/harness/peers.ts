@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { frame, OPCODES } from './dialects.js'
 import type { Server } from './server.js'
 
-const HANDSHAKE = [
+export const HANDSHAKE = [
   'Host: localhost',
   'Origin: http://localhost',
   'Connection: Upgrade',
@@ -24,12 +24,13 @@ export async function open(
   count: number,
   path: string = place.dialect.path,
   opened: (socket: Socket) => void = () => {},
+  headers = '',
 ): Promise<Socket[]> {
   const sockets: Socket[] = []
   let left = count
   const opening = async (): Promise<void> => {
     while (left-- > 0) {
-      const socket = await openOne(place, path)
+      const socket = await openOne(place, path, headers)
       sockets.push(socket)
       opened(socket)
     }
@@ -38,10 +39,10 @@ export async function open(
   return sockets
 }
 
-async function openOne({ port, dialect }: Place, path: string): Promise<Socket> {
+async function openOne({ port, dialect }: Place, path: string, headers: string): Promise<Socket> {
   const { greeting } = dialect
   const socket = connect(port, '127.0.0.1').setNoDelay()
-  socket.write(`GET ${path} HTTP/1.1\r\n${HANDSHAKE}`)
+  socket.write(`GET ${path} HTTP/1.1\r\n${headers}${HANDSHAKE}`)
   await until(socket, /\r\n\r\n/)
   if (greeting !== undefined) {
     socket.write(greeting.say)

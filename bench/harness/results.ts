@@ -36,7 +36,8 @@ export function thisMachine() {
     versions[name] = (about as { version: string } | undefined)?.version ?? 'not installed'
   }
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
-  const system = `${type()} ${release()}`
+  // Without what says who has built the kernel: that differs from one start of a virtual machine to the next.
+  const system = `${type()} ${release().split('-', 1).join()}`
   return { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memory, system, versions }
 }
 

@@ -7,7 +7,13 @@ import type { Contestant } from './contestants.js'
 export interface Settings {
   readonly interval?: number
   readonly timeout?: number
+  /** Whether messages are compressed, each by itself, where a peer offers that. */
+  readonly compresses?: boolean
 }
+
+/** What ws needs for {@link Settings.compresses}. */
+export const compression = ({ compresses = false }: Settings) =>
+  compresses && { serverNoContextTakeover: true, threshold: 1 }
 
 /** Bytes, after a collection; `external` is that of buffers. `NaN` where a contestant cannot tell. */
 type Memory = Readonly<Record<'heap' | 'external' | 'rss', number>>

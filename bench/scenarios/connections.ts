@@ -1,6 +1,6 @@
 /** What it costs to open, to keep and to close a connection. */
 import { end, open } from '../harness/peers.js'
-import { beside, ratio, scenario, SERVERS, value } from '../harness/scenario.js'
+import { beside, ratio, scenario, type Scenario, SERVERS, value } from '../harness/scenario.js'
 
 const AT_ONCE = 50
 const ROUNDS = 40
@@ -31,30 +31,44 @@ const HEAP = 'heap of a connection'
 const RSS = 'RSS of a connection'
 const LEFT = 'heap left, of a connection that has closed'
 
-export const memory = scenario({
+/** The memory of idle connections. */
+function remembering(about: Omit<Scenario, 'figures' | 'measure'>): Scenario {
+  return scenario({
+    ...about,
+    figures: { [HEAP]: 'B', [RSS]: 'B', [LEFT]: 'B' },
+    async measure(server, size) {
+      const count = 2_500 * size
+      const fresh = await server.memory()
+      const first = await open(server, count)
+      const { rss } = await server.memory()
+      await end(first)
+      // The first connections also compile and fill things that stay: their heap does not count. Their
+      // RSS does, as nothing of it is given back.
+      const before = await server.memory()
+      const sockets = await open(server, count)
+      const during = await server.memory()
+      await end(sockets)
+      const after = await server.memory()
+      return {
+        [HEAP]: (during.heap - before.heap) / count,
+        [RSS]: (rss - fresh.rss) / count,
+        [LEFT]: (after.heap - before.heap) / count,
+      }
+    },
+  })
+}
+
+export const memory = remembering({
   name: 'memory',
   title: 'idle connections with defaults, after a collection',
   entrants: beside('bare', 'sweep', 'timers', 'ours', 'ours, everything on', ...SERVERS),
-  figures: { [HEAP]: 'B', [RSS]: 'B', [LEFT]: 'B' },
   targets: [ratio(HEAP, 1.13, 1.2), value(LEFT, 100, 400)],
   picture: { title: 'Memory of an idle connection', of: 'ratio', figures: [HEAP, RSS] },
-  async measure(server, size) {
-    const count = 2_500 * size
-    const fresh = await server.memory()
-    const first = await open(server, count)
-    const { rss } = await server.memory()
-    await end(first)
-    // The first connections also compile and fill things that stay: their heap does not count. Their
-    // RSS does, as nothing of it is given back.
-    const before = await server.memory()
-    const sockets = await open(server, count)
-    const during = await server.memory()
-    await end(sockets)
-    const after = await server.memory()
-    return {
-      [HEAP]: (during.heap - before.heap) / count,
-      [RSS]: (rss - fresh.rss) / count,
-      [LEFT]: (after.heap - before.heap) / count,
-    }
-  },
+})
+
+export const memoryWithMetrics = remembering({
+  name: 'metrics-memory',
+  title: 'idle connections, with the metrics and without them',
+  entrants: beside('ours', 'ours, metrics'),
+  targets: [],
 })

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import fastifyWebsocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
-import type { Settings } from '../harness/server.js'
+import { compression, type Settings } from '../harness/server.js'
 
 /** How often a connection has ended, and a release has run. */
 export const counts = { ended: 0, released: 0 }
@@ -14,15 +14,19 @@ export const countRelease = (): void => void counts.released++
  * Adds a contestant's routes: `/` echoes, `/hooks` and `/storm` clean up after each connection.
  * @returns all connections
  */
-export type Variant = (app: FastifyInstance, settings: Settings) => Promise<Iterable<WebSocket>>
+export type Variant = (app: FastifyInstance, settings: Settings) => Promise<Audience>
 
 type Handler = (socket: WebSocket) => void
+/** Who hears what is sent to all: by a loop, unless it has a way of its own. */
+export type Audience = Iterable<WebSocket> & { readonly send?: (text: string) => unknown }
+
 /** @returns what it does with each connection */
 type Heartbeat = (app: FastifyInstance, interval: number) => Handler
 
 function variant(echo: Handler, heartbeat?: Heartbeat): Variant {
-  return async (app, { interval = 30_000 }) => {
-    await app.register(fastifyWebsocket)
+  return async (app, settings) => {
+    const { interval = 30_000 } = settings
+    await app.register(fastifyWebsocket, { options: { perMessageDeflate: compression(settings) } })
     const keepAlive = interval === 0 ? undefined : heartbeat?.(app, interval)
     const route = (path: string, handler: Handler): void => {
       app.get(path, { websocket: true }, (socket) => {
@@ -66,6 +70,23 @@ function echoCorked(socket: WebSocket): void {
       process.nextTick(uncork)
     }
     socket.send(message, { binary: isBinary })
+  })
+}
+
+/** What no server can be faster than: nothing but a write of the same bytes for each. The stream is ws's own. */
+function writeToAll(sockets: Iterable<WebSocket>): (text: string) => void {
+  return (text) => {
+    const header = text.length < 126 ? [text.length] : [126, text.length >> 8, text.length & 0xff]
+    const frame = Buffer.concat([Buffer.from([0x81, ...header]), Buffer.from(text)])
+    for (const socket of sockets) (Reflect.get(socket, '_socket') as Socket).write(frame)
+  }
+}
+
+const floor: Variant = async (app, settings) => {
+  const sockets = await variant(echo)(app, settings)
+  return Object.assign([], {
+    [Symbol.iterator]: () => sockets[Symbol.iterator](),
+    send: writeToAll(sockets),
   })
 }
 
@@ -138,6 +159,7 @@ function timers(_app: FastifyInstance, interval: number): Handler {
 
 export const bare: Readonly<Record<string, Variant>> = {
   bare: variant(echo),
+  floor,
   'bare, as text': variant(echoText),
   'bare, corked': variant(echoCorked),
   sweep: variant(echo, sweep),

@@ -1,8 +1,11 @@
 /** The plugin: with its defaults, with `onMessage`, and with everything on. */
 import { pathToFileURL } from 'node:url'
+import type { FastifyPluginAsync } from 'fastify'
 import type * as Ours from '../../dist/index.js'
+import { compression } from '../harness/server.js'
 import { countEnd as onClose, countRelease, type Variant } from './bare.js'
 
+type Subpath = { readonly default: FastifyPluginAsync }
 type Handler = (socket: Ours.LifecycleSocket) => void
 type OnMessage = (socket: Ours.LifecycleSocket, request: unknown, message: Ours.Message) => unknown
 
@@ -10,7 +13,14 @@ const listen: Handler = (socket) => {
   socket.on('message', (message, isBinary) => void socket.send(message, { binary: isBinary }))
 }
 const echo: OnMessage = (socket, _request, message) => void socket.send(message)
+const echoOnSession = (
+  session: Ours.LifecycleSession,
+  _request: unknown,
+  message: Ours.Message,
+): void => void session.send(message)
 const asyncEcho: OnMessage = async (socket, _request, message) => void socket.send(message)
+
+const inAll = (): string => 'all'
 
 const HOUR = 3_600_000
 
@@ -53,10 +63,44 @@ export async function ours(dist: string): Promise<Record<string, Variant>> {
       return app.websocketLifecycle.connections
     }
 
+  /** @param name of a subpath whose plugin is registered too */
+  const withPlugin =
+    (name: string, options: object, onMessage?: OnMessage): Variant =>
+    async (app, settings) => {
+      const subpath = (await import(pathToFileURL(`${dist}/${name}.js`).href)) as Subpath
+      const connections = await variant(onMessage)(app, settings)
+      await app.register(subpath.default, options)
+      return connections
+    }
+  const withMetrics = (onMessage?: OnMessage): Variant =>
+    withPlugin('metrics', { endpoint: '/metrics' }, onMessage)
+  const withDashboard = (onMessage?: OnMessage): Variant =>
+    withPlugin('dashboard', { prefix: '/admin', authorize: () => true }, onMessage)
+
+  const inGroup: Variant = async (app, settings) => {
+    const websocket = { perMessageDeflate: compression(settings) }
+    await variant(undefined, { groups: inAll, websocket })(app, settings)
+    // They are clogged by hand, so nothing that waits for them may end them.
+    const outbox = { maxBytes: 1e9, maxAge: false, overflow: 'drop' } as const
+    app.get('/silent', { websocket: true, outbox }, listen)
+    return app.websocketLifecycle.group('all') as Iterable<Ours.LifecycleSocket>
+  }
+
   return {
+    'ours, group': inGroup,
     ours: variant(),
+    'ours, metrics': withMetrics(),
+    'ours, onMessage, metrics': withMetrics(echo),
+    'ours, dashboard': withDashboard(),
+    'ours, onMessage, dashboard': withDashboard(echo),
     'ours, onMessage': variant(echo),
     'ours, async onMessage': variant(asyncEcho),
     'ours, everything on': variant(echo, EVERYTHING),
+    'ours, sessions': async (app) => {
+      await app.register(plugin, { keepalive: false })
+      const resume = { key: () => null, window: HOUR }
+      app.get('/', { websocket: true, resume, onMessage: echoOnSession }, () => {})
+      return []
+    },
   }
 }

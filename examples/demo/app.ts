@@ -1,7 +1,12 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import websocketLifecycle from 'fastify-websocket-lifecycle'
+import { websocketDashboard } from 'fastify-websocket-lifecycle/dashboard'
 import type { ChatRoom } from './chat-room.js'
+import { isFromHere } from './from-here.js'
 import { docs } from './docs.js'
+import { isLine, type Lines } from './lines.js'
 import { page } from './page.js'
 import { room } from './room.js'
 
@@ -11,6 +16,7 @@ const PULSE = 250
 /** The demo's server: a page, and the room that it talks to. */
 export async function buildApp(
   chat: ChatRoom,
+  lines: Lines,
   options: FastifyServerOptions = {},
 ): Promise<FastifyInstance> {
   // Browsers hold spare connections on which they never ask: Node would wait a minute for them.
@@ -18,12 +24,18 @@ export async function buildApp(
 
   await app.register(websocketLifecycle, {
     closeTimeout: 1_500,
-    drain: { timeout: 4_000, spread: 300 },
+    drain: { timeout: 4_000, spread: 300, reconnectWindow: 3_000 },
+    ignoreUpgrade: isLine,
     websocket: { maxPayload: 4_096 },
   })
+  app.server.on('upgrade', (request: IncomingMessage, _socket: Duplex, head: Buffer) => {
+    if (isLine(request)) lines.take(request, head)
+  })
+  app.addHook('preClose', async () => lines.close())
   await app.register(room, { chat })
   await app.register(page)
   await app.register(docs)
+  await app.register(websocketDashboard, { prefix: '/admin', authorize: isFromHere })
   app.get('/board', () => chat.board())
 
   const pulse = setInterval(() => chat.pulse(), PULSE)

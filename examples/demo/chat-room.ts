@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import type { CloseInfo, LifecycleSocket } from 'fastify-websocket-lifecycle'
+import type { FastifyRequest } from 'fastify'
+import type {
+  CloseInfo,
+  Group,
+  LifecycleSession,
+  WebsocketLifecycle,
+} from 'fastify-websocket-lifecycle'
 import type { Board, Client, Drained, Ending, Message, RoomEvent } from './events.js'
 import { friendlyName, isFriendlyName } from './names.js'
+import type { Failure } from './lines.js'
 import { Member } from './member.js'
 
 /** What a client asks for in its URL. */
@@ -14,15 +21,12 @@ export interface Visit {
   readonly fault?: 'throw'
 }
 
-/** What listens to everything in the room; a resource that must be given back. */
-export interface Feed {
-  end(): void
-}
-
 interface ChatEvents {
   left: [ending: Ending]
   /** Someone asks for a helper that ends its connection in this way. */
   helper: [act: string, code: number]
+  /** Someone wants to be without a network for a while. */
+  failure: [member: Member, how: Failure]
   /** It did so. */
   acted: [act: string]
   /** Someone asks for the server to be drained. */
@@ -38,41 +42,44 @@ const LONGEST_TEXT = 500
 /** Who is in the room, and what was: it outlives the server that is drained. */
 export class ChatRoom extends EventEmitter<ChatEvents> {
   readonly #members = new Map<string, Member>()
-  readonly #feeds = new Set<LifecycleSocket>()
+  readonly #names = new Set<string>()
   readonly #messages: Message[] = []
   readonly #endings: Ending[] = []
   readonly #server = randomUUID()
   #drained: Drained | undefined
+  /** Those who are in, also if they are away. */
+  #all: Group | undefined
+  /** Those who have a connection now. */
+  #here: Group | undefined
+
+  /** From now on the members are on this server. A group is of one server, so it does not outlive it. */
+  meetAt(lifecycle: WebsocketLifecycle): void {
+    this.#all = lifecycle.group('room')
+    this.#here = lifecycle.group('here')
+  }
 
   /** Lends whoever comes a name that nobody else has. */
-  join(socket: LifecycleSocket, visit: Visit): Member {
+  join(session: LifecycleSession, visit: Visit): Member {
     const kind = visit.helper === true ? 'helper' : 'tab'
     const act = kind === 'helper' ? visit.act : undefined
-    const client: Client = { id: socket.id, name: this.#nameFor(visit.name), kind, act }
-    const member = new Member(client, socket)
-    this.#members.set(client.id, member)
-    void socket.closed.then((close) => this.#tellEnding(member, close))
+    const client: Client = { id: session.id, name: this.#nameFor(visit.name), kind, act }
+    this.#names.add(client.name)
+    const member = new Member(client, session)
     this.#tell({ type: 'joined', row: member.row() })
+    this.#members.set(client.id, member)
+    void session.closed.then((close) => this.#tellEnding(member, close))
+    member.tell({ type: 'welcome', you: client, board: this.board(), messages: this.#messages })
     return member
   }
 
-  /** Takes the name back. */
-  leave(member: Member): void {
-    this.#members.delete(member.client.id)
-    member.steps.push('release: member')
+  leave({ client, steps }: Member): void {
+    this.#members.delete(client.id)
+    steps.push('release: member')
   }
 
-  openFeed(member: Member): Feed {
-    const { socket, client, steps } = member
-    const messages = this.#messages
-    socket.send(text({ type: 'welcome', you: client, board: this.board(), messages }))
-    this.#feeds.add(socket)
-    return {
-      end: () => {
-        this.#feeds.delete(socket)
-        steps.push('release: feed')
-      },
-    }
+  takeNameBack({ client, steps }: Member): void {
+    this.#names.delete(client.name)
+    steps.push('release: name')
   }
 
   say({ client }: Member, words: string): void {
@@ -83,13 +90,26 @@ export class ChatRoom extends EventEmitter<ChatEvents> {
     this.#tell({ type: 'said', message })
   }
 
-  sayGoodbye(socket: LifecycleSocket): void {
-    this.ran(socket, 'onShutdown')
-    socket.send(text({ type: 'note', text: 'The server is drained, and comes back.' }))
+  sayGoodbye(session: LifecycleSession): void {
+    this.ran(session, 'onShutdown')
+    this.memberOf(session).tell({ type: 'note', text: 'The server is drained, and comes back.' })
   }
 
-  memberOf(socket: LifecycleSocket): Member {
-    const member = this.#members.get(socket.id)
+  /** Whoever is away is still in the room. */
+  away(session: LifecycleSession, close: CloseInfo): void {
+    this.memberOf(session).lost(close)
+    this.#here?.delete(session)
+  }
+
+  back(session: LifecycleSession, request: FastifyRequest): void {
+    const member = this.memberOf(session)
+    member.back(request)
+    this.#here?.add(session)
+    this.#tell({ type: 'resumed', row: member.row() })
+  }
+
+  memberOf(session: LifecycleSession): Member {
+    const member = this.#members.get(session.id)
     if (member === undefined) throw new Error('Expected whoever is heard to be a member')
     return member
   }
@@ -101,8 +121,8 @@ export class ChatRoom extends EventEmitter<ChatEvents> {
   }
 
   /** Notes that a hook of the route ran. */
-  ran(socket: LifecycleSocket, hook: string): void {
-    this.#members.get(socket.id)?.steps.push(hook)
+  ran(session: LifecycleSession, hook: string): void {
+    this.#members.get(session.id)?.steps.push(hook)
   }
 
   board(): Board {
@@ -110,9 +130,10 @@ export class ChatRoom extends EventEmitter<ChatEvents> {
     return { rows, endings: this.#endings, drained: this.#drained, server: this.#server }
   }
 
-  /** Tells how all connections stand. */
+  /** Tells how all connections stand. Nobody wants to hear later how that was. */
   pulse(): void {
-    this.#tell({ type: 'pulse', rows: this.board().rows })
+    const pulse: RoomEvent = { type: 'pulse', rows: this.board().rows }
+    this.#here?.send(JSON.stringify(pulse))
   }
 
   note(words: string): void {
@@ -130,24 +151,20 @@ export class ChatRoom extends EventEmitter<ChatEvents> {
     this.emit('left', ending)
   }
 
+  /** Each member counts what its client has not confirmed, so this is one `send` for each. */
   #tell(what: RoomEvent): void {
-    const data = text(what)
-    for (const socket of this.#feeds) socket.send(data)
+    for (const { id } of this.#all ?? []) this.#members.get(id)?.tell(what)
   }
 
   /** Whoever comes back keeps the name, unless somebody has it. */
   #nameFor(wanted: string | undefined): string {
-    const taken = new Set(Array.from(this.#members.values(), ({ client }) => client.name))
-    if (wanted !== undefined && isFriendlyName(wanted) && !taken.has(wanted)) return wanted
-    return friendlyName((name) => taken.has(name))
+    const names = this.#names
+    if (wanted !== undefined && isFriendlyName(wanted) && !names.has(wanted)) return wanted
+    return friendlyName((name) => names.has(name))
   }
 }
 
 function keep<T>(list: T[], item: T): void {
   list.push(item)
   if (list.length > KEPT) list.shift()
-}
-
-function text(what: RoomEvent): string {
-  return JSON.stringify(what)
 }

@@ -4,6 +4,7 @@ import type { DrainReport } from 'fastify-websocket-lifecycle'
 import { buildApp } from './app.js'
 import { Helpers } from './helpers.js'
 import { ChatRoom } from './chat-room.js'
+import { Lines } from './lines.js'
 
 export interface DemoOptions {
   readonly host?: string
@@ -20,6 +21,7 @@ export class Demo {
   readonly chat = new ChatRoom()
   readonly #options: DemoOptions
   readonly #helpers: Helpers
+  readonly #lines = new Lines()
   #app: FastifyInstance | undefined
   #port: number
   #isClosing = false
@@ -29,6 +31,10 @@ export class Demo {
     this.#options = options
     this.#port = options.port ?? 0
     this.#helpers = new Helpers(this.chat, options.linger ?? 1_200)
+    this.chat.on('failure', ({ client, port }, how) => {
+      const downFor = this.#lines.fail(port, client.name, how)
+      if (downFor !== undefined) void this.#helpers.chatFor(downFor)
+    })
     this.chat.on('drain', () => {
       if (this.#isClosing) return
       this.#reopening ??= this.#reopen().finally(() => (this.#reopening = undefined))
@@ -59,7 +65,7 @@ export class Demo {
 
   async #listen(): Promise<void> {
     const { host = '127.0.0.1', fastify } = this.#options
-    this.#app = await buildApp(this.chat, fastify)
+    this.#app = await buildApp(this.chat, this.#lines, fastify)
     await this.#app.listen({ host, port: this.#port })
     this.#port = (this.#app.server.address() as AddressInfo).port
   }

@@ -24,6 +24,20 @@ export interface Row {
   readonly isPaused: boolean
   /** Bytes that wait for it to read. */
   readonly unsent: number
+  /** Its last lost connection, if there was one. */
+  readonly gap: Gap | undefined
+}
+
+/** A client was, or is, without a connection. */
+export interface Gap {
+  /** Why it lost it. */
+  readonly cause: CloseCause
+  /** For how long nothing had come by then, in ms. */
+  readonly silentFor: number
+  /** For how long its session waited, or has waited, in ms. */
+  readonly suspendedFor: number
+  /** Messages that it got when it was back; `undefined` while it is away. */
+  readonly replayed: number | undefined
 }
 
 /** More than the room can handle at once. */
@@ -103,6 +117,7 @@ export type RoomEvent =
       readonly messages: readonly Message[]
     }
   | { readonly type: 'joined'; readonly row: Row }
+  | { readonly type: 'resumed'; readonly row: Row }
   | { readonly type: 'pulse'; readonly rows: readonly Row[] }
   | { readonly type: 'said'; readonly message: Message }
   | { readonly type: 'left'; readonly ending: Ending }

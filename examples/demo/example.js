@@ -14,7 +14,7 @@ export const EXAMPLE = {
   noticedAfter: 6_180,
   messages: 0,
   handled: 0,
-  steps: ['signal aborts', 'onUnexpectedClose', 'onClose', 'release: feed', 'release: member'],
+  steps: ['signal aborts', 'onUnexpectedClose', 'onClose', 'release: name', 'release: member'],
   plain: {
     sees: 'nothing',
     words: 'It stays OPEN for minutes to hours, and its close event never fires.',

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ChatRoom } from './chat-room.js'
+import { isFailure } from './lines.js'
 import type { Member } from './member.js'
 import { talk } from './talk.js'
 
@@ -17,10 +18,10 @@ async function obey(chat: ChatRoom, member: Member, text: string): Promise<void>
   const [command = '', act = '', code] = text.split(/\s+/, 3)
   switch (command) {
     case '/kick':
-      member.socket.close(4001, 'kicked')
+      member.session.close(4001, 'kicked')
       return
     case '/terminate':
-      member.socket.terminate()
+      member.session.terminate()
       return
     case '/reject':
       throw new Error('This onMessage rejects')
@@ -29,6 +30,9 @@ async function obey(chat: ChatRoom, member: Member, text: string): Promise<void>
       return
     case '/helper':
       chat.emit('helper', act, Number(code))
+      return
+    case '/line':
+      if (isFailure(act)) chat.emit('failure', member, act)
       return
     case '/flood':
       member.load = 'flood'
@@ -40,7 +44,7 @@ async function obey(chat: ChatRoom, member: Member, text: string): Promise<void>
       chat.say(member, text.slice(command.length))
       return
     case '/talk':
-      await talk(member.socket)
+      await talk(member.session)
       return
     default:
       chat.say(member, text)

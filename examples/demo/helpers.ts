@@ -8,6 +8,14 @@ import type { ChatRoom } from './chat-room.js'
 /** So many at a time; those who stay count too. */
 const MOST = 12
 
+/** What is missed by whoever is away. */
+const GOSSIP = [
+  'One: somebody has lost their network.',
+  'Two: they do not hear us.',
+  'Three: the server keeps this for them.',
+  'Four: all of it, in order.',
+]
+
 /** Test clients that the server starts over loopback, to end as browsers cannot. */
 export class Helpers {
   readonly #chat: ChatRoom
@@ -33,6 +41,15 @@ export class Helpers {
     room.searchParams.set('helper', 'true')
     this.#room = room.href
     for (let i = 0; i < regulars; i++) await this.#enter()
+  }
+
+  /** One who stays says something, again and again, while somebody else cannot hear it. */
+  async chatFor(duration: number): Promise<void> {
+    for (const [i, words] of GOSSIP.entries()) {
+      await delay(duration / (GOSSIP.length + 1), undefined, { ref: false })
+      const peers = [...this.#peers.values()].filter(({ isOpen }) => isOpen)
+      await peers[i % Math.max(1, peers.length)]?.say(words)
+    }
   }
 
   async #send(act: Act, code: number): Promise<void> {

@@ -17,6 +17,14 @@ export function friendlyName(isTaken: (name: string) => boolean): string {
   return name
 }
 
+/** A name for an id, always the same. */
+export function nameOf(id: string): string {
+  let hash = 0
+  for (const letter of id) hash = (hash * 31 + Number(letter.codePointAt(0))) % 1_000_003
+  const animal = Math.floor(hash / MANNERS.length) % ANIMALS.length
+  return `${MANNERS[hash % MANNERS.length]} ${ANIMALS[animal]}`
+}
+
 /** Whether it is one of ours: only these are taken from a client that asks for its name again. */
 export function isFriendlyName(name: string): boolean {
   const [manner = '', animal = '', ...rest] = name.split(' ')

@@ -6,6 +6,7 @@ import { noteOwnAct, setOwn, showBoard, showEnding, showRows } from './board.js'
 import { addMessage, note, resetChat } from './chat.js'
 import { Connection } from './connection.js'
 import { forgetEndings } from './endings.js'
+import { isLineDown, lineAsked, lineBack, lineGone, showLine, wordsOf } from './gap.js'
 import { $, lasted, nameOf } from './make.js'
 import { loadRoute } from './route.js'
 
@@ -17,6 +18,8 @@ const OWN_ACTS = {
   code: () => connection.close(closeCode()),
   big: () => connection.send(TOO_MUCH),
 }
+/** What the server does to this tab's line, whatever is chosen. */
+const LINE_ACTS = { 'line-cut': 'cut', 'line-silence': 'silence' }
 const HINTS = {
   helper: 'The server starts a test client, which does it. Try Freeze first.',
   tab: 'Dimmed: no page can do it to its own connection, or could watch it then.',
@@ -39,9 +42,12 @@ connection.addEventListener('told', ({ detail }) => {
 connection.addEventListener('state', () => {
   const { state, isRefused } = connection
   showButtons()
-  if (state === 'waiting') setMissing(isRefused ? UNREACHABLE : LOST)
+  if (state === 'waiting' && !isLineDown()) setMissing(isRefused ? UNREACHABLE : LOST)
   if (state === 'open' || state === 'away') setMissing('')
-  if (state === 'away') void watch()
+  if (state === 'away') {
+    lineGone()
+    void watch()
+  }
 })
 
 function onTold(event) {
@@ -50,6 +56,15 @@ function onTold(event) {
   } else if (event.type === 'joined') {
     showRows([event.row])
     note(`${nameOf(event.row.client)} connected`)
+  } else if (event.type === 'resumed') {
+    showRows([event.row])
+    note(`${nameOf(event.row.client)} is back: ${wordsOf(event.row.gap)}`)
+    if (event.row.client.id === you.id) {
+      lineBack(event.row)
+      showButtons()
+    }
+  } else if (event.type === 'undelivered') {
+    note(`Not confirmed by the session that has ended: ${event.messages.join(', ')}`)
   } else if (event.type === 'pulse') {
     showRows(event.rows)
   } else if (event.type === 'said') {
@@ -66,6 +81,8 @@ function onTold(event) {
 function welcome({ you: me, board, messages }) {
   you = me
   setOwn(you.id)
+  lineGone()
+  showButtons()
   resetChat(messages, you)
   if (show(board)) note('The server was restarted: what was said before is gone.')
   note('You connected')
@@ -83,20 +100,26 @@ function show(board) {
   return isAnew
 }
 
-/** Whoever is out sees on how it goes, and how their own connection ended. */
+/** Whoever is out, or has no line, sees on how it goes, and how their own connection ended. */
 async function watch() {
-  while (connection.state === 'away') {
+  while (isWatching()) {
     const board = await fetch('board')
       .then((response) => response.json())
       .catch(() => undefined)
-    if (connection.state !== 'away') return
+    if (!isWatching()) return
     setMissing(board === undefined ? UNREACHABLE : '')
     if (board !== undefined) {
       show(board)
       seen()
+      const own = board.rows.find(({ client }) => client.id === you.id)
+      if (own !== undefined) showLine(own)
     }
-    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    await new Promise((resolve) => setTimeout(resolve, isLineDown() ? 200 : 1_000))
   }
+}
+
+function isWatching() {
+  return connection.state === 'away' || isLineDown()
 }
 
 // What is pressed.
@@ -120,6 +143,11 @@ function press(act) {
     isDrainAsked = true
     sayBeside('drain', 'draining')
     connection.send('/drain')
+  } else if (act in LINE_ACTS) {
+    connection.send(`/line ${LINE_ACTS[act]}`)
+    lineAsked(act)
+    showButtons()
+    void watch()
   } else if (whose() === 'helper') {
     connection.send(`/helper ${act} ${closeCode() ?? ''}`)
   } else {
@@ -130,14 +158,19 @@ function press(act) {
 }
 
 function showButtons() {
-  const isOpen = connection.state === 'open'
+  const isOpen = connection.state === 'open' && !isLineDown()
   $('hint').textContent = HINTS[isOpen ? whose() : 'closed']
-  $('send').disabled = !isOpen
+  $('send').disabled = !canSpeak()
   $('start').ariaDisabled = String(!isOpen)
   for (const button of buttons) {
     // Not disabled: a button that is cannot keep the focus until it may be pressed again.
     button.ariaDisabled = String(!isOpen || (whose() === 'tab' && 'helper' in button.dataset))
   }
+}
+
+/** What is said while the line is down waits for it. */
+function canSpeak() {
+  return you !== undefined && connection.state !== 'away'
 }
 
 function whose() {
@@ -152,7 +185,7 @@ function closeCode() {
 
 form.addEventListener('submit', (event) => {
   event.preventDefault()
-  if (connection.state !== 'open' || text.value.trim() === '') return
+  if (!canSpeak() || text.value.trim() === '') return
   connection.send(text.value)
   text.value = ''
 })

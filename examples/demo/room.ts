@@ -15,33 +15,41 @@ const VISIT = {
 
 /** The chat room. The page shows this route: it is all that its endings need. */
 export async function room(app: FastifyInstance, { chat }: { chat: ChatRoom }): Promise<void> {
+  chat.meetAt(app.websocketLifecycle)
   app.get<{ Querystring: Visit }>(
     '/room',
     {
       websocket: true,
       schema: { querystring: VISIT },
+      groups: () => ['room', 'here'],
       keepalive: { interval: 3_000, timeout: 3_000 },
       inbox: { maxMessages: 32 },
       outbox: { maxBytes: 512 * 1024 },
-      async onMessage(socket, _request, message) {
-        await handle(chat, chat.memberOf(socket), String(message))
+      resume: { key: () => null, window: 30_000 },
+      onSuspend(session, _request, close) {
+        chat.away(session, close)
       },
-      onShutdown(socket) {
-        chat.sayGoodbye(socket)
+      onResume(session, request) {
+        chat.back(session, request)
       },
-      onUnexpectedClose(socket, request, close) {
+      async onMessage(session, _request, message) {
+        await handle(chat, chat.memberOf(session), String(message))
+      },
+      onShutdown(session) {
+        chat.sayGoodbye(session)
+      },
+      onUnexpectedClose(session, request, close) {
         request.log.warn({ cause: close.cause }, 'unexpected')
-        chat.ran(socket, 'onUnexpectedClose')
+        chat.ran(session, 'onUnexpectedClose')
       },
-      onClose(socket) {
-        chat.ran(socket, 'onClose')
+      onClose(session) {
+        chat.ran(session, 'onClose')
       },
     },
-    (socket, request) => {
-      const member = chat.join(socket, request.query)
-      socket.scope.defer(() => chat.leave(member))
-      const feed = chat.openFeed(member)
-      socket.scope.defer(() => feed.end())
+    (session, request) => {
+      const member = chat.join(session, request.query)
+      session.scope.defer(() => chat.leave(member))
+      session.scope.defer(() => chat.takeNameBack(member))
       if (request.query.fault === 'throw') throw new Error('This handler throws')
     },
   )

@@ -3,7 +3,7 @@
 import { $, make } from './make.js'
 
 const TOKEN =
-  /(?<comment>\/\/.*)|(?<string>'[^']*')|(?<word>\b(?:async|await|const|if|new|throw|true)\b)|(?<name>\b(?:keepalive|inbox|outbox|onMessage|onShutdown|onUnexpectedClose|onClose|scope)\b)/g
+  /(?<comment>\/\/.*)|(?<string>'[^']*')|(?<word>\b(?:async|await|const|if|new|throw|true)\b)|(?<name>\b(?:groups|keepalive|inbox|outbox|resume|onSuspend|onResume|onMessage|onShutdown|onUnexpectedClose|onClose|scope)\b)/g
 
 let source = { file: '', from: 1, lines: [], needed: {}, unexpected: [] }
 

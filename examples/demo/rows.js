@@ -1,6 +1,7 @@
 // The connections that are open, one row each.
 
 import { endBeside, showBeside } from './beside.js'
+import { wordsOf } from './gap.js'
 import { $, avatar, buttonOf, facts, lasted, make } from './make.js'
 
 /** A client that is silent for longer, in ms, is found out: 3 s × 1.1, 3 s more, and two ticks. */
@@ -62,7 +63,8 @@ function makeRow(client, isOwn) {
   const who = make('div', 'who', avatar(client), make('b', '', client.name))
   who.append(make('span', 'kind', labelOf(client, isOwn)))
   const paused = make('span', 'kind paused', 'paused')
-  who.append(paused)
+  const gap = make('span', 'kind gap')
+  who.append(paused, gap)
   const values = FACTS.map(([kind]) => make('span', kind))
   const silence = make('div', 'silence')
   silence.ariaHidden = 'true'
@@ -70,7 +72,7 @@ function makeRow(client, isOwn) {
   const element = make('li', '', who, facts(FACTS.map(([, name], i) => [name, values[i]])), why)
   element.append(silence)
   element.dataset.id = client.id
-  return { element, values, silence, paused, why }
+  return { element, values, silence, paused, gap, why }
 }
 
 function labelOf({ kind, act }, isOwn) {
@@ -79,7 +81,7 @@ function labelOf({ kind, act }, isOwn) {
   return act === undefined ? 'test client' : buttonOf(act).textContent
 }
 
-function draw({ element, values, silence, paused, why, row, at }) {
+function draw({ element, values, silence, paused, gap, why, row, at }) {
   const age = performance.now() - at
   const silent = row.silentFor + age
   const [open, byte, latency, pings, unhandled, unsent] = values
@@ -90,6 +92,11 @@ function draw({ element, values, silence, paused, why, row, at }) {
   unhandled.textContent = String(row.unhandled ?? '–')
   unsent.textContent = sizeOf(row.unsent)
   paused.hidden = why.hidden = !row.isPaused
+  const isAway = row.gap !== undefined && row.gap.replayed === undefined
+  gap.hidden = row.gap === undefined
+  if (!gap.hidden)
+    gap.textContent = wordsOf({ ...row.gap, suspendedFor: row.gap.suspendedFor + age })
+  element.classList.toggle('suspended', isAway)
   silence.style.setProperty('--silent', Math.min(1, silent / LONGEST_SILENCE))
   // One that answers is never silent for longer than it takes to be pinged.
   element.classList.toggle('suspect', silent > LONGEST_SILENCE / 2 + 550)

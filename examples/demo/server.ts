@@ -10,6 +10,7 @@ let demo: Demo
 try {
   demo = await Demo.open({ host, port, regulars: 2, fastify: { logger: { level: 'warn' } } })
   console.log(`The demo is open at ${demo.url} (Ctrl+C closes it)`)
+  console.log(`Operators watch it at ${demo.url}/admin`)
 } catch (error) {
   console.error(explain(error))
   process.exit(1)

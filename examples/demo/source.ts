@@ -14,7 +14,7 @@ export interface Source {
   readonly unexpected: readonly number[]
 }
 
-const ALWAYS = [/^onClose\(/, /^socket\.scope\.defer\(/]
+const ALWAYS = [/^onClose\(/, /^session\.scope\.defer\(/]
 
 const NEEDED: Readonly<Partial<Record<CloseCause | Load, readonly RegExp[]>>> = {
   'client-close': ALWAYS,

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { LifecycleSocket } from 'fastify-websocket-lifecycle'
+import type { LifecycleSession } from 'fastify-websocket-lifecycle'
 import type { RoomEvent } from './events.js'
 
 const TALE: RoomEvent = { type: 'tale', text: 'and then '.repeat(1_800) }
@@ -12,9 +12,9 @@ const PAUSE = 1
 const LONG_PAUSE = 60
 
 /** Tells one client tale after tale, whether it reads them or not. */
-export async function talk(socket: LifecycleSocket): Promise<void> {
+export async function talk(session: LifecycleSession): Promise<void> {
   const tale = JSON.stringify(TALE)
-  for (let i = 0; i < MOST && socket.readyState === socket.OPEN; i++) {
-    await delay(socket.send(tale) ? PAUSE : LONG_PAUSE)
+  for (let i = 0; i < MOST && !session.scope.signal.aborted; i++) {
+    await delay(session.send(tale) ? PAUSE : LONG_PAUSE)
   }
 }

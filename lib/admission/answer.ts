@@ -19,6 +19,9 @@ import { handshakeHeaders } from './handshake-headers.js'
  */
 type State = 'none' | 'failed' | 'begun' | 'given'
 
+/** The status of a handshake. */
+export const SWITCHING = 101
+
 /** The one answer that an upgrade gets. Fastify, ws or this plugin gives it. */
 export class Answer {
   readonly #raw: Duplex
@@ -74,6 +77,12 @@ export class Answer {
     return this.#reply?.raw.headersSent !== true
   }
 
+  /** The status that Fastify has answered with; `undefined` if it has not. */
+  get statusCode(): number | undefined {
+    const response = this.#reply?.raw
+    return response?.headersSent === true ? response.statusCode : undefined
+  }
+
   /** Fastify can answer from now on. */
   enter(reply: FastifyReply): void {
     this.#reply = reply
@@ -86,15 +95,19 @@ export class Answer {
 
   /**
    * Watches a request that Fastify has been given, but that none of our hooks has seen yet.
-   * @param listener called once there is a whole answer; learns whether any hooks have seen the request
+   * @param listener called once there is a whole answer; learns whether any hooks have seen the request, and the
+   * status of the answer
    */
-  watchUnseen(message: IncomingMessage, listener: (wereHooksRun: boolean) => void): void {
+  watchUnseen(
+    message: IncomingMessage,
+    listener: (wereHooksRun: boolean, statusCode: number) => void,
+  ): void {
     const response = responseOf(this.#raw)
     // While an earlier response is being written, the request has none yet.
     if (response?.req !== message) return
     this.#response = response
     // Where there are hooks, Fastify listens for the end of the response too, until it is told.
-    const tell = (): void => listener(response.listenerCount('finish') > 0)
+    const tell = (): void => listener(response.listenerCount('finish') > 0, response.statusCode)
     if (response.writableEnded) tell()
     else response.prependOnceListener('prefinish', tell)
   }

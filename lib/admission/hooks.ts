@@ -33,7 +33,7 @@ export function admit(
   if (!route) {
     // If there is no route at all, Fastify's own 404 follows, unless a hook of the app answers before.
     const error = request.is404 ? undefined : unrouted(request, route)
-    if (error !== undefined) upgrade.refuse('route', error.message)
+    if (error !== undefined) upgrade.refuse('route', error.message, error.statusCode)
     done(error)
     return
   }

@@ -1,9 +1,10 @@
 import type { FastifyReply } from 'fastify'
+import type { WebSocket } from 'ws'
 import type { RefusalReason } from '../api/lifecycle.js'
 import type { Shared } from '../connection/shared.js'
 import { type LifecycleError, tooLateToRefuse } from '../errors.js'
 import type { RouteSettings } from '../options/settings.js'
-import type { Answer } from './answer.js'
+import { type Answer, SWITCHING } from './answer.js'
 import type { Handshake } from './upgrade-request.js'
 import type { Refusal } from './verdict.js'
 
@@ -18,8 +19,8 @@ export interface RefusingOwner {
   readonly isRefused: boolean
   /** Whether the request is over without a connection. */
   readonly isOver: boolean
-  /** Counts and logs a refusal. The caller gives the answer. */
-  refuse(reason: RefusalReason, why: string): void
+  /** Counts and logs a refusal. The caller gives the answer, with this status. */
+  refuse(reason: RefusalReason, why: string, statusCode: number | undefined): void
   /** Gives the peer `closeTimeout` to go. */
   endSoon(): void
   /** Sets the header lines of the 101. */
@@ -42,8 +43,9 @@ export class Refusing {
    */
   turnAway({ reason, error, closeCode }: Refusal): LifecycleError | undefined {
     const owner = this.#owner
-    owner.refuse(reason, error.message)
-    if (owner.settings.refuse === 'close-frame') {
+    const isFrame = owner.settings.refuse === 'close-frame'
+    owner.refuse(reason, error.message, isFrame ? SWITCHING : error.statusCode)
+    if (isFrame) {
       this.closeAtOnce(closeCode, reason)
       return undefined
     }
@@ -65,7 +67,7 @@ export class Refusing {
     }
     // After a refusal of ours, an error handler may answer it in its own way.
     const what = code === undefined ? 'no code' : `${code} ${reason}`.trimEnd()
-    if (!owner.isRefused) owner.refuse('hook', `the app closed it with ${what}`)
+    if (!owner.isRefused) owner.refuse('hook', `the app closed it with ${what}`, SWITCHING)
     this.closeAtOnce(code, reason)
   }
 
@@ -73,7 +75,7 @@ export class Refusing {
   refuseNow(reason: RefusalReason, error: LifecycleError): void {
     const owner = this.#owner
     if (owner.answer.isUnwritten) {
-      owner.refuse(reason, error.message)
+      owner.refuse(reason, error.message, error.statusCode)
       owner.answer.give(error)
     } else {
       // Fastify has answered, outside of our encapsulation. Nobody but us will end that socket.
@@ -89,15 +91,20 @@ export class Refusing {
     try {
       this.#owner.setHeaders(answer.handshakeHeaders())
       shared.accept(...handshake, (socket) => {
-        // Nobody listens to a refused peer, so its errors do not matter.
-        socket.on('error', ignore)
-        socket.close(code, reason)
+        closeUnseen(socket, code, reason)
       })
     } catch (error) {
       // The error is from a function that the app gave to ws.
       this.#owner.handshakeFailed(error)
     }
   }
+}
+
+/** Closes a socket that no handler has seen. */
+export function closeUnseen(socket: WebSocket, code: number | undefined, reason: string): void {
+  // Nobody listens to a refused peer, so its errors do not matter.
+  socket.on('error', ignore)
+  socket.close(code, reason)
 }
 
 function ignore(): void {}

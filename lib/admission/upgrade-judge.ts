@@ -4,9 +4,11 @@ import type { WebsocketLifecycleOptions } from '../api/options.js'
 import { LOG_LINES } from '../facts/log-lines.js'
 import { logSafely } from '../facts/log.js'
 import { kindOf } from '../options/complaints.js'
+import { ignoreRejection } from '../platform/thenable.js'
 import { toError } from '../platform/thrown.js'
 import type { RouteTable } from '../routes/route-table.js'
 import type { Verdict } from './server-upgrades.js'
+import { giveOfferBack, takeOffer } from './take-offer.js'
 import { asksForWebsocket } from './upgrade-header.js'
 
 /** Decides who gets an upgrade. */
@@ -27,6 +29,14 @@ export class UpgradeJudge {
 
   /** If nobody else listens, an upgrade to a path without a route is ours too, to refuse it. */
   judge(message: IncomingMessage, othersListen: boolean): Verdict {
+    // No function of the app may see the token of a session, also none that decides whose the upgrade is.
+    takeOffer(message)
+    const verdict = this.#judge(message, othersListen)
+    if (verdict !== 'ours') giveOfferBack(message)
+    return verdict
+  }
+
+  #judge(message: IncomingMessage, othersListen: boolean): Verdict {
     const isForUs = asksForWebsocket(message) && !this.#isIgnored(message)
     if (!othersListen) return isForUs ? 'ours' : 'nobodys'
     return isForUs && this.#leadsToOurs(message) ? 'ours' : 'theirs'
@@ -36,6 +46,7 @@ export class UpgradeJudge {
     try {
       const isIgnored: unknown = this.#ignore?.(message) ?? false
       if (typeof isIgnored === 'boolean') return isIgnored
+      ignoreRejection(isIgnored)
       throw new TypeError(
         `Expected \`ignoreUpgrade\` to return a boolean, got ${kindOf(isIgnored)}: it cannot be asynchronous`,
       )

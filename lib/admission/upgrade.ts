@@ -2,23 +2,26 @@ import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import type { RefusalReason } from '../api/lifecycle.js'
-import { ScopeKeeper } from '../callbacks/scope-keeper.js'
-import { Connection } from '../connection/connection.js'
 import type { Shared } from '../connection/shared.js'
-import { ConnectionSocket } from '../connection/socket.js'
+import type { ConnectionSocket } from '../connection/socket.js'
 import type { Capacity } from '../core/admission/capacity.js'
-import type { Claimant, Succession } from '../core/admission/succession.js'
+import type { Succession } from '../core/admission/succession.js'
 import { REPLACED } from '../core/close/codes.js'
 import { handshakeTimeout, type LifecycleError } from '../errors.js'
 import type { PendingUpgrade } from '../facts/registry.js'
 import type { RouteSettings } from '../options/settings.js'
-import { type RawWatcher, rewatchRaw, watchRaw } from '../platform/raw-watcher.js'
+import { type RawWatcher, watchRaw } from '../platform/raw-watcher.js'
 import { setImmediate } from '../platform/real-time.js'
 import type { Route } from '../routes/route.js'
+import { SWITCHING } from './answer.js'
+import { askGroups } from './ask-groups.js'
 import { askExpiry } from './credentials.js'
+import { enterCluster, type Entrant } from './enter-cluster.js'
+import { openConnection } from './opening.js'
 import { Places } from './places.js'
 import { Refusing, type RefusingOwner } from './refusing.js'
 import { type SendWatcher, watchSend } from './reply-watch.js'
+import { Resuming } from './resuming.js'
 import { holderOf, setHolder } from './scope-holder.js'
 import { UpgradeDeadline } from './upgrade-deadline.js'
 import { type Handshake, UpgradeRequest } from './upgrade-request.js'
@@ -40,15 +43,16 @@ export function failHandshake(message: IncomingMessage, error: unknown): void {
 /** One upgrade request, from node's `'upgrade'` event to its 101, its refusal or its loss. */
 export class Upgrade
   extends UpgradeRequest
-  implements Claimant, PendingUpgrade, RawWatcher, RefusingOwner, SendWatcher
+  implements Entrant, PendingUpgrade, RawWatcher, RefusingOwner, SendWatcher
 {
   readonly order: number
-  readonly #bytesRead: number
   readonly #deadline: UpgradeDeadline
   readonly #places = new Places()
   #refusing: Refusing | undefined
-  #headers: readonly string[] | undefined
   #expiresAt = Infinity
+  #groups: readonly string[] = []
+  /** On a route with `resume`. */
+  #resuming: Resuming | undefined
   /** Whether ws is shaking hands. That may take time, if it asks functions of the app. */
   #isShaking = false
   #hasGivenWay = false
@@ -62,14 +66,9 @@ export class Upgrade
     log: FastifyBaseLogger,
   ) {
     super(shared, handshake, settings, log)
-    const [message, raw, head] = handshake
+    const [message, raw] = handshake
     const { clock, facts, transitions } = shared
     this.order = facts.upgradeArrived(this)
-    const isSocket = raw instanceof Socket
-    this.#bytesRead = isSocket ? raw.bytesRead - head.length : 0
-    // node forgets the address when the socket closes, unless somebody has read it before. So `request.ip`
-    // still works in onClose.
-    if (isSocket) void raw.remoteAddress
     setHolder(message, this)
     watchRaw(raw, this)
     this.#deadline = new UpgradeDeadline(clock, transitions, () => this.#overdue())
@@ -77,8 +76,7 @@ export class Upgrade
   }
 
   get isStaying(): boolean {
-    const isLeaving = this.isLost || this.#hasGivenWay
-    return !isLeaving && (this.#isShaking || this.answer.isOpen)
+    return !this.isLost && !this.#hasGivenWay && (this.#isShaking || this.answer.isOpen)
   }
 
   /** Our first hook has seen it. Now Fastify can answer, and the route's options hold. */
@@ -91,15 +89,19 @@ export class Upgrade
     }
     watchSend(reply, this)
     this.routedBy(request)
-    if (this.route !== undefined) this.#deadline.endAt(this.decidedBy)
+    if (this.route === undefined) return
+    this.#deadline.endAt(this.decidedBy)
+    const { offer, path, route, shared } = this
+    const { resume } = route.settings
+    if (resume) this.#resuming = new Resuming(resume, shared.sessions, route, path, offer)
   }
 
   /** Fastify has been given the request. If it answers before any hook, we end the socket. */
   routed(): void {
     if (this.request !== undefined) return
-    this.answer.watchUnseen(this.message, (wereHooksRun) => {
+    this.answer.watchUnseen(this.message, (wereHooksRun, statusCode) => {
       if (this.request !== undefined) return
-      if (!wereHooksRun) this.refuse('route', 'no route of ours has answered it')
+      if (!wereHooksRun) this.refuse('route', 'no route of ours has answered it', statusCode)
       this.endSoon()
       this.answer.end()
     })
@@ -114,7 +116,8 @@ export class Upgrade
 
   /** Takes a place until the connection has ended. @returns whether there was room */
   take(capacity: Capacity, key = ''): boolean {
-    return this.#places.take(capacity, key)
+    // A session that goes on keeps its places.
+    return this.#resuming?.isAsking === true || this.#places.take(capacity, key)
   }
 
   /** Takes a place of a key, or begins to wait for one. Gives way if newer upgrades have all. */
@@ -133,23 +136,23 @@ export class Upgrade
   giveWay(): void {
     if (this.#isShaking) this.#hasGivenWay = true
     if (this.isDecided) return
-    this.refuse('key', 'a newer one of the same key has come')
+    this.refuse('key', 'a newer one of the same key has come', SWITCHING)
     this.#refuser.closeAtOnce(REPLACED, 'replaced')
   }
 
   /**
-   * All hooks have run. Compiles the message schema, asks whether the credentials still hold, and takes the
-   * place of its key.
+   * All hooks have run. Compiles the message schema, asks whether the credentials still hold, and takes what it
+   * needs here and on other nodes.
    * @returns what to await, if there is something
    */
   prepare(request: FastifyRequest, route: Route): Promise<void> | undefined {
     route.prepare(request)
-    const asking = askExpiry(route, request, this.shared.clock)
-    if (asking === undefined) return this.#takeKey(request, route)
-    return asking.then((expiresAt) => {
-      this.#expiresAt = expiresAt
-      return this.#takeKey(request, route)
-    })
+    return (
+      askExpiry(route, request, this.shared.clock)?.then((expiresAt) => {
+        this.#expiresAt = expiresAt
+        return this.#takeKey(request, route)
+      }) ?? this.#takeKey(request, route)
+    )
   }
 
   /** ws has sent the 101: makes the connection, unless the route is none of ours. */
@@ -158,33 +161,28 @@ export class Upgrade
       this.#letGo()
       return
     }
-    const connection = new Connection(this.shared, socket, {
-      raw: this.raw,
-      request: this.request,
-      route: this.route,
-      scope: this.usedScope,
-      bytesRead: this.#bytesRead,
-      expiresAt: this.#expiresAt,
-      slots: this.#places.slots,
-    })
-    this.usedScope?.handTo(new ScopeKeeper(connection))
-    setHolder(this.message, connection)
-    rewatchRaw(this.raw, connection)
+    const { bytesRead, message, offer, raw, request, route, shared, usedScope: scope } = this
+    const [expiresAt, groups, { hold, slots }] = [this.#expiresAt, this.#groups, this.#places]
+    const handover = { raw, request, route, scope, bytesRead, expiresAt, groups, hold, slots }
+    const occupant = openConnection({ shared, message, handover, offer }, socket, this.#resuming)
+    this.tell(occupant === undefined ? 'refused' : 'opened', SWITCHING)
+    if (occupant === undefined) {
+      this.isRefused = true
+      this.endSoon()
+      return
+    }
     this.forget()
-    this.shared.sweep.add(connection)
-    ConnectionSocket.attach(socket, connection)
-    this.shared.facts.connectionOpened(connection)
-    this.#places.handTo(connection)
-    if (this.#hasGivenWay) connection.giveWay()
+    this.#places.handTo(occupant)
+    if (this.#hasGivenWay) occupant.giveWay()
   }
 
-  /** Counts and logs a refusal. The caller gives the answer. */
-  refuse(reason: RefusalReason, why: string): void {
+  /** Counts and logs a refusal. The caller gives the answer, with this status. */
+  refuse(reason: RefusalReason, why: string, statusCode: number | undefined): void {
     this.isRefused = true
     this.#places.giveBack()
     this.endSoon()
-    const about = { route: this.routeUrl, why }
-    this.shared.facts.upgradeRefused(this.log, reason, this.pattern, about)
+    this.shared.facts.upgradeRefused(this, reason, why)
+    this.tell('refused', statusCode)
   }
 
   /** See {@link Refusing.turnAway}. */
@@ -204,18 +202,9 @@ export class Upgrade
     if (!this.isLost) this.#refuser.refuseNow(reason, error)
   }
 
-  /** Header lines of the 101 that the app's hooks have set. */
-  get headers(): readonly string[] | undefined {
-    return this.#headers
-  }
-
-  setHeaders(lines: readonly string[] | undefined): void {
-    this.#headers = lines
-  }
-
   /** ws shakes hands now. Throws if a header may not be sent, while Fastify can still answer. */
   noteHandshake(): void {
-    this.#headers = this.answer.handshakeHeaders()
+    this.setHeaders(this.answer.handshakeHeaders())
     this.#isShaking = true
     this.answer.leaveToHandshake()
   }
@@ -226,7 +215,7 @@ export class Upgrade
     // Our onResponse hook ends the socket. If a hook of the app fails before it, this deadline does.
     this.answer.onceWritten(() => this.endSoon())
     // Only now it is certain that no hook refuses it.
-    if (this.request?.is404 === true && !this.isLost) this.refuse('route', 'there is no such route')
+    if (this.request?.is404 && !this.isLost) this.refuse('route', 'there is no such route', 404)
   }
 
   /** The handshake took too long, or a refused peer has not gone. */
@@ -268,16 +257,29 @@ export class Upgrade
 
   /** @throws FST_ERR_WSL_TOO_MANY_CONNECTIONS_PER_KEY */
   #takeKey(request: FastifyRequest, route: Route): Promise<void> | undefined {
-    const refusal = this.isDecided ? undefined : refusePerKey(this, request, route)
+    const refusal = this.isDecided ? undefined : this.#refuseAtLast(request, route)
     const error = refusal && this.turnAway(refusal)
     if (error !== undefined) throw error
-    return this.#places.untilSeated
+    // A session that goes on has its own.
+    if (this.isDecided || this.#resuming?.isAsking === true) return this.#places.untilSeated
+    this.#groups = askGroups(route, request, this.shared.cluster.node)
+    return enterCluster(this, this.#places, route, request)
+  }
+
+  #refuseAtLast(request: FastifyRequest, route: Route): Refusal | undefined {
+    const resuming = this.#resuming
+    return resuming ? resuming.refuse(this, request) : refusePerKey(this, request, route)
   }
 
   /** The request is over without a connection. */
   #end(): void {
     if (this.isOver) return
     this.isOver = true
+    const { isGiven, isUnwritten } = this.answer
+    const isAnswered = this.isRefused || this.#isLetGo || isGiven || !isUnwritten
+    if (!isAnswered) this.shared.facts.upgradeLost(this)
+    this.tell(isAnswered ? 'answered' : 'lost', this.answer.statusCode)
+    this.#resuming?.over()
     this.#places.giveBack()
     this.#deadline.stop()
     void this.release()
@@ -286,6 +288,8 @@ export class Upgrade
   /** Neither a deadline nor a drain concerns it any more. */
   #letGo(): void {
     this.#isLetGo = true
+    this.#resuming?.over()
+    this.tell('answered')
     this.forget()
   }
 

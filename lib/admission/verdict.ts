@@ -11,7 +11,7 @@ import {
   tooManyConnectionsPerKey,
   withRetryAfter,
 } from '../errors.js'
-import { follow, isThenable } from '../platform/thenable.js'
+import { follow, ignoreRejection } from '../platform/thenable.js'
 import type { Route } from '../routes/route.js'
 import { hostOf, isAllowed, isEncrypted } from './origin.js'
 
@@ -72,7 +72,8 @@ function quote(text: string): string {
   return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)
 }
 
-function refuseInAll(applicant: Applicant, { capacity }: Route): Refusal | undefined {
+/** Decides by the number of connections in total and of the route. */
+export function refuseInAll(applicant: Applicant, { capacity }: Route): Refusal | undefined {
   // It may have left, or taken too long, while its origin was judged.
   if (applicant.isDecided) return undefined
   const full = capacity.inAll.find((one) => !applicant.take(one))
@@ -90,8 +91,7 @@ export function refusePerKey(
   const key: unknown = keyOf(request)
   if (key === undefined) return undefined
   if (typeof key !== 'string') {
-    // If it is a promise that rejects, nobody would handle that, and the process would end.
-    if (isThenable(key)) void follow(key, undefined, () => {})
+    ignoreRejection(key)
     throw invalidOption(
       `Expected \`maxConnectionsPerKey.key\` to return a string or undefined, got ${typeof key}, in the options of route ${url}`,
     )

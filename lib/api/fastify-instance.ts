@@ -4,6 +4,7 @@
 // from hooks and handlers.
 // (An `import type {}` would not reach the declaration file.)
 export type {} from '@fastify/websocket'
+export type * from './fastify-instance-sessions.js'
 import type { ContextConfigDefault, RouteGenericInterface } from 'fastify'
 import type { WebsocketLifecycle } from './lifecycle.js'
 import type { WebsocketHandler } from './websocket-handler.js'

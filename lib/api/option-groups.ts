@@ -101,6 +101,38 @@ export interface ConnectionsPerKey<Request = FastifyRequest> {
    * @default 'refuse'
    */
   whenFull?: 'refuse' | 'replace'
+  /**
+   * Where connections are counted: on this server, or with `'replace'` over all nodes too. Then a connection on
+   * another node is replaced as well. It needs the plugin `fastify-websocket-lifecycle/redis`. While Redis is away
+   * each node counts for itself; when it is back, the newest stay.
+   * @default 'server'
+   */
+  scope?: 'server' | 'cluster'
+}
+
+/** How clients of a route come back to their session. */
+export interface ResumeOptions<Request = FastifyRequest> {
+  /**
+   * Returns whose session it is, such as a user's id. Asked for the request that begins a session, and for
+   * each request that wants to go on with it. Only an equal answer may go on; with any other the client gets a
+   * new session. `null`: nobody's, so whoever has the session's secret token may go on.
+   *
+   * Called after the route's hooks, which run for each of these requests, so it can use what they found out.
+   * Anything but a string or `null` is refused with a 500. A throw is treated like a throw in a hook.
+   */
+  key: (request: Request) => string | null
+  /**
+   * How long a session waits for its client after it has lost the connection, in ms; 1_000 to 86_400_000 (a
+   * day). Then it ends.
+   * @default 60_000
+   */
+  window?: number
+  /**
+   * How many bytes all suspended sessions of this route may keep together: their messages, with 128 B for each
+   * message and 8 KiB for each session. Above it the session that has been suspended longest ends.
+   * @default 268_435_456
+   */
+  maxBytes?: number
 }
 
 /** How the drain ends all connections at shutdown. */
@@ -126,4 +158,9 @@ export interface DrainOptions {
   reason?: string
   /** The `Retry-After` of the 503 that upgrades get during the drain, in whole seconds. @default 1 */
   retryAfter?: number
+  /**
+   * Clients of this package are told to come back at a random moment within so many ms, so that they do not
+   * all come at once. 0: they wait by their own rules. @default 5_000
+   */
+  reconnectWindow?: number
 }

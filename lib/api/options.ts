@@ -18,10 +18,17 @@ import type { LifecycleSocket } from './socket.js'
  * A route's option replaces the plugin's, with two exceptions: `keepalive`, `inbox` and `outbox` merge field
  * by field, and a hook given at both levels runs at both, the route's first.
  *
+ * `Socket` is what the hooks get: a {@link LifecycleSocket}, or a {@link LifecycleSession} on a route with
+ * `resume`.
+ *
  * Members may be inherited, as from a class. Only a route's options themselves must be own properties:
  * Fastify copies no others.
  */
-export interface LifecycleOptions<This = FastifyInstance, Request = FastifyRequest> {
+export interface LifecycleOptions<
+  This = FastifyInstance,
+  Request = FastifyRequest,
+  Socket = LifecycleSocket,
+> {
   /**
    * Sends pings while the connection is idle, and ends connections whose peer is dead. `false` turns both
    * off.
@@ -82,6 +89,14 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
    * probably in seconds. A throw is treated like a throw in a hook.
    */
   expiresAt?: (request: Request) => Date | number | undefined | Promise<Date | number | undefined>
+  /**
+   * Returns the names of the groups that a connection is in from its open on, such as `user:42`; one name or
+   * several, `undefined` for none. The handler may add it to others: `app.websocketLifecycle.group(name).add(socket)`.
+   *
+   * Called after the route's hooks and before the 101, so it can use what they found out; of a session, for the
+   * request that begins it. Anything else is refused with a 500. A throw is treated like a throw in a hook.
+   */
+  groups?: (request: Request) => string | readonly string[] | undefined
   /**
    * Ends a connection that sends more than `max` messages within `window` ms: 1008, cause `rate-limited`.
    * `false`: no limit.
@@ -144,27 +159,32 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
    */
   refuse?: 'http' | 'close-frame'
   /**
+   * Whether `close.history` has the last 16 facts of every connection, from its 101 on. That costs some 200
+   * bytes for each.
+   *
+   * `false`: facts are kept from the first sign on that something is wrong. Such signs are: a ping that is not
+   * answered before the next one, or not in time; reading that is paused; bytes that the client does not take;
+   * a callback that fails; a session that is suspended. Other connections have no history and no cost.
+   * @default false
+   */
+  history?: boolean
+  /**
    * Called before `onClose` if `close.expected` is `false`. Awaited, for at most `cleanupTimeout`. An error
    * that it throws goes to `onHandlerError`.
    */
-  onUnexpectedClose?: (
-    this: This,
-    socket: LifecycleSocket,
-    request: Request,
-    close: CloseInfo,
-  ) => unknown
+  onUnexpectedClose?: (this: This, socket: Socket, request: Request, close: CloseInfo) => unknown
   /**
    * Called exactly once for every connection that opened, when its transport is gone and its resources are
    * not yet released. Awaited, for at most `cleanupTimeout`. An error that it throws goes to
    * `onHandlerError`.
    */
-  onClose?: (this: This, socket: LifecycleSocket, request: Request, close: CloseInfo) => unknown
+  onClose?: (this: This, socket: Socket, request: Request, close: CloseInfo) => unknown
   /**
    * Called when the drain begins, to say goodbye to this connection and to others. No close frame is sent
    * before all connections have done so. Awaited, for at most `min(cleanupTimeout, drain.timeout −
    * closeTimeout − 500)` ms. Messages are still handled until the connection's own close frame.
    */
-  onShutdown?: (this: This, socket: LifecycleSocket, request: Request) => unknown
+  onShutdown?: (this: This, socket: Socket, request: Request) => unknown
   /**
    * Called with an error of the app: one that the handler, a listener on the socket, a callback given to
    * `send`, `ping` or `pong`, a hook or a release threw or rejected with. Called until `socket.closed` has
@@ -176,10 +196,18 @@ export interface LifecycleOptions<This = FastifyInstance, Request = FastifyReque
    * `error` is always safe to read: if the thrown value is no Error, or throws when it is looked at, `error`
    * is another Error that tells of it. (Fastify's own route hook `onError` is for the HTTP side.)
    */
-  onHandlerError?: (this: This, socket: LifecycleSocket, request: Request, error: Error) => unknown
+  onHandlerError?: (this: This, socket: Socket, request: Request, error: Error) => unknown
 }
 
-/** The options of the plugin: those that a route may set too, and those of the server. */
+// An app without `resume` never sees a session here, so its hooks may use all of a socket. The union of both
+// would refuse such hooks. And an app with `resume` may write the union itself: a function that takes more is
+// always accepted.
+/**
+ * The options of the plugin: those that a route may set too, and those of the server.
+ *
+ * On a route with `resume` the hooks of the plugin get a {@link LifecycleSession}, which is no WebSocket. If
+ * the app has such a route, declare their first parameter as `LifecycleSocket | LifecycleSession`.
+ */
 export interface WebsocketLifecycleOptions extends LifecycleOptions {
   /** How all connections end at shutdown. */
   drain?: DrainOptions

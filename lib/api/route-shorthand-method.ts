@@ -4,6 +4,7 @@
 // from hooks and handlers.
 // (An `import type {}` would not reach the declaration file.)
 export type {} from '@fastify/websocket'
+export type * from './route-shorthand-method-sessions.js'
 import type {
   ContextConfigDefault,
   FastifyBaseLogger,

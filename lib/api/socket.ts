@@ -32,6 +32,8 @@ export interface LifecycleSocket extends WebSocket {
    * finish, so that would cost them a whole `cleanupTimeout`. Use `scope.signal` there.
    */
   readonly closed: Promise<CloseInfo>
+  /** The names of the groups that it is in. Empty once it has left OPEN, in `onClose` too. */
+  readonly groups: readonly string[]
   /** Round trip of the last answered keepalive ping, in ms. `undefined` until one was answered. */
   readonly latency: number | undefined
   /**

@@ -12,6 +12,7 @@ import type {
   RawServerDefault,
   RequestGenericInterface,
 } from 'fastify'
+import type { LifecycleSession } from './session.js'
 import type { LifecycleSocket } from './socket.js'
 
 /**
@@ -32,6 +33,34 @@ export type WebsocketHandler<
 > = (
   this: FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>,
   socket: LifecycleSocket,
+  request: FastifyRequest<
+    RequestGeneric,
+    RawServer,
+    RawRequest,
+    SchemaCompiler,
+    TypeProvider,
+    ContextConfig,
+    Logger
+  >,
+) => unknown
+
+/**
+ * The handler of a route with `resume`. It gets a {@link LifecycleSession}, and is called once for each session:
+ * not again when a client comes back, which `onResume` tells. All else is as in a {@link WebsocketHandler}.
+ */
+export type WebsocketSessionHandler<
+  RawServer extends RawServerBase = RawServerDefault,
+  RawRequest extends RawRequestDefaultExpression<RawServer> =
+    RawRequestDefaultExpression<RawServer>,
+  RequestGeneric extends RequestGenericInterface = RequestGenericInterface,
+  ContextConfig = ContextConfigDefault,
+  SchemaCompiler extends FastifySchema = FastifySchema,
+  TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+  Logger extends FastifyBaseLogger = FastifyBaseLogger,
+  RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+> = (
+  this: FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>,
+  session: LifecycleSession,
   request: FastifyRequest<
     RequestGeneric,
     RawServer,

@@ -1,6 +1,5 @@
 import type { FastifyTypeProviderDefault } from 'fastify'
-import type { MessageOf, RouteLifecycleOptions } from './route-options.js'
-import type { LifecycleSocket } from './socket.js'
+import type { HooksOfRoute, MessageOf } from './route-options.js'
 
 /**
  * The options of a route whose schema has no `message`. Its `onMessage` gets messages as ws brings them.
@@ -9,14 +8,14 @@ import type { LifecycleSocket } from './socket.js'
  * to declare a route has two overloads: the first is for this type, the second for all other schemas.
  */
 export type WithoutMessageSchema<
-  Options extends Pick<RouteLifecycleOptions<never, never, never>, 'onMessage'>,
+  Options extends Pick<HooksOfRoute<never, never, never, never>, 'onMessage'>,
   RouteGeneric,
 > = Omit<Options, 'onMessage'> & {
   schema?: { message?: undefined }
-  /** {@link RouteLifecycleOptions.onMessage} */
+  /** {@link HooksOfRoute.onMessage} */
   onMessage?: (
     this: ThisParameterType<NonNullable<Options['onMessage']>>,
-    socket: LifecycleSocket,
+    socket: Parameters<NonNullable<Options['onMessage']>>[0],
     request: Parameters<NonNullable<Options['onMessage']>>[1],
     message: MessageOf<FastifyTypeProviderDefault, unknown, RouteGeneric>,
   ) => unknown

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import type { LifecycleSession } from '../api/session.js'
 import type { LifecycleSocket } from '../api/socket.js'
 import type { CloseInfo } from '../core/close/info.js'
 import type { ReleaseScope } from '../core/scope.js'
@@ -14,7 +15,8 @@ import type { Budget } from './steps.js'
 /** What `Callbacks` needs of its connection. */
 export interface CallbacksOwner extends StepOwner {
   readonly shared: StepOwner['shared'] & { readonly clock: Clock }
-  readonly socket: LifecycleSocket
+  /** What the app gets. */
+  readonly face: LifecycleSocket | LifecycleSession
   readonly request: FastifyRequest
   readonly scope: ReleaseScope
   readonly isOpen: boolean
@@ -55,8 +57,9 @@ export class Callbacks {
       this.fail(error, 'handler')
       owner.handlerSettled(true)
     }
+    const call = (): unknown => handler.call(this.#route.instance, owner.face, owner.request)
     try {
-      const result = handler.call(this.#route.instance, owner.socket, owner.request)
+      const result = owner.shared.facts.loop.time(owner, 'handler', call)
       if (!isThenable(result)) owner.handlerSettled(false)
       else void follow(result, () => owner.handlerSettled(false), failed)
     } catch (error) {
@@ -146,8 +149,8 @@ export class Callbacks {
     about: About,
     budget?: Budget,
   ): Promise<void> | undefined {
-    const { socket, request } = this.#owner
+    const { face, request } = this.#owner
     const { instance } = this.#route
-    return runStep(this.#owner, name, () => hook.call(instance, socket, request, ...about), budget)
+    return runStep(this.#owner, name, () => hook.call(instance, face, request, ...about), budget)
   }
 }

@@ -1,7 +1,10 @@
 import type { Release, ReleaseScope } from '../core/scope.js'
-import type { Facts, Subject } from '../facts/facts.js'
+import { TRACES } from '../facts/events.js'
+import type { Facts } from '../facts/facts.js'
+import type { Subject } from '../facts/subjects.js'
 import type { RequestContext } from '../platform/context.js'
 import { peek, toError } from '../platform/thrown.js'
+import { isTraced, traced } from '../platform/traced.js'
 import type { Budget, StepOutcome, Steps } from './steps.js'
 
 /** What `runStep` needs of the connection, or of the upgrade, that ends. */
@@ -27,12 +30,17 @@ export function runStep(
   step: () => unknown,
   budget?: Budget,
 ): Promise<void> | undefined {
-  const { steps } = owner.shared
-  const run = (): unknown => owner.context.enter(step, undefined)
+  const { facts, steps } = owner.shared
+  const began = facts.steps.began()
+  const toRun = isTraced(TRACES.step) ? () => traceStep(owner, name, step) : step
+  const run = (): unknown => owner.context.enter(toRun, undefined)
+  const timed = (): unknown => facts.loop.time(owner, name, run)
   const outcome =
-    budget === undefined ? steps.run(run, owner.cleanupTimeout) : steps.runWithin(run, budget)
-  if (outcome instanceof Promise) return outcome.then((settled) => noteStep(owner, name, settled))
-  noteStep(owner, name, outcome)
+    budget === undefined ? steps.run(timed, owner.cleanupTimeout) : steps.runWithin(timed, budget)
+  if (outcome instanceof Promise) {
+    return outcome.then((settled) => stepOver(owner, name, began, settled))
+  }
+  stepOver(owner, name, began, outcome)
   return undefined
 }
 
@@ -49,6 +57,15 @@ export async function runReleases(owner: StepOwner, scope: ReleaseScope): Promis
     const waiting = runRelease(owner, release)
     if (waiting !== undefined) await waiting
   }
+}
+
+function traceStep(owner: StepOwner, name: string, step: () => unknown): unknown {
+  return traced(TRACES.step, { ...owner.shared.facts.about(owner), name }, step)
+}
+
+function stepOver(owner: StepOwner, name: string, began: number, outcome: StepOutcome): void {
+  owner.shared.facts.steps.ended(owner, name, began, outcome.status === 'overran')
+  noteStep(owner, name, outcome)
 }
 
 function noteStep(owner: StepOwner, step: string, outcome: StepOutcome): void {

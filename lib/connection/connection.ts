@@ -1,16 +1,21 @@
 import { Socket } from 'node:net'
 import { WebSocket } from 'ws'
+import type { ConnectionDescription } from '../api/lifecycle.js'
 import type { Occupant } from '../core/admission/succession.js'
 import { type CauseWithCode, type CloseCause, POLICY } from '../core/close/policy.js'
+import type { Silence } from '../core/diagnosis/idle-cluster.js'
 import type { LiveConnection } from '../facts/registry.js'
+import { addTotals, type Traffic } from '../facts/traffic.js'
+import type { Member, MemberOutbox } from '../groups/membership.js'
 import { Pongs, type PongsOwner } from '../liveness/pongs.js'
-import { TimeWatch } from '../liveness/time-watch.js'
 import { toExpiry } from '../options/expiry.js'
 import type { LastLooker } from '../platform/raw-watcher.js'
 import { setImmediate } from '../platform/real-time.js'
 import { toError } from '../platform/thrown.js'
 import { keepParts } from '../platform/ws-receiver.js'
+import type { Handler } from '../routes/route.js'
 import { afterNextPoll } from '../time/sweep.js'
+import { describeConnection } from './describe.js'
 import { ConnectionParts } from './parts.js'
 import type { SocketOwner } from './socket-owner.js'
 
@@ -21,7 +26,7 @@ import type { SocketOwner } from './socket-owner.js'
  */
 export class Connection
   extends ConnectionParts
-  implements LastLooker, LiveConnection, Occupant, PongsOwner, SocketOwner
+  implements LastLooker, LiveConnection, Member, Occupant, PongsOwner, SocketOwner
 {
   #pongs: Pongs | undefined
 
@@ -41,9 +46,13 @@ export class Connection
   }
 
   expireAt(when: Date | number): void {
-    const expiresAt = toExpiry(when, `socket.expireAt() of route ${this.routeUrl}`)
+    this.setExpiresAt(toExpiry(when, `socket.expireAt() of route ${this.routeUrl}`))
+  }
+
+  /** @param expiresAt epoch ms */
+  setExpiresAt(expiresAt: number): void {
     if (this.timeWatch === undefined) {
-      this.timeWatch = new TimeWatch(this, this.settings, expiresAt)
+      this.timeWatch = this.makeTimeWatch(expiresAt)
     } else {
       this.timeWatch.expiresAt = expiresAt
     }
@@ -59,6 +68,50 @@ export class Connection
     }
   }
 
+  describe(): ConnectionDescription {
+    return describeConnection(this)
+  }
+
+  /** The connection, or its session, as groups know it. */
+  get member(): Member {
+    return this
+  }
+
+  get mayJoin(): boolean {
+    return this.isOpen && !this.hasLeftOpen
+  }
+
+  get outboxForGroups(): MemberOutbox {
+    return this.writer
+  }
+
+  addTraffic(traffic: Traffic): void {
+    const { meter, socket, usedReader } = this
+    if (usedReader !== undefined) {
+      traffic.inboxMessages += usedReader.inbox.waiting
+      traffic.inboxBytes += usedReader.inbox.bytes
+    }
+    if (this.usedEnding?.isClosed === true) return
+    const { bytesReceived } = meter.totals()
+    const { messagesReceived, sent: messagesSent } = this
+    addTotals(traffic, {
+      messagesReceived,
+      messagesSent,
+      bytesReceived,
+      bytesSent: meter.bytesSent(),
+    })
+    traffic.outboxBytes += socket.bufferedAmount
+  }
+
+  override get silence(): Silence {
+    const { pinged, ...silence } = super.silence
+    const { duration } = this.meter.totals()
+    const received = Math.min(silence.received, duration)
+    // A pong leaves when a ping comes, and nobody has noted which frame was a ping.
+    const ponged = this.#pongs === undefined ? duration : received
+    return { received, sent: Math.min(silence.sent, ponged), pinged }
+  }
+
   listened(): void {
     this.usedReader?.listened()
   }
@@ -68,7 +121,7 @@ export class Connection
   admits(event: string | symbol, first: unknown, second: unknown): boolean {
     switch (event) {
       case 'message':
-        return this.#admitsMessage(first, second === true)
+        return this.countMessage() && this.handOver(first, second === true)
       case 'ping':
         this.heard()
         this.#answerPing(first as Buffer)
@@ -114,7 +167,7 @@ export class Connection
     if (this.isOpen) this.ending.begin(cause, POLICY[cause].code, reason)
   }
 
-  shutDown(code: number, reason: string): void {
+  shutDown(code: number, reason: string, _reconnectWindow: number): void {
     if (!this.isOpen) return
     // The drain no longer waits for the goodbye.
     this.usedGoodbye?.end('overran')
@@ -171,20 +224,61 @@ export class Connection
     this.usedWriter?.flush()
   }
 
+  runHandler(handler: Handler): void {
+    this.callbacks.run(handler)
+  }
+
+  notePing(isAgain: boolean): void {
+    this.noteControl()
+    this.shared.facts.peerPinged(this, isAgain)
+  }
+
+  noteSuspicion(pingedAt: number): void {
+    this.shared.facts.peerSuspected(this, pingedAt)
+  }
+
+  notePong(latency: number): void {
+    this.shared.facts.peerPonged(this, latency)
+  }
+
+  noteClosing(): void {
+    this.shared.facts.connectionClosing(this, this.usedEnding?.life.cause)
+    this.membership?.end()
+  }
+
+  sayLast(): void {
+    this.membership?.catchUp()
+  }
+
+  verdictAverted(cause: CloseCause): void {
+    this.shared.facts.verdictAverted(this, cause)
+  }
+
+  isSparedBy(lateness: number): boolean {
+    return this.keepalive?.isSparedBy(lateness) === true
+  }
+
   noteControl(): void {
     this.timeWatch?.noteControl()
   }
 
-  /** @returns whether plain listeners get the message now */
-  #admitsMessage(data: unknown, isBinary: boolean): boolean {
+  protected noteReleased(): void {
+    this.shared.facts.connectionReleased(this)
+  }
+
+  /** Counts a message that has come. @returns whether it may be handed over */
+  protected countMessage(): boolean {
     this.heard()
     this.messagesReceived++
     const isWithinRate = this.rate === undefined || this.rate.admits()
     if (!isWithinRate) this.end('rate-limited')
-    if (!isWithinRate || this.usedEnding?.dropsNewMessages === true) {
-      this.shared.facts.messagesDropped(1)
-      return false
-    }
+    if (isWithinRate && this.usedEnding?.dropsNewMessages !== true) return true
+    this.shared.facts.messagesDropped(this, 'received')
+    return false
+  }
+
+  /** @returns whether plain listeners get the message now */
+  protected handOver(data: unknown, isBinary: boolean): boolean {
     return this.usedReader === undefined || this.usedReader.accept(data, isBinary)
   }
 
@@ -193,6 +287,11 @@ export class Connection
     this.bytesUnseen += data.length
     this.#pongs ??= new Pongs(this)
     this.#pongs.answer(data)
+  }
+
+  get phase(): ConnectionDescription['state'] {
+    if (this.isReleased) return 'ended'
+    return this.hasLeftOpen ? 'ending' : 'open'
   }
 
   get #isSilent(): boolean {

@@ -1,22 +1,17 @@
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
-import type { Callbacks } from '../callbacks/callbacks.js'
-import { runReleases, runStep, type StepOwner } from '../callbacks/run-step.js'
-import type { Slots } from '../core/admission/capacity.js'
+import type { StepOwner } from '../callbacks/run-step.js'
 import type { CloseInfo, TransportFacts } from '../core/close/info.js'
 import { type Effect, Life } from '../core/close/life.js'
 import { type CauseWithCode, type CloseCause, faultOfPeer } from '../core/close/policy.js'
-import type { ReleaseScope } from '../core/scope.js'
-import type { LiveConnection } from '../facts/registry.js'
+import type { TransportSubject } from '../facts/subjects.js'
 import type { Reader } from '../messages/reader.js'
 import { kindOf } from '../options/complaints.js'
 import type { RouteSettings } from '../options/settings.js'
-import type { Writer } from '../outbox/writer.js'
 import { queueMicrotask } from '../platform/real-time.js'
 import { peek, toError } from '../platform/thrown.js'
 import { hasParserFailed, isParsing } from '../platform/ws-receiver.js'
 import { queuedFrames } from '../platform/ws-sender.js'
-import { isCloseFrameReceived } from '../platform/ws-socket.js'
 import type { Sweep, Swept } from '../time/sweep.js'
 import { ClosingWatch, type ClosingWatchOwner } from './closing-watch.js'
 import type { Totals } from './meter.js'
@@ -31,19 +26,22 @@ type State =
   | { readonly phase: 'released' }
 
 /** What `Ending` needs of its connection. */
-export interface EndingOwner extends StepOwner, Swept, LiveConnection, TransportOwner {
+export interface EndingOwner extends StepOwner, Swept, TransportOwner, TransportSubject {
   readonly shared: Shared
-  readonly socket: LiveConnection['socket'] & WebSocket
-  readonly raw: Duplex
   readonly settings: RouteSettings
-  readonly scope: ReleaseScope
-  /** The scope, if somebody has asked for it. */
-  readonly usedScope: ReleaseScope | undefined
-  readonly callbacks: Callbacks
   readonly usedReader: Reader | undefined
-  readonly usedWriter: Writer | undefined
-  readonly slots: Slots | undefined
+  /** Whether the peer's close frame has come. */
+  readonly isCloseFrameReceived: boolean
   totals(): Totals
+  /** Our close frame follows at once. */
+  sayLast(): void
+  abortSignal(): void
+  /** The end has begun. */
+  noteClosing(): void
+  /** The transport is gone. */
+  noteClosed(close: CloseInfo): void
+  /** Runs what follows when the transport is gone: messages, hooks and releases. */
+  runLastSteps(close: CloseInfo): Promise<void>
   /** The last release has run. */
   over(close: CloseInfo): void
 }
@@ -61,6 +59,8 @@ export class Ending implements ClosingWatchOwner {
   readonly #owner: EndingOwner
   readonly #life = new Life()
   readonly #transport: Transport
+  /** Whether we let it go as lost, because its client has another connection, or wants one. */
+  #isLetGo = false
   /**
    * The phase that has been carried out. `Life` may be one step ahead, while a close frame is being written.
    */
@@ -76,7 +76,7 @@ export class Ending implements ClosingWatchOwner {
     return messages === 'all dropped' || messages === 'new ones dropped'
   }
 
-  get life(): Pick<Life, 'cause' | 'wantsNoMore' | 'hasSentClose' | 'messages'> {
+  get life(): Pick<Life, 'cause' | 'sent' | 'wantsNoMore' | 'hasSentClose' | 'messages'> {
     return this.#life
   }
 
@@ -119,7 +119,7 @@ export class Ending implements ClosingWatchOwner {
       code,
       reason,
       isOpen: socket.readyState === WebSocket.OPEN,
-      isCloseFrameReceived: isCloseFrameReceived(socket),
+      isCloseFrameReceived: this.#owner.isCloseFrameReceived,
       hasParserFailed: hasParserFailed(socket),
     })
     this.#carryOut(effects, () => WebSocket.prototype.close.call(socket, code, reason))
@@ -127,6 +127,7 @@ export class Ending implements ClosingWatchOwner {
 
   terminate(cause: CloseCause): void {
     const { socket } = this.#owner
+    this.#isLetGo ||= cause === 'connection-lost'
     const effects = this.#life.terminated(cause, socket.readyState === WebSocket.CLOSED)
     this.#carryOut(effects, () => WebSocket.prototype.terminate.call(socket))
   }
@@ -190,14 +191,17 @@ export class Ending implements ClosingWatchOwner {
     const { socket, raw, settings } = this.#owner
     if (socket.readyState !== WebSocket.CLOSED || this.isClosed) return
     const received = code === 1006 ? undefined : Object.freeze({ code, reason: reason.toString() })
-    const facts: TransportFacts = {
-      ...this.#owner.totals(),
+    const { clock, facts } = this.#owner.shared
+    const totals = this.#owner.totals()
+    const transport: TransportFacts = {
+      ...totals,
+      history: facts.histories.read(this.#owner, clock.now() - totals.duration),
       transportError: raw.errored ? toError(raw.errored) : undefined,
       received,
       isSentHandedOver: queuedFrames(socket) === 0,
       bytesSent: this.#transport.bytesSent,
     }
-    const close = this.#life.transportGone(facts, settings.expectedCloseCodes)
+    const close = this.#life.transportGone(transport, settings.expectedCloseCodes)
     this.#enter({ phase: 'closed', close })
     queueMicrotask(() => void this.#release(close))
   }
@@ -206,7 +210,7 @@ export class Ending implements ClosingWatchOwner {
   settle(): void {
     const { socket } = this.#owner
     const effects = this.#life.settled({
-      isCloseFrameReceived: isCloseFrameReceived(socket),
+      isCloseFrameReceived: this.#owner.isCloseFrameReceived,
       isParsing: isParsing(socket),
       isSendQueued: queuedFrames(socket) > 0,
     })
@@ -226,6 +230,7 @@ export class Ending implements ClosingWatchOwner {
     const owner = this.#owner
     switch (effect.type) {
       case 'send close frame':
+        owner.sayLast()
         return this.#transport.sendClose(effect.code, effect.reason)
       case 'leave it to ws':
         return callWs?.()
@@ -240,7 +245,7 @@ export class Ending implements ClosingWatchOwner {
       case 'dismiss readers':
         return owner.usedReader?.dismiss()
       case 'abort signal':
-        return owner.usedScope?.abort()
+        return owner.abortSignal()
     }
   }
 
@@ -249,49 +254,29 @@ export class Ending implements ClosingWatchOwner {
     queueMicrotask(() => this.settle())
   }
 
-  /** The only place where a connection goes from one phase to the next. `facts` is told here. */
+  /** The only place where a connection goes from one phase to the next. */
   #enter(next: Exclude<State, { readonly phase: 'open' }>): void {
     const owner = this.#owner
-    const { facts, sweep } = owner.shared
+    const { sweep } = owner.shared
     const before = this.#state
     this.#state = next
-    switch (next.phase) {
-      case 'closing':
-        sweep.delete(owner)
-        owner.usedWriter?.end()
-        break
-      case 'closed':
-        if (before.phase === 'closing') before.watch.stop()
-        else sweep.delete(owner)
-        owner.usedWriter?.transportGone()
-        owner.slots?.giveBack()
-        facts.connectionClosed(owner, next.close)
-        break
-      case 'released':
-        facts.connectionReleased(owner)
+    if (before.phase === 'open') owner.noteClosing()
+    if (next.phase === 'closing') {
+      sweep.delete(owner)
+      owner.usedWriter?.end()
+    } else if (next.phase === 'closed') {
+      if (before.phase === 'closing') before.watch.stop()
+      else sweep.delete(owner)
+      owner.usedWriter?.transportGone()
+      owner.noteClosed(next.close)
+      if (!this.#isLetGo) owner.shared.facts.transportGone(owner, next.close)
     }
   }
 
-  /** The rest of the end, in its order: messages, hooks, and then the releases. */
   async #release(close: CloseInfo): Promise<void> {
-    const owner = this.#owner
-    const { callbacks, scope } = owner
-    scope.abort()
-    if (owner.usedReader !== undefined) await this.#finishMessages(owner.usedReader)
-    await callbacks.settleErrors()
-    await callbacks.tellClose(close)
-    await runReleases(owner, scope)
-    await callbacks.settleErrors()
+    await this.#owner.runLastSteps(close)
     this.#life.released()
     this.#enter({ phase: 'released' })
-    owner.over(close)
-  }
-
-  /**
-   * Handles the messages that came before the end, as one step. Messages that are left after it are dropped.
-   */
-  async #finishMessages(reader: Reader): Promise<void> {
-    await runStep(this.#owner, 'messages', () => reader.finish())
-    reader.abandon()
+    this.#owner.over(close)
   }
 }

@@ -81,3 +81,8 @@ export function defineListenerMethods(prototype: Watching): void {
 function isHandler(value: unknown): boolean {
   return typeof value === 'function' || (typeof value === 'object' && value !== null)
 }
+
+/** Past our own `emit`. (A closure there would cost an object for each event.) */
+export function emitPast(socket: WebSocket, event: string | symbol, ...args: unknown[]): boolean {
+  return WebSocket.prototype.emit.call(socket, event, ...args)
+}

@@ -10,7 +10,7 @@ import type { Clock } from '../time/clock.js'
  */
 export type Totals = Omit<
   TransportFacts,
-  'transportError' | 'received' | 'isSentHandedOver' | 'bytesSent'
+  'transportError' | 'received' | 'isSentHandedOver' | 'bytesSent' | 'history'
 >
 
 /**

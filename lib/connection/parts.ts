@@ -2,13 +2,17 @@ import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
+import type { LifecycleSession } from '../api/session.js'
+import type { LifecycleSocket } from '../api/socket.js'
 import { Callbacks, type CallbacksOwner } from '../callbacks/callbacks.js'
 import { ScopeKeeper, type ScopeKeeperOwner } from '../callbacks/scope-keeper.js'
 import type { Slots } from '../core/admission/capacity.js'
 import type { CloseInfo } from '../core/close/info.js'
 import type { CauseWithCode, CloseCause } from '../core/close/policy.js'
+import { lifetimeEnd } from '../core/liveness/time-limits.js'
 import { ReleaseScope } from '../core/scope.js'
 import { ConnectionClosedError } from '../errors.js'
+import type { Membership } from '../groups/membership.js'
 import { Attention } from '../liveness/attention.js'
 import { Keepalive, type KeepaliveOwner } from '../liveness/keepalive.js'
 import { TimeWatch, type TimeWatchOwner } from '../liveness/time-watch.js'
@@ -20,9 +24,12 @@ import { Writer } from '../outbox/writer.js'
 import { RequestContext } from '../platform/context.js'
 import { Deferred } from '../platform/deferred.js'
 import { queueMicrotask } from '../platform/real-time.js'
-import type { Route } from '../routes/route.js'
+import { isCloseFrameReceived } from '../platform/ws-socket.js'
+import type { Handler, Route } from '../routes/route.js'
+import type { ClientParts } from '../session/client-parts.js'
+import { Goodbye, type GoodbyeOwner } from '../session/goodbye.js'
+import { runLastSteps } from '../session/last-steps.js'
 import { Ending, type EndingOwner } from './ending.js'
-import { Goodbye, type GoodbyeOwner } from './goodbye.js'
 import type { Handover } from './handover.js'
 import { Meter, type Totals } from './meter.js'
 import type { Shared } from './shared.js'
@@ -45,8 +52,7 @@ export abstract class ConnectionParts
     ScopeKeeperOwner,
     TimeWatchOwner
 {
-  // Numbers that change begin as numbers: V8 makes an object for each number in a field that was once
-  // undefined.
+  // Numbers begin as numbers: V8 makes an object for each number in a field that was undefined.
   /** Number of messages sent. */
   sent = 0
   protected messagesReceived = 0
@@ -61,43 +67,56 @@ export abstract class ConnectionParts
   readonly callbacks: Callbacks
   readonly slots: Slots | undefined
   protected readonly route: Route
-  protected readonly rate: RateGate | undefined
-  protected readonly meter: Meter
+  readonly rate: RateGate | undefined
+  readonly meter: Meter
 
   // Parts that are made when they are needed: `undefined` before.
   usedScope: ReleaseScope | undefined
   usedReader: Reader | undefined
   usedWriter: Writer | undefined
+  membership: Membership | undefined
   protected usedGoodbye: Goodbye | undefined
   protected usedEnding: Ending | undefined
   #id: string | undefined
   #closed: Deferred<CloseInfo> | undefined
 
-  constructor(shared: Shared, socket: ConnectionSocket, handover: Handover) {
+  /** @param client what it has in common with other connections of the same session */
+  constructor(
+    shared: Shared,
+    socket: ConnectionSocket,
+    handover: Handover,
+    client: ClientParts | undefined,
+  ) {
     super()
     const { raw, request, route, scope } = handover
     this.shared = shared
     this.socket = socket
     this.request = request
     this.raw = raw
-    this.context = new RequestContext(socket.extensions !== '')
-    this.callbacks = new Callbacks(this, route)
+    this.context = client?.context ?? new RequestContext(socket.extensions !== '')
+    this.callbacks = client?.callbacks ?? new Callbacks(this, route)
     this.route = route
     this.slots = handover.slots
+    this.#id = handover.hold?.id
     this.usedScope = scope
     this.meter = new Meter(raw, shared.clock, handover.bytesRead)
     const { keepalive, messageRate, idleTimeout, maxLifetime, onMessage } = route.settings
     this.keepalive = keepalive === false ? undefined : new Keepalive(this, keepalive)
-    this.rate = messageRate === false ? undefined : new RateGate(messageRate, shared)
+    if (client === undefined) {
+      this.rate = messageRate === false ? undefined : new RateGate(messageRate, shared)
+      if (onMessage !== undefined) this.usedReader = new Reader(this, route)
+    } else {
+      this.rate = client.rate
+      this.usedReader = client.reader
+    }
     const isTimed =
       idleTimeout !== false || maxLifetime !== false || handover.expiresAt !== Infinity
-    if (isTimed) this.timeWatch = new TimeWatch(this, route.settings, handover.expiresAt)
-    if (onMessage !== undefined) this.usedReader = new Reader(this, route)
+    if (isTimed) this.timeWatch = this.makeTimeWatch(handover.expiresAt, client?.endsAt)
     this.dueAt = this.keepalive || isTimed ? 0 : Infinity
   }
 
   abstract end(cause: CauseWithCode, reason?: string): void
-  abstract shutDown(code: number, reason: string): void
+  abstract shutDown(code: number, reason: string, reconnectWindow: number): void
   abstract terminate(cause: CloseCause): void
   abstract destroyNow(): void
   abstract fail(error: unknown, step: string): void
@@ -108,6 +127,14 @@ export abstract class ConnectionParts
   abstract catchUp(remaining: number): Promise<void> | undefined
   abstract noteUnread(duration: number): void
   abstract noteControl(): void
+  abstract notePing(isAgain: boolean): void
+  abstract noteSuspicion(pingedAt: number): void
+  abstract notePong(latency: number): void
+  abstract noteClosing(): void
+  abstract sayLast(): void
+  abstract verdictAverted(cause: CloseCause): void
+  protected abstract noteReleased(): void
+  abstract runHandler(handler: Handler): void
 
   get id(): string {
     return (this.#id ??= randomUUID())
@@ -142,7 +169,7 @@ export abstract class ConnectionParts
   }
 
   get writer(): Writer {
-    return (this.usedWriter ??= new Writer(this, this.settings.outbox))
+    return (this.usedWriter ??= this.makeWriter())
   }
 
   /** Made at the first sign of an end. */
@@ -158,12 +185,25 @@ export abstract class ConnectionParts
     return (this.#closed ??= new Deferred()).promise
   }
 
+  /** What the app gets. */
+  get face(): LifecycleSocket | LifecycleSession {
+    return this.socket
+  }
+
+  get isHolding(): boolean {
+    return false
+  }
+
   get isOpen(): boolean {
     return this.socket.readyState === WebSocket.OPEN
   }
 
   get isReleased(): boolean {
     return this.usedEnding?.isReleased === true
+  }
+
+  get isCloseFrameReceived(): boolean {
+    return isCloseFrameReceived(this.socket)
   }
 
   get hasSentClose(): boolean {
@@ -175,14 +215,12 @@ export abstract class ConnectionParts
   }
 
   get bytesFramed(): number {
-    return this.usedWriter?.bytesFramed ?? 0
+    return (this.usedWriter?.bytesFramed ?? 0) + (this.membership?.owedBytes ?? 0)
   }
 
   get activity(): number {
-    const [pauses, fragments] = [
-      this.usedReader?.inbox.pausesByApp ?? 0,
-      this.usedWriter?.fragments ?? 0,
-    ]
+    const pauses = this.usedReader?.inbox.pausesByApp ?? 0
+    const fragments = this.usedWriter?.fragments ?? 0
     return this.messagesReceived + this.sent + fragments + pauses
   }
 
@@ -199,7 +237,25 @@ export abstract class ConnectionParts
     return new ConnectionClosedError(this.usedEnding?.life.cause, true)
   }
 
+  noteUnparsed(): void {
+    this.shared.facts.messagesDropped(this, 'received')
+  }
+
+  abortSignal(): void {
+    this.usedScope?.abort()
+  }
+
+  noteClosed(close: CloseInfo): void {
+    this.slots?.giveBack()
+    this.shared.facts.connectionClosed(this, close)
+  }
+
+  runLastSteps(close: CloseInfo): Promise<void> {
+    return runLastSteps(this, close)
+  }
+
   over(close: CloseInfo): void {
+    this.noteReleased()
     this.usedGoodbye?.end('needless')
     ;(this.#closed ??= new Deferred()).resolve(close)
   }
@@ -213,6 +269,17 @@ export abstract class ConnectionParts
       this.usedWriter?.judgeBacklog(forgivingNow) ?? Infinity,
       this.usedReader?.inbox.warnOfHandler(now) ?? Infinity,
     )
+  }
+
+  protected makeWriter(): Writer {
+    return new Writer(this, this.settings.outbox)
+  }
+
+  /** @param endsAt when its lifetime is over, by the clock */
+  protected makeTimeWatch(expiresAt: number, endsAt?: number): TimeWatch {
+    const { settings, shared } = this
+    const endsBy = endsAt ?? lifetimeEnd(settings, shared.clock.now(), shared.clock.random())
+    return new TimeWatch(this, settings, expiresAt, endsBy)
   }
 
   #makeReader(): Reader {

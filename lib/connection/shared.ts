@@ -2,8 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Steps } from '../callbacks/steps.js'
+import type { Cluster } from '../cluster/cluster.js'
 import type { Facts } from '../facts/facts.js'
+import type { Groups } from '../groups/groups.js'
 import type { Frames } from '../outbox/frames.js'
+import type { Sessions } from '../session/sessions.js'
 import type { Clock } from '../time/clock.js'
 import type { Sweep } from '../time/sweep.js'
 import type { Turns } from '../time/turns.js'
@@ -19,6 +22,9 @@ export interface Shared {
   readonly facts: Facts
   readonly turns: Turns
   readonly frames: Frames
+  readonly sessions: Sessions
+  readonly groups: Groups
+  readonly cluster: Cluster
   /** Completes a handshake without a handler. */
   readonly accept: (
     message: IncomingMessage,

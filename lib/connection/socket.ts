@@ -4,7 +4,8 @@ import { WebSocket } from 'ws'
 import type { Data, LifecycleSocket, Message, SendOptions } from '../api/socket.js'
 import type { CloseInfo } from '../core/close/info.js'
 import type { ConnectionScope } from '../core/scope.js'
-import { NO_OPTIONS } from '../outbox/send-options.js'
+import { namesOf } from '../groups/membership.js'
+import { isOptions, NO_OPTIONS } from '../outbox/send-options.js'
 import {
   guardReceiver,
   type Parser,
@@ -17,6 +18,7 @@ import { closeWithin } from '../platform/ws-socket.js'
 import {
   defineHandlerAttributes,
   defineListenerMethods,
+  emitPast,
   type EventHandler,
   type Watching,
   wrapHandler,
@@ -58,6 +60,11 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
     socket.#attached = owner
   }
 
+  /** Also tells a socket from what only looks like one, such as a Proxy of it. */
+  static isOne(value: unknown): value is ConnectionSocket {
+    return typeof value === 'object' && value !== null && #attached in value
+  }
+
   static ownerOf(socket: ConnectionSocket): SocketOwner | undefined {
     return socket.#attached
   }
@@ -82,6 +89,10 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
     return this.#owner.latency
   }
 
+  get groups(): readonly string[] {
+    return namesOf(this.#owner.member.membership)
+  }
+
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     const connection = this.#attached
     if (connection === undefined) {
@@ -89,10 +100,17 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
       return super.emit(event, ...args)
     }
     const { context } = connection
-    if (!context.isEntered) return context.enter(emit, this, event, args)
+    if (!context.isEntered) {
+      const { loop } = connection.shared.facts
+      // A message that was compressed does not come within a read.
+      if (event !== 'message' || !loop.timesMessages) return context.enter(emit, this, event, args)
+      return loop.enter(connection, emit, this, event, args)
+    }
     if (event === 'error') return this.#emitError(connection, args[0])
     try {
       if (!connection.admits(event, args[0], args[1])) return true
+      // If nothing else was the first sign of the end, this event was.
+      if (event === 'close') return context.run(emitPast, undefined, this, event, ...args)
       const isHeard = super.emit(event, ...args)
       if (!isHeard && event === 'message') connection.unheard(args[0], args[1] === true)
       return isHeard
@@ -130,8 +148,11 @@ export class ConnectionSocket extends WebSocket implements LifecycleSocket, Watc
     encoding: BufferEncoding,
     done: Written,
   ): void {
-    if (this.#attached === undefined) write.call(receiver, chunk, encoding, done)
-    else this.#attached.context.enterRead(write, receiver, chunk, encoding, done)
+    const owner = this.#attached
+    if (owner === undefined) write.call(receiver, chunk, encoding, done)
+    else if (owner.shared.facts.loop.timesMessages)
+      owner.shared.facts.loop.enterRead(owner, write, receiver, chunk, encoding, done)
+    else owner.context.enterRead(write, receiver, chunk, encoding, done)
   }
 
   /** A listener for messages was added: messages that wait can be given to it. */
@@ -245,10 +266,6 @@ function bufferedAmount(this: ConnectionSocket): number {
   return bufferedByWs(this) + (ConnectionSocket.ownerOf(this)?.bytesFramed ?? 0)
 }
 
-function isOptions(value: unknown): value is SendOptions {
-  return typeof value === 'object' && value !== null
-}
-
 function socketOnRejection(this: ConnectionSocket, error: Error): void {
   const owner = ConnectionSocket.ownerOf(this)
   // A socket without a connection behaves as with bare ws: nobody handles the error, and the process ends.
@@ -256,15 +273,6 @@ function socketOnRejection(this: ConnectionSocket, error: Error): void {
   owner.callbacks.fail(error, 'listener')
 }
 
-Object.defineProperty(ConnectionSocket.prototype, captureRejectionSymbol, {
-  value: socketOnRejection,
-})
-// @types/ws declares a property, and an accessor in a class may not override that.
-Object.defineProperty(ConnectionSocket.prototype, 'bufferedAmount', {
-  configurable: true,
-  enumerable: true,
-  get: bufferedAmount,
-})
 const wsBinaryType = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'binaryType') as {
   get: (this: WebSocket) => string
   set: (this: WebSocket, type: unknown) => void
@@ -276,11 +284,12 @@ function setBinaryType(this: ConnectionSocket, type: unknown): void {
   ConnectionSocket.ownerOf(this)?.setBlobs(wsBinaryType.get.call(this) === 'blob')
 }
 
-Object.defineProperty(ConnectionSocket.prototype, 'binaryType', {
-  configurable: true,
-  enumerable: true,
-  get: wsBinaryType.get,
-  set: setBinaryType,
+const PUBLIC = { configurable: true, enumerable: true }
+// @types/ws declares properties, and an accessor in a class may not override these.
+Object.defineProperties(ConnectionSocket.prototype, {
+  [captureRejectionSymbol]: { value: socketOnRejection },
+  bufferedAmount: { ...PUBLIC, get: bufferedAmount },
+  binaryType: { ...PUBLIC, get: wsBinaryType.get, set: setBinaryType },
 })
 defineHandlerAttributes(ConnectionSocket.prototype)
 defineListenerMethods(ConnectionSocket.prototype)

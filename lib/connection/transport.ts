@@ -1,15 +1,15 @@
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
-import type { Facts } from '../facts/facts.js'
 import type { Writer } from '../outbox/writer.js'
 import { abandonReceiver, isParsing } from '../platform/ws-receiver.js'
 
 /** What `Transport` needs of its connection. */
 export interface TransportOwner {
-  readonly shared: { readonly facts: Facts }
   readonly socket: WebSocket
   readonly raw: Duplex
   readonly usedWriter: Writer | undefined
+  /** A message that had come is given up before it was parsed. */
+  noteUnparsed(): void
 }
 
 /**
@@ -56,12 +56,12 @@ export class Transport {
    * until the deadline.
    */
   streamClosed(): void {
-    const { raw, socket, shared } = this.#owner
+    const { raw, socket } = this.#owner
     this.#hasStreamClosed = true
     if (!isParsing(socket)) return
     const saysItsLast = raw.readableEnded && !raw.errored && !this.#isCutOff
     if (saysItsLast) return
-    shared.facts.messagesDropped(1)
+    this.#owner.noteUnparsed()
     abandonReceiver(socket)
   }
 }

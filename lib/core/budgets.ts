@@ -11,6 +11,15 @@ import { LONG_HEADER } from './frame.js'
 export const MOST_PER_TURN = 64
 
 /**
+ * The bytes of a frame beside its message, at most: the header (RFC 6455 §5.2), and the growth of a message
+ * that does not compress.
+ */
+export const FRAME_OVERHEAD = 128
+
+/** The longest time for which the members of a group are served before others have a turn, in ms. */
+export const LONGEST_SLICE = 4
+
+/**
  * The longest time between two looks at something that has to be watched, in ms. It does not matter if we are
  * a second late.
  */

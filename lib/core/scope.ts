@@ -74,6 +74,11 @@ export class ReleaseScope implements ConnectionScope {
     else (this.#releases ??= []).push(release)
   }
 
+  /** Adds a release that runs after all that have been added, before or later. */
+  deferLast(release: Release): void {
+    ;(this.#releases ??= []).unshift(release)
+  }
+
   use<T extends Disposable | AsyncDisposable>(resource: T): T {
     const disposable: Partial<Disposable & AsyncDisposable> | null | undefined = resource
     const release = disposable?.[Symbol.asyncDispose] ?? disposable?.[Symbol.dispose]

@@ -1,3 +1,4 @@
+import type { Silence } from '../core/diagnosis/idle-cluster.js'
 import { restsUntil, type Talk } from '../core/liveness/heartbeat.js'
 import type { Clock } from '../time/clock.js'
 import type { Sweep, Swept } from '../time/sweep.js'
@@ -34,6 +35,14 @@ export abstract class Attention implements Swept, Talk {
    * @returns how long until the next look, in ms
    */
   protected abstract lookAtQueues(now: number, forgivingNow: number): number
+
+  /** How long each side has sent nothing, in ms. It is more than the connection is old if it never has. */
+  get silence(): Silence {
+    const { clock, sweep } = this.shared
+    const now = sweep.forgivingNow
+    const pinged = clock.now() - (this.keepalive?.pingedAt ?? -Infinity)
+    return { received: now - this.receivedAt, sent: Math.min(now - this.sentAt, pinged), pinged }
+  }
 
   onSweep(now: number, forgivingNow: number): void {
     const rest = restsUntil(this) - forgivingNow

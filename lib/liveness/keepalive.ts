@@ -26,8 +26,20 @@ export interface KeepaliveOwner {
   readonly receivedAt: number
   readonly sentAt: number
   terminate(cause: CloseCause): void
-  /** Called when a ping is sent. */
-  noteControl(): void
+  /**
+   * Called when a ping is sent.
+   * @param isAgain whether the one before was not answered
+   */
+  notePing(isAgain: boolean): void
+  /**
+   * The peer has not answered in time, as far as a first look can tell.
+   * @param pingedAt when the last ping was sent, by the clock
+   */
+  noteSuspicion(pingedAt: number): void
+  /** Called when the last ping was answered, after `latency` ms. */
+  notePong(latency: number): void
+  /** The peer was to be taken for dead, but at the second look there was a sign of life. */
+  verdictAverted(cause: CloseCause): void
 }
 
 const PAYLOAD_BYTES = 4
@@ -84,6 +96,11 @@ export class Keepalive {
     return Number.isNaN(this.#latency) ? undefined : this.#latency
   }
 
+  /** When the last ping was sent, by the clock; `-Infinity` before the first. */
+  get pingedAt(): number {
+    return this.#number === 0 ? -Infinity : this.#sentAt
+  }
+
   /**
    * Looks at the peer, and does what follows from that: it sends a ping, or asks for a verdict.
    * @returns how long until the next look, in ms; that look is early enough for anything that can become due
@@ -91,8 +108,10 @@ export class Keepalive {
   watch(forgivingNow: number): number {
     const advice = this.#heartbeat.look(this.#takePulse(forgivingNow))
     // The peer's answer may be in the kernel already. So the verdict waits for one more poll.
-    if (advice === 'suspect') afterNextPoll(() => this.#judge())
-    else if (advice === 'ping') this.#ping(forgivingNow)
+    if (advice === 'suspect') {
+      this.#owner.noteSuspicion(this.#sentAt)
+      afterNextPoll(() => this.#judge())
+    } else if (advice === 'ping') this.#ping(forgivingNow)
     return this.#pause(forgivingNow)
   }
 
@@ -115,6 +134,11 @@ export class Keepalive {
     return !paused && this.#heartbeat.isUnanswered
   }
 
+  /** See {@link Heartbeat.isSparedBy}. */
+  isSparedBy(lateness: number): boolean {
+    return this.#heartbeat.isSparedBy(this.#owner.shared.sweep.forgivingNow, lateness)
+  }
+
   /** See {@link Heartbeat.restsFor}. */
   get restsFor(): number {
     return this.#heartbeat.restsFor
@@ -131,6 +155,7 @@ export class Keepalive {
     this.#isAnswered = true
     this.#latency = clock.now() - this.#sentAt
     this.#heartbeat.ponged(sweep.forgivingNow)
+    this.#owner.notePong(this.#latency)
     return true
   }
 
@@ -140,10 +165,11 @@ export class Keepalive {
 
   #ping(forgivingNow: number): void {
     const { socket, raw, shared } = this.#owner
+    const isAgain = !this.#isAnswered
     this.#number = (this.#number + 1) >>> 0
     this.#isAnswered = false
     this.#sentAt = shared.clock.now()
-    this.#owner.noteControl()
+    this.#owner.notePing(isAgain)
     if (raw instanceof Socket && socket.bufferedAmount === 0 && isPingOwn(socket)) this.#write(raw)
     else this.#queue()
     this.#heartbeat.pinged(forgivingNow, shared.clock.random())
@@ -178,6 +204,8 @@ export class Keepalive {
     const { forgivingNow } = this.#owner.shared.sweep
     if (this.#heartbeat.look(this.#takePulse(forgivingNow)) === 'suspect') {
       this.#owner.terminate('heartbeat-timeout')
+    } else {
+      this.#owner.verdictAverted('heartbeat-timeout')
     }
   }
 

@@ -15,9 +15,12 @@ export interface TimeWatchOwner {
   readonly socket: WebSocket
   /** Number of messages in both directions, of fragments sent, and of pauses of reading. */
   readonly activity: number
+  readonly isOpen: boolean
   /** Whether a message waits or is being handled, or reading is paused. */
   readonly isHandling: boolean
   end(cause: CauseWithCode): void
+  /** A limit was reached, but at the second look it was not. */
+  verdictAverted(cause: CauseWithCode): void
 }
 
 /**
@@ -28,15 +31,27 @@ export class TimeWatch {
   readonly #owner: TimeWatchOwner
   readonly #limits: TimeLimits
 
-  /** @param expiresAt when the credentials end, epoch ms */
-  constructor(owner: TimeWatchOwner, policy: TimePolicy, expiresAt: number) {
+  /**
+   * @param expiresAt when the credentials end, epoch ms
+   * @param endsAt when its lifetime is over, by the clock
+   */
+  constructor(owner: TimeWatchOwner, policy: TimePolicy, expiresAt: number, endsAt: number) {
     const { clock, sweep } = owner.shared
     const [now, { forgivingNow }] = [clock.now(), sweep]
     this.#owner = owner
-    this.#limits = new TimeLimits(policy, expiresAt, now, forgivingNow, clock.random())
+    this.#limits = new TimeLimits(policy, expiresAt, endsAt, forgivingNow)
     // The first look only notes the byte counts of now: the kernel has already taken the 101, for instance.
     // Only a change after that is activity.
     this.#limits.look(this.#facts(now, forgivingNow))
+  }
+
+  /** How long it has been idle, in ms. */
+  get idleFor(): number {
+    return this.#owner.shared.sweep.forgivingNow - this.#limits.activeAt
+  }
+
+  set idleFor(duration: number) {
+    this.#limits.activeAt = this.#owner.shared.sweep.forgivingNow - duration
   }
 
   set expiresAt(expiresAt: number) {
@@ -52,14 +67,16 @@ export class TimeWatch {
   look(now: number, forgivingNow: number): number {
     const facts = this.#facts(now, forgivingNow)
     // Bytes that came while our loop stood still are read first.
-    if (this.#limits.look(facts) !== undefined) afterNextPoll(() => this.#judge())
+    const suspected = this.#limits.look(facts)
+    if (suspected !== undefined) afterNextPoll(() => this.#judge(suspected))
     return this.#limits.remaining(facts)
   }
 
-  #judge(): void {
+  #judge(suspected: CauseWithCode): void {
     const { clock, sweep } = this.#owner.shared
     const cause = this.#limits.look(this.#facts(clock.now(), sweep.forgivingNow))
     if (cause !== undefined) this.#owner.end(cause)
+    else if (this.#owner.isOpen) this.#owner.verdictAverted(suspected)
   }
 
   #facts(now: number, forgivingNow: number): TimeFacts {

@@ -1,5 +1,5 @@
-import type { Subject } from '../facts/facts.js'
 import { handlerKeepsMessages } from '../facts/log-lines.js'
+import type { Subject } from '../facts/subjects.js'
 import type { Route } from '../routes/route.js'
 import type { Clock } from '../time/clock.js'
 

@@ -1,21 +1,24 @@
 import type { FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
-import type { LifecycleSocket, Message } from '../api/socket.js'
+import type { Message } from '../api/socket.js'
 import type { Callbacks } from '../callbacks/callbacks.js'
 import type { CauseWithCode } from '../core/close/policy.js'
-import type { Facts, Subject } from '../facts/facts.js'
+import { TRACES } from '../facts/events.js'
+import type { Facts } from '../facts/facts.js'
 import { LOG_LINES } from '../facts/log-lines.js'
+import type { ConnectionSubject } from '../facts/subjects.js'
 import type { RequestContext } from '../platform/context.js'
 import { follow, isThenable } from '../platform/thenable.js'
 import { toError } from '../platform/thrown.js'
+import { isTraced, traced } from '../platform/traced.js'
 import { isEmitOwn } from '../platform/ws-own.js'
 import type { Verdict } from '../routes/message-schema.js'
 import type { Route } from '../routes/route.js'
 
 /** What `MessageCalls` needs of its connection. */
-export interface MessageCallsOwner extends Subject {
+export interface MessageCallsOwner extends ConnectionSubject {
   readonly shared: { readonly facts: Facts }
-  readonly socket: LifecycleSocket
+  readonly socket: WebSocket
   readonly request: FastifyRequest
   readonly context: RequestContext
   readonly callbacks: Callbacks
@@ -71,7 +74,7 @@ export class MessageCalls {
   discard(count: number): void {
     if (count === 0) return
     const { shared, isOpen, log } = this.#owner
-    shared.facts.messagesDropped(count)
+    shared.facts.messagesDropped(this.#owner, 'received', count)
     if (isOpen) this.#route.logOnce(log, LOG_LINES.messageDiscarded)
   }
 
@@ -106,19 +109,41 @@ export class MessageCalls {
 
   #onMessage(message: unknown): unknown {
     if (this.isDropping) return this.#drop()
+    const isTimed = this.#owner.shared.facts.callTimer.isDue()
+    return isTimed ? this.#timed(message) : this.#call(message)
+  }
+
+  #call(message: unknown): unknown {
+    return isTraced(TRACES.message) ? this.#traced(message) : this.#callApp(message)
+  }
+
+  #callApp(message: unknown): unknown {
     const { settings, instance } = this.#route
-    const { socket, request } = this.#owner
-    return settings.onMessage?.call(instance, socket, request, message)
+    const { face, request } = this.#owner
+    return settings.onMessage?.call(instance, face, request, message)
+  }
+
+  // Each of these has a closure, so it is apart from what is called for each message: V8 makes an object for what
+  // a closure captures each time that the function around it is called.
+
+  #timed(message: unknown): unknown {
+    const { routeUrl, shared } = this.#owner
+    return shared.facts.callTimer.time(routeUrl, () => this.#call(message))
+  }
+
+  #traced(message: unknown): unknown {
+    const about = this.#owner.shared.facts.aboutLive(this.#owner)
+    return traced(TRACES.message, { ...about, message }, () => this.#callApp(message))
   }
 
   #onInvalidMessage(invalid: Error): unknown {
     if (this.isDropping) return this.#drop()
     const { settings, instance } = this.#route
     const { onInvalidMessage } = settings
-    const { socket, request } = this.#owner
+    const { face, request } = this.#owner
     if (onInvalidMessage === undefined) return this.#owner.end('protocol-error', 'invalid-message')
     try {
-      const result = onInvalidMessage.call(instance, socket, request, invalid)
+      const result = onInvalidMessage.call(instance, face, request, invalid)
       return this.#watch(result, 'onInvalidMessage')
     } catch (error) {
       return this.#fail(error, 'onInvalidMessage')
@@ -126,7 +151,7 @@ export class MessageCalls {
   }
 
   #drop(): void {
-    this.#owner.shared.facts.messagesDropped(1)
+    this.#owner.shared.facts.messagesDropped(this.#owner, 'received')
   }
 
   /** @returns what to await, if there is something; it never rejects */

@@ -13,6 +13,8 @@ export interface ReaderOwner extends MessageCallsOwner, InboxOwner {
   readonly socket: MessageCallsOwner['socket']
   /** Whether the route's handler has returned, and the promise that it returned has settled. */
   readonly isHandlerSettled: boolean
+  /** Whether messages have to wait, although somebody could take them. See {@link Reader.goOn}. */
+  readonly isHolding: boolean
 }
 
 /**
@@ -95,6 +97,12 @@ export class Reader {
     else this.#serveWaiting()
   }
 
+  /** Messages need not wait any more because of {@link ReaderOwner.isHolding}. */
+  goOn(): void {
+    this.#loop?.offer()
+    this.#serveWaiting()
+  }
+
   /** Makes the loop of `socket.messages()`. */
   messages(): MessageLoop {
     const isLooping = this.#loop?.isDone === false
@@ -146,7 +154,7 @@ export class Reader {
   /** Drops the messages that wait. From now on no message is given to anybody. */
   drop(): void {
     this.#calls.isDropping = true
-    this.#owner.shared.facts.messagesDropped(this.inbox.clear())
+    this.#owner.shared.facts.messagesDropped(this.#owner, 'received', this.inbox.clear())
     this.inbox.messagesLeft()
   }
 
@@ -158,7 +166,8 @@ export class Reader {
   /** Whether `onMessage` may be called. */
   get #mayCallOnMessage(): boolean {
     const { onMessage } = this.#route.settings
-    return onMessage !== undefined && this.#owner.isHandlerSettled && !this.#isDismissed
+    const { isHandlerSettled, isHolding } = this.#owner
+    return onMessage !== undefined && isHandlerSettled && !isHolding && !this.#isDismissed
   }
 
   /** Whether `onMessage` may be called now for a message that has just come. */
@@ -170,7 +179,7 @@ export class Reader {
   #putInInbox(data: unknown, isBinary: boolean): void {
     const inbox = this.inbox
     if (inbox.isFlooded) {
-      this.#owner.shared.facts.messagesDropped(1)
+      this.#owner.shared.facts.messagesDropped(this.#owner, 'received')
       return
     }
     inbox.add(data, isBinary)
@@ -180,7 +189,13 @@ export class Reader {
   }
 
   #serveWaiting(): void {
-    this.#owner.context.enter(() => this.#serveInContext(), undefined)
+    this.#owner.context.enter(() => this.#serveTimed(), undefined)
+  }
+
+  #serveTimed(): void {
+    const { loop } = this.#owner.shared.facts
+    if (!loop.timesMessages) this.#serveInContext()
+    else loop.time(this.#owner, 'messages', () => this.#serveInContext())
   }
 
   /** Gives the messages that wait to those that can handle them, in the order in which they came. */
@@ -221,13 +236,14 @@ export class Reader {
 
   /** Takes the first message that waits for the loop. */
   #takeForLoop(): Taken | undefined {
-    const received = this.#isDismissed ? undefined : this.inbox.shift()
+    const isKept = this.#isDismissed || this.#owner.isHolding
+    const received = isKept ? undefined : this.inbox.shift()
     if (received === undefined) return undefined
     const { data, isBinary, bytes, era } = received
     this.#calls.tellListeners(data, isBinary)
     // A listener may have ended the connection just now.
     if (this.#isDismissed) {
-      this.#owner.shared.facts.messagesDropped(1)
+      this.#owner.shared.facts.messagesDropped(this.#owner, 'received')
       this.#noteHandled(bytes, era)
       return undefined
     }

@@ -1,10 +1,12 @@
 import { WebSocket } from 'ws'
 import type { CauseWithCode } from '../core/close/policy.js'
+import type { Facts } from '../facts/facts.js'
+import type { RecordedSubject } from '../facts/subjects.js'
 import type { Clock } from '../time/clock.js'
 
 /** What `Reading` needs of its connection. */
-export interface ReadingOwner {
-  readonly shared: { readonly clock: Clock; readonly maxPayload: number }
+export interface ReadingOwner extends RecordedSubject {
+  readonly shared: { readonly clock: Clock; readonly facts: Facts; readonly maxPayload: number }
   readonly socket: WebSocket
   readonly isOpen: boolean
   /** Whether we have sent a close frame. Reading goes on then, even if the inbox is full. */
@@ -36,6 +38,9 @@ export class Reading {
   readonly #mostBytes: number
   #isPausedByApp = false
   #pausedAt = 0
+  /** What was told last, and when. A session tells of all its connections together. */
+  #isToldPaused = false
+  #toldAt = 0
 
   /** @param maxBytes of the inbox */
   constructor(owner: ReadingOwner, inbox: InboxLevel, maxBytes: number) {
@@ -67,10 +72,11 @@ export class Reading {
 
   /** Pauses ws or lets it read on, by the two flags. */
   update(): void {
-    const { socket, isOpen } = this.#owner
+    const { shared, socket, isOpen } = this.#owner
     const isPaused = this.#isPausedByApp || (isOpen && this.#inbox.isFull)
+    this.#tell(isPaused)
     if (isPaused === socket.isPaused) return
-    const now = this.#owner.shared.clock.now()
+    const now = shared.clock.now()
     if (isPaused) {
       this.#pausedAt = now
       WebSocket.prototype.pause.call(socket)
@@ -78,5 +84,18 @@ export class Reading {
       WebSocket.prototype.resume.call(socket)
       this.#owner.noteUnread(now - this.#pausedAt)
     }
+  }
+
+  /** Nobody is told of what happens while there is no connection to read from. */
+  #tell(isPaused: boolean): void {
+    if (isPaused === this.#isToldPaused) return
+    const { shared, socket } = this.#owner
+    const { OPEN, CLOSING } = WebSocket
+    if (socket.readyState !== OPEN && socket.readyState !== CLOSING) return
+    const now = shared.clock.now()
+    this.#isToldPaused = isPaused
+    if (isPaused) shared.facts.readingPaused(this.#owner, this.#isPausedByApp ? 'app' : 'inbox')
+    else shared.facts.readingResumed(this.#owner, now - this.#toldAt)
+    this.#toldAt = now
   }
 }

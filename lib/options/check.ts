@@ -9,10 +9,10 @@ export interface Check {
   readonly accepts: (value: unknown) => boolean
 }
 
-export function duration(from: number): Check {
+export function duration(from: number, to: number = INT32_MAX): Check {
   return {
-    expected: `a number of milliseconds from ${from} to ${INT32_MAX}`,
-    accepts: (value) => typeof value === 'number' && value >= from && value <= INT32_MAX,
+    expected: `a number of milliseconds from ${from} to ${to}`,
+    accepts: (value) => typeof value === 'number' && value >= from && value <= to,
   }
 }
 
@@ -44,6 +44,21 @@ export function oneOf(...values: string[]): Check {
   }
 }
 
+/** An object of somebody else's, known by its methods. */
+export function withMethods(expected: string, ...names: string[]): Check {
+  return {
+    expected,
+    accepts: (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      names.every((name) => typeof Reflect.get(value, name) === 'function'),
+  }
+}
+
+export const BOOLEAN: Check = {
+  expected: 'true or false',
+  accepts: (value) => typeof value === 'boolean',
+}
 export const HOOK: Check = {
   expected: 'a function',
   accepts: (value) => typeof value === 'function',

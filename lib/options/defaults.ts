@@ -1,5 +1,5 @@
 import type { HeartbeatPolicy } from '../core/liveness/heartbeat.js'
-import type { DrainSettings, RouteSettings, WebsocketSettings } from './settings.js'
+import type { DrainSettings, ResumeSettings, RouteSettings, WebsocketSettings } from './settings.js'
 
 /** All defaults. Each is written here and nowhere else. */
 export const DEFAULTS: Defaults = {
@@ -16,15 +16,26 @@ export const DEFAULTS: Defaults = {
   allowedOrigins: 'same-origin',
   maxConnections: Infinity,
   refuse: 'http',
-  drain: { timeout: 8_000, spread: 0, code: 1012, reason: 'service restart', retryAfter: 1 },
+  history: false,
+  resume: { window: 60_000, maxBytes: 256 * 1024 * 1024 },
+  drain: {
+    timeout: 8_000,
+    spread: 0,
+    code: 1012,
+    reason: 'service restart',
+    retryAfter: 1,
+    reconnectWindow: 5_000,
+  },
   websocket: { maxPayload: 1024 * 1024 },
 }
 
 interface Defaults extends Omit<
   RouteSettings,
-  `on${string}` | 'expiresAt' | 'maxConnectionsPerKey'
+  `on${string}` | 'cluster' | 'expiresAt' | 'groups' | 'maxConnectionsPerKey' | 'resume'
 > {
   readonly keepalive: HeartbeatPolicy
+  /** Of a route that has it. */
+  readonly resume: Omit<ResumeSettings, 'key'>
   readonly drain: DrainSettings
   readonly websocket: Pick<WebsocketSettings, 'maxPayload'>
 }
@@ -32,9 +43,14 @@ interface Defaults extends Omit<
 export const ROUTE_DEFAULTS: RouteSettings = {
   ...DEFAULTS,
   expiresAt: undefined,
+  groups: undefined,
   maxConnectionsPerKey: undefined,
   onMessage: undefined,
   onInvalidMessage: undefined,
+  resume: undefined,
+  cluster: { durable: undefined },
+  onSuspend: undefined,
+  onResume: undefined,
   onUnexpectedClose: [],
   onClose: [],
   onShutdown: [],

@@ -5,10 +5,17 @@ import type { HeartbeatPolicy } from '../core/liveness/heartbeat.js'
 import type { RatePolicy } from '../core/messages/message-rate.js'
 import type { Check } from './check.js'
 import { refuse, refuseMore } from './complaints.js'
-import { DEFAULTS } from './defaults.js'
+import { DEFAULTS, ROUTE_DEFAULTS } from './defaults.js'
 import { readGroup } from './group.js'
-import type { PerKeyPolicy } from './settings.js'
-import { KEEPALIVE_CHECKS, PER_KEY_CHECKS, RATE_CHECKS } from './tables.js'
+import type { AnyRouteOptions, PerKeyPolicy, ResumeSettings, RouteSettings } from './settings.js'
+import {
+  CLUSTER_CHECKS,
+  DURABLE_CHECKS,
+  KEEPALIVE_CHECKS,
+  PER_KEY_CHECKS,
+  RATE_CHECKS,
+  RESUME_CHECKS,
+} from './tables.js'
 
 /**
  * Resolves `keepalive`. `false` turns it off. Each field that is given replaces that of the plugin, or the
@@ -66,20 +73,28 @@ export function resolvePerKey(
   if (option === undefined) return plugins
   const given = readGroup(option, PER_KEY_CHECKS, 'maxConnectionsPerKey', where)
   const max = required(given.max, 'maxConnectionsPerKey.max', PER_KEY_CHECKS.max, where)
-  const { whenFull = 'refuse' } = given
+  const { whenFull = 'refuse', scope = 'server' } = given
   if (whenFull === 'replace' && max === 0) {
     // There would be no connection to replace.
     refuse('maxConnectionsPerKey.max', AT_LEAST_ONE, max, where)
+  }
+  if (whenFull !== 'replace' && scope === 'cluster') {
+    refuse('maxConnectionsPerKey.scope', BESIDE_REPLACE, scope, where)
   }
   return Object.freeze({
     max,
     key: given.key ?? byAddress,
     whenFull,
+    scope,
   })
 }
 
 const AT_LEAST_ONE = {
   expected: "at least 1 where `maxConnectionsPerKey.whenFull` is 'replace'",
+}
+
+const BESIDE_REPLACE = {
+  expected: "'server' unless `maxConnectionsPerKey.whenFull` is 'replace'",
 }
 
 /**
@@ -92,6 +107,47 @@ function byAddress(request: FastifyRequest): string | undefined {
   if (socket === undefined) return undefined
   const { ip }: { readonly ip?: string } = request
   return ip ?? ''
+}
+
+/** Resolves `resume`. Without it no hook of sessions would ever be called, so such hooks are refused. */
+export function resolveResume(
+  { resume, onSuspend, onResume }: AnyRouteOptions,
+  where: string,
+): ResumeSettings | undefined {
+  if (resume === undefined) {
+    for (const [name, hook] of Object.entries({ onSuspend, onResume })) {
+      if (hook !== undefined) refuse(name, BESIDE_RESUME, hook, where)
+    }
+    return undefined
+  }
+  const given = readGroup(resume, RESUME_CHECKS, 'resume', where)
+  const key = required(given.key, 'resume.key', RESUME_CHECKS.key, where)
+  return Object.freeze({ ...DEFAULTS.resume, ...given, key })
+}
+
+const BESIDE_RESUME = { expected: 'on a route with `resume`' }
+
+/** Resolves `cluster`. @param url of the route: the default of the name of its records */
+export function resolveCluster(
+  cluster: AnyRouteOptions['cluster'],
+  url: string,
+  where: string,
+): RouteSettings['cluster'] {
+  const { durable } = readGroup(cluster, CLUSTER_CHECKS, 'cluster', where)
+  if (durable === undefined) return ROUTE_DEFAULTS.cluster
+  const { name, data, release, whenCutOff } = readGroup(
+    durable,
+    DURABLE_CHECKS,
+    'cluster.durable',
+    where,
+  )
+  const settings = {
+    name: name ?? url,
+    data,
+    release: required(release, 'cluster.durable.release', DURABLE_CHECKS.release, where),
+    whenCutOff: whenCutOff ?? 'continue',
+  }
+  return Object.freeze({ durable: Object.freeze(settings) })
 }
 
 /** Checks that a member was given which has no default. */

@@ -19,6 +19,7 @@ export const FOREIGN_NAMES: Readonly<Record<string, string>> = {
   disconnect: '`onClose`',
   close: '`onClose`',
   message: '`onMessage` of a route',
+  connectionstaterecovery: '`resume` of a route',
   upgrade: 'a hook such as `onRequest`',
   authenticate: 'a hook such as `onRequest`',
   allowrequest: 'a hook such as `onRequest`, or `allowedOrigins`',

@@ -1,15 +1,22 @@
 import type { WebsocketLifecycleOptions } from '../api/options.js'
-import type { RouteLifecycleOptions } from '../api/route-options.js'
+import type { RouteLifecycleOptions, SessionRouteOptions } from '../api/route-options.js'
 import type { InboxPolicy } from '../core/messages/inbox.js'
 import type { OutboxPolicy } from '../core/messages/outbox-age.js'
 import { invalidOption } from '../errors.js'
 import { refuseMore, refuseUnknown, show } from './complaints.js'
 import { DEFAULTS, ROUTE_DEFAULTS } from './defaults.js'
 import { read, readGroup } from './group.js'
-import { fitted, resolveKeepalive, resolvePerKey, resolveRate } from './groups.js'
+import {
+  fitted,
+  resolveCluster,
+  resolveKeepalive,
+  resolvePerKey,
+  resolveRate,
+  resolveResume,
+} from './groups.js'
 import { hintForPlugin, refuseMisplaced } from './misplaced.js'
 import { resolveOrigins } from './origins.js'
-import type { DrainSettings, PluginSettings, RouteSettings } from './settings.js'
+import type { AnyRouteOptions, DrainSettings, PluginSettings, RouteSettings } from './settings.js'
 import { DRAIN_CHECKS, INBOX_CHECKS, OUTBOX_CHECKS, PLUGIN_CHECKS, ROUTE_CHECKS } from './tables.js'
 import { resolveWebsocket } from './websocket.js'
 
@@ -23,7 +30,7 @@ export function resolvePluginOptions(options: WebsocketLifecycleOptions): Plugin
   refuseUnknown(options, known, '', where, hintForPlugin)
   const given = read(options, PLUGIN_CHECKS, '', where)
   return {
-    route: resolveRoute(given, ROUTE_DEFAULTS, where),
+    route: resolveRoute(given as AnyRouteOptions, ROUTE_DEFAULTS, where),
     drain: resolveDrainOptions(given.drain, DEFAULTS.drain, where),
     websocket: resolveWebsocket(given.websocket, DEFAULTS.websocket, where),
     ignoreUpgrade: given.ignoreUpgrade,
@@ -32,13 +39,15 @@ export function resolvePluginOptions(options: WebsocketLifecycleOptions): Plugin
 
 /** @throws FST_ERR_WSL_INVALID_OPTION */
 export function resolveRouteOptions(
-  options: RouteLifecycleOptions,
+  options: RouteLifecycleOptions | SessionRouteOptions,
   plugin: RouteSettings,
   url: string,
 ): RouteSettings {
-  const where = `the options of route ${url}`
+  const where = `the options of route GET ${url}`
   refuseMisplaced(options, where)
-  return resolveRoute(read(options, ROUTE_CHECKS, '', where), plugin, where)
+  const given = read(options as AnyRouteOptions, ROUTE_CHECKS, '', where)
+  const cluster = resolveCluster(given.cluster, url, where)
+  return Object.freeze({ ...resolveRoute(given, plugin, where), cluster })
 }
 
 /** @throws FST_ERR_WSL_INVALID_OPTION */
@@ -68,11 +77,7 @@ export function checkPluginTimeout(drain: DrainSettings, pluginTimeout: number):
 
 const DRAIN_MARGIN = 1_500
 
-function resolveRoute(
-  options: RouteLifecycleOptions,
-  base: RouteSettings,
-  where: string,
-): RouteSettings {
+function resolveRoute(options: AnyRouteOptions, base: RouteSettings, where: string): RouteSettings {
   return Object.freeze({
     keepalive: resolveKeepalive(options.keepalive, base.keepalive, where),
     closeTimeout: options.closeTimeout ?? base.closeTimeout,
@@ -93,6 +98,7 @@ function resolveRoute(
     idleTimeout: options.idleTimeout ?? base.idleTimeout,
     maxLifetime: options.maxLifetime ?? base.maxLifetime,
     expiresAt: options.expiresAt ?? base.expiresAt,
+    groups: options.groups ?? base.groups,
     messageRate: resolveRate(options.messageRate, base.messageRate, where),
     handshakeTimeout: options.handshakeTimeout ?? base.handshakeTimeout,
     allowedOrigins: resolveOrigins(options.allowedOrigins, base.allowedOrigins, where),
@@ -104,8 +110,13 @@ function resolveRoute(
       where,
     ),
     refuse: options.refuse ?? base.refuse,
+    history: options.history ?? base.history,
     onMessage: options.onMessage as RouteSettings['onMessage'],
     onInvalidMessage: options.onInvalidMessage,
+    resume: resolveResume(options, where),
+    cluster: ROUTE_DEFAULTS.cluster,
+    onSuspend: options.onSuspend,
+    onResume: options.onResume,
     onUnexpectedClose: inOrder(options.onUnexpectedClose, base.onUnexpectedClose),
     onClose: inOrder(options.onClose, base.onClose),
     onShutdown: inOrder(options.onShutdown, base.onShutdown),

@@ -1,11 +1,13 @@
+import type { ClusterRouteOptions } from '../api/cluster.js'
 import type { LifecycleOptions, WebsocketLifecycleOptions } from '../api/options.js'
-import type { RouteLifecycleOptions } from '../api/route-options.js'
+import type { SessionRouteOptions } from '../api/route-options.js'
 import { isSendableCode, truncateReason } from '../core/close/codes.js'
 import type { HeartbeatPolicy } from '../core/liveness/heartbeat.js'
 import type { InboxPolicy } from '../core/messages/inbox.js'
 import type { RatePolicy } from '../core/messages/message-rate.js'
 import type { OutboxPolicy } from '../core/messages/outbox-age.js'
 import {
+  BOOLEAN,
   type Check,
   duration,
   GROUP,
@@ -16,7 +18,7 @@ import {
   orInfinity,
   whole,
 } from './check.js'
-import type { DrainSettings, PerKeyPolicy } from './settings.js'
+import type { DrainSettings, DurableSettings, PerKeyPolicy, ResumeSettings } from './settings.js'
 
 const LIFECYCLE_CHECKS: Readonly<Record<keyof LifecycleOptions, Check>> = {
   keepalive: orFalse(GROUP),
@@ -31,6 +33,7 @@ const LIFECYCLE_CHECKS: Readonly<Record<keyof LifecycleOptions, Check>> = {
   idleTimeout: orFalse(duration(1)),
   maxLifetime: orFalse(duration(1)),
   expiresAt: HOOK,
+  groups: HOOK,
   messageRate: orFalse(GROUP),
   handshakeTimeout: orFalse(duration(1)),
   allowedOrigins: {
@@ -41,6 +44,7 @@ const LIFECYCLE_CHECKS: Readonly<Record<keyof LifecycleOptions, Check>> = {
   maxConnections: orInfinity(whole(0, 'connections')),
   maxConnectionsPerKey: GROUP,
   refuse: oneOf('http', 'close-frame'),
+  history: BOOLEAN,
   onUnexpectedClose: HOOK,
   onClose: HOOK,
   onShutdown: HOOK,
@@ -54,10 +58,14 @@ export const PLUGIN_CHECKS: Readonly<Record<keyof WebsocketLifecycleOptions, Che
   ignoreUpgrade: HOOK,
 }
 
-export const ROUTE_CHECKS: Readonly<Record<keyof RouteLifecycleOptions, Check>> = {
+export const ROUTE_CHECKS: Readonly<Record<keyof SessionRouteOptions, Check>> = {
   ...LIFECYCLE_CHECKS,
   onMessage: HOOK,
   onInvalidMessage: HOOK,
+  resume: GROUP,
+  onSuspend: HOOK,
+  onResume: HOOK,
+  cluster: GROUP,
 }
 
 export const KEEPALIVE_CHECKS: Readonly<Record<keyof HeartbeatPolicy, Check>> = {
@@ -87,6 +95,27 @@ export const PER_KEY_CHECKS: Readonly<Record<keyof PerKeyPolicy, Check>> = {
   max: orInfinity(whole(0, 'connections')),
   key: HOOK,
   whenFull: oneOf('refuse', 'replace'),
+  scope: oneOf('server', 'cluster'),
+}
+
+export const RESUME_CHECKS: Readonly<Record<keyof ResumeSettings, Check>> = {
+  key: HOOK,
+  window: duration(1_000, 86_400_000),
+  maxBytes: whole(1, 'bytes'),
+}
+
+export const CLUSTER_CHECKS: Readonly<Record<keyof ClusterRouteOptions, Check>> = {
+  durable: GROUP,
+}
+
+export const DURABLE_CHECKS: Readonly<Record<keyof DurableSettings, Check>> = {
+  name: {
+    expected: 'a string that is not empty',
+    accepts: (value) => typeof value === 'string' && value !== '',
+  },
+  data: HOOK,
+  release: HOOK,
+  whenCutOff: oneOf('continue', 'close'),
 }
 
 export const DRAIN_CHECKS: Readonly<Record<keyof DrainSettings, Check>> = {
@@ -97,6 +126,7 @@ export const DRAIN_CHECKS: Readonly<Record<keyof DrainSettings, Check>> = {
     expected: 'a string of at most 123 bytes of UTF-8',
     accepts: (value) => typeof value === 'string' && truncateReason(value) === value,
   },
+  reconnectWindow: duration(0),
   retryAfter: {
     expected: 'a whole number of seconds from 0',
     accepts: (value) => Number.isSafeInteger(value) && (value as number) >= 0,

@@ -1,13 +1,13 @@
 import { Socket } from 'node:net'
-import { KERNEL_ROOM } from '../core/budgets.js'
+import { KERNEL_ROOM, LONGEST_LOOK } from '../core/budgets.js'
 import type { OutboxAge, OutboxPolicy } from '../core/messages/outbox-age.js'
 import { outboxFull } from '../errors.js'
 import { bytesHeld, bytesTaken } from '../platform/node-internals.js'
-import { nextTick } from '../platform/real-time.js'
 import { bufferedByWs, queuedFrames } from '../platform/ws-sender.js'
 import { afterNextPoll } from '../time/sweep.js'
 import type { OutboxOwner } from './owner.js'
-import { type SendCallback, tellTooLate } from './send-callbacks.js'
+import type { Level } from './room.js'
+import { type SendCallback, tellDropped, tellTooLate } from './send-callbacks.js'
 
 /** What `Backlog` needs of the outbox that it belongs to. */
 export interface BacklogOutbox {
@@ -35,7 +35,7 @@ export const FEW_MESSAGES = 256
  * leave at once. It decides whether they are too many and whether the peer has stopped taking them, and does
  * what follows. Made when it is first needed.
  */
-export class Backlog {
+export class Backlog implements Level {
   readonly #owner: OutboxOwner
   readonly #policy: OutboxPolicy
   /** `undefined` if there is no `maxAge`, or if node does not tell what the kernel takes. */
@@ -68,6 +68,17 @@ export class Backlog {
     return this.#isStuck
   }
 
+  /** ws still says OPEN for a moment when there is no stream to write to any more. */
+  get isAlive(): boolean {
+    return this.#owner.isOpen && !this.#owner.raw.destroyed
+  }
+
+  awaited(): void {
+    const { shared } = this.#owner
+    // If a control frame of ours went over the mark, no callback tells when there is room. So a look has to.
+    this.#owner.lookBy(shared.clock.now() + LONGEST_LOOK)
+  }
+
   /** Whether the bytes that wait, and those that node keeps for them, are below the mark. */
   isBelowMark(): boolean {
     const { socket } = this.#owner
@@ -77,11 +88,14 @@ export class Backlog {
     return !this.#isStuck && socket.bufferedAmount + kept <= highWaterMark
   }
 
-  /** Whether there is no room for a message of so many bytes. */
-  isFull(bytes: number): boolean {
+  /**
+   * Whether there is no room for a message of so many bytes.
+   * @param owed number of messages that will come before it, of so many bytes
+   */
+  isFull(bytes: number, owed = 0, owedBytes = 0): boolean {
     if (this.#isStuck) return true
     const { socket, raw } = this.#owner
-    const waiting = bufferedByWs(socket)
+    const waiting = bufferedByWs(socket) + owedBytes + weigh(owed, KEPT_FOR_A_WRITE)
     // ws has a queue for messages that wait to be compressed, also for empty ones.
     const queued = queuedFrames(socket)
     // If nothing waits, a message of any size may leave.
@@ -105,11 +119,8 @@ export class Backlog {
    */
   refuse(done: SendCallback | undefined, isDroppable = true): false {
     const owner = this.#owner
-    if (this.#policy.overflow === 'drop' && isDroppable) {
-      owner.shared.facts.messagesDropped(1)
-      if (done) nextTick(done, outboxFull('the message was dropped'))
-      return false
-    }
+    const drops = this.#policy.overflow === 'drop' && isDroppable
+    if (drops) return tellDropped(owner, done)
     if (this.#isPeersFault) owner.end('slow-consumer')
     else owner.fail(outboxFull('one turn of the event loop has sent more than can leave'), 'send')
     return tellTooLate(owner, done)
@@ -143,7 +154,9 @@ export class Backlog {
 
   #condemn(): void {
     const owner = this.#owner
-    this.#isStuck = this.#looksStuck(owner.shared.sweep.forgivingNow)
+    const { facts, sweep } = owner.shared
+    this.#isStuck = this.#looksStuck(sweep.forgivingNow)
+    if (this.#isStuck) facts.outboxStuck(owner, bufferedByWs(owner.socket))
     if (this.#isStuck && this.#policy.overflow === 'close') owner.end('slow-consumer')
   }
 
@@ -171,6 +184,6 @@ export class Backlog {
 }
 
 /** How many bytes node keeps for so many messages. For a few it does not matter. */
-function weigh(messages: number, kept: number): number {
+export function weigh(messages: number, kept: number): number {
   return Math.max(0, messages - FEW_MESSAGES) * kept
 }

@@ -4,6 +4,7 @@ import { MOST_COPIED, MOST_HELD } from '../core/budgets.js'
 import { MOST_HEADER } from '../core/frame.js'
 import { type Payload, sizeOf } from '../platform/payload.js'
 import { throwLater } from '../platform/throw-later.js'
+import { windowBitsOf } from '../platform/ws-deflate.js'
 import { isSendOwn } from '../platform/ws-own.js'
 import { hasMoreRead, isReading } from '../platform/ws-receiver.js'
 import { isBetweenMessages } from '../platform/ws-sender.js'
@@ -12,6 +13,7 @@ import { frameOf } from './frames.js'
 import type { OutboxOwner } from './owner.js'
 import type { SendCallback } from './send-callbacks.js'
 import { asText, isBinary, isFragment, isMasked } from './send-options.js'
+import type { SharedMessage } from './shared-message.js'
 
 /**
  * The longest message that is copied when it leaves alone, in bytes or units of UTF-16. It is cheaper to hand
@@ -83,6 +85,20 @@ export abstract class Burst implements Holder {
     const isHolding = this.#state === 'holding'
     this.#state = 'free'
     if (isHolding) this.#leave()
+  }
+
+  /** Whether that goes on. */
+  isPreparing(message: SharedMessage): boolean {
+    return this.compresses && message.isPreparing(windowBitsOf(this.owner.socket))
+  }
+
+  /** What is sent until {@link uncork} leaves together. */
+  cork(): void {
+    this.#socket?.cork()
+  }
+
+  uncork(): void {
+    this.#socket?.uncork()
   }
 
   protected get isHolding(): boolean {
@@ -158,6 +174,27 @@ export abstract class Burst implements Holder {
     }
   }
 
+  /** This message to many will be sent. */
+  foresee(message: SharedMessage): void {
+    const { socket } = this.owner
+    if (this.compresses) message.foresee(socket, windowBitsOf(socket))
+  }
+
+  /** Hands a message to many to the raw stream, behind all that is held back. Nothing of it is copied. */
+  protected sendShared(message: SharedMessage, done: SendCallback | undefined): void {
+    const frame = this.#sharedFrame(message)
+    if (frame === undefined) {
+      this.write(message.payload, message.options, done)
+      return
+    }
+    this.handOverFrames()
+    if (done === undefined) this.#socket?.write(frame)
+    else this.#socket?.write(frame, done as (error?: Error | null) => void)
+    this.noteSent()
+    if (this.isHolding) this.noteHeld(frame.length)
+    else this.watchBacklog()
+  }
+
   /** Counts bytes that are held back. */
   protected noteHeld(bytes: number): void {
     this.#heldBytes += bytes
@@ -213,6 +250,17 @@ export abstract class Burst implements Holder {
     if (isFragment(options) || !isBetweenMessages(this.owner.socket)) return false
     // A tool that has replaced functions of ws has to see each message.
     return isSendOwn(this.owner.socket)
+  }
+
+  /** @returns `undefined` if ws has to send it */
+  #sharedFrame(message: SharedMessage): Buffer | undefined {
+    const { raw, socket } = this.owner
+    if (this.#socket === undefined || raw.writableEnded) return undefined
+    if (!isBetweenMessages(socket) || !isSendOwn(socket)) return undefined
+    if (!this.compresses) return message.frameFor(socket, 0)
+    const windowBits = windowBitsOf(socket)
+    const isUnknown = windowBits === 0 && message.options.compress
+    return isUnknown ? undefined : message.frameFor(socket, windowBits)
   }
 
   #hold(): void {

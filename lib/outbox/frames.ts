@@ -1,6 +1,16 @@
 import type { Socket } from 'node:net'
 import { ROOM_TO_HOLD } from '../core/budgets.js'
-import { FIN, LENGTH_FOLLOWS, LONG_HEADER, OPCODE, SHORT_HEADER } from '../core/frame.js'
+import {
+  FIN,
+  LENGTH_FOLLOWS,
+  LONG_HEADER,
+  LONG_LENGTH,
+  LONG_LENGTH_FOLLOWS,
+  LONGEST_HEADER,
+  OPCODE,
+  RSV1,
+  SHORT_HEADER,
+} from '../core/frame.js'
 import { throwLater } from '../platform/throw-later.js'
 
 /** The first byte of a message that is one frame. */
@@ -68,6 +78,17 @@ export function frameOf(data: string | Uint8Array, isBinary: boolean | undefined
   return written === frame.length ? frame : frame.subarray(0, written)
 }
 
+/** Makes a buffer with a message of any length as one frame. It keeps no other memory, for however long it waits. */
+export function wholeFrame(bytes: Uint8Array, isBinary: boolean, isCompressed: boolean): Buffer {
+  const { length } = bytes
+  const header = length < LONG_LENGTH ? headerOf(length) : LONGEST_HEADER
+  const frame = Buffer.allocUnsafeSlow(header + length)
+  const first = isBinary ? WHOLE_BINARY : WHOLE_TEXT
+  writeHeader(frame, 0, isCompressed ? first | RSV1 : first, header, length)
+  frame.set(bytes, header)
+  return frame
+}
+
 function bytesOf(data: string | Uint8Array): number {
   return typeof data === 'string' ? Buffer.byteLength(data) : data.length
 }
@@ -89,12 +110,26 @@ function writeFrame(
   let written = length
   if (typeof data === 'string') written = bytes.write(data, start + header)
   else bytes.set(data, start + header)
-  bytes[start] = isBinary ? WHOLE_BINARY : WHOLE_TEXT
-  if (header === SHORT_HEADER) {
-    bytes[start + 1] = written
-  } else {
-    bytes[start + 1] = LENGTH_FOLLOWS
-    bytes.writeUInt16BE(written, start + 2)
-  }
+  writeHeader(bytes, start, isBinary ? WHOLE_BINARY : WHOLE_TEXT, header, written)
   return header + written
+}
+
+/** @param header the number of its bytes, which says how the length is written */
+function writeHeader(
+  bytes: Buffer,
+  start: number,
+  first: number,
+  header: number,
+  length: number,
+): void {
+  bytes[start] = first
+  if (header === SHORT_HEADER) {
+    bytes[start + 1] = length
+  } else if (header === LONG_HEADER) {
+    bytes[start + 1] = LENGTH_FOLLOWS
+    bytes.writeUInt16BE(length, start + 2)
+  } else {
+    bytes[start + 1] = LONG_LENGTH_FOLLOWS
+    bytes.writeBigUInt64BE(BigInt(length), start + 2)
+  }
 }

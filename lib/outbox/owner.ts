@@ -3,13 +3,14 @@ import type { WebSocket } from 'ws'
 import type { Callbacks } from '../callbacks/callbacks.js'
 import type { CauseWithCode } from '../core/close/policy.js'
 import type { Facts } from '../facts/facts.js'
+import type { RecordedSubject } from '../facts/subjects.js'
 import type { Clock } from '../time/clock.js'
 import type { Sweep } from '../time/sweep.js'
 import type { Turns } from '../time/turns.js'
 import type { Frames } from './frames.js'
 
 /** What the outbox needs of its connection. */
-export interface OutboxOwner {
+export interface OutboxOwner extends RecordedSubject {
   readonly shared: {
     readonly clock: Clock
     readonly facts: Facts
@@ -20,6 +21,8 @@ export interface OutboxOwner {
   readonly socket: WebSocket
   readonly raw: Duplex
   readonly callbacks: Callbacks
+  /** What its groups owe it. It comes before all that is sent later. */
+  readonly membership: { catchUp(): void } | undefined
   readonly isOpen: boolean
   /** Number of messages and control frames that came. */
   readonly received: number

@@ -1,22 +1,27 @@
-import { LONGEST_LOOK, MOST_PER_TURN } from '../core/budgets.js'
+import { MOST_PER_TURN } from '../core/budgets.js'
 import { queueMicrotask, setImmediate } from '../platform/real-time.js'
-import type { Backlog } from './backlog.js'
-import type { OutboxOwner } from './owner.js'
+
+/** How full an outbox is. */
+export interface Level {
+  /** Whether messages can still be sent. */
+  readonly isAlive: boolean
+  isBelowMark(): boolean
+  /** Somebody waits for room: {@link Room.tell} has to be called when there may be some. */
+  awaited(): void
+}
 
 /**
  * Carries out `socket.drained()`: the promises that wait until the outbox is below the mark. Made at the
  * first call.
  */
 export class Room {
-  readonly #owner: OutboxOwner
-  readonly #backlog: Backlog
+  readonly #level: Level
   readonly #waiters: Array<(hasRoom: boolean) => void> = []
   /** How often a call was answered at once since one was last put off to another turn. */
   #answersAtOnce = 0
 
-  constructor(owner: OutboxOwner, backlog: Backlog) {
-    this.#owner = owner
-    this.#backlog = backlog
+  constructor(level: Level) {
+    this.#level = level
   }
 
   get isAwaited(): boolean {
@@ -25,8 +30,8 @@ export class Room {
 
   /** Resolves with `true` when there is room below the mark, with `false` when the end has begun. */
   drained(): Promise<boolean> {
-    if (!this.#isAlive) return falseInNextTurn()
-    if (!this.#backlog.isBelowMark()) return this.#waitForRoom()
+    if (!this.#level.isAlive) return falseInNextTurn()
+    if (!this.#level.isBelowMark()) return this.#waitForRoom()
     if (++this.#answersAtOnce < MOST_PER_TURN) return Promise.resolve(true)
     // If the peer keeps up, or nothing is sent, a loop over `drained()` would block the process.
     this.#answersAtOnce = 0
@@ -40,7 +45,7 @@ export class Room {
    * that no room is left.
    */
   tell(): void {
-    if (!this.isAwaited || !this.#isAlive || !this.#backlog.isBelowMark()) return
+    if (!this.isAwaited || !this.#level.isAlive || !this.#level.isBelowMark()) return
     this.#waiters.shift()?.(true)
     queueMicrotask(() => this.tell())
   }
@@ -54,15 +59,8 @@ export class Room {
     })
   }
 
-  /** ws still says OPEN for a moment when there is no stream to write to any more. */
-  get #isAlive(): boolean {
-    return this.#owner.isOpen && !this.#owner.raw.destroyed
-  }
-
   #waitForRoom(): Promise<boolean> {
-    const { shared } = this.#owner
-    // If a control frame of ours went over the mark, no callback tells when there is room. So a look has to.
-    this.#owner.lookBy(shared.clock.now() + LONGEST_LOOK)
+    this.#level.awaited()
     return new Promise((resolve) => {
       this.#waiters.push(resolve)
     })

@@ -1,3 +1,6 @@
+import { outboxFull } from '../errors.js'
+import type { Facts } from '../facts/facts.js'
+import type { RecordedSubject } from '../facts/subjects.js'
 import { nextTick } from '../platform/real-time.js'
 import type { OutboxOwner } from './owner.js'
 
@@ -31,7 +34,25 @@ export class SendCallbacks {
  * Calls the callback of a message that was sent too late, in a later tick as in ws.
  * @returns `false`: nothing was queued
  */
-export function tellTooLate(owner: OutboxOwner, done: SendCallback | undefined): false {
+export function tellTooLate(
+  owner: Pick<OutboxOwner, 'abortReason'>,
+  done: SendCallback | undefined,
+): false {
   if (done !== undefined) nextTick(done, owner.abortReason())
+  return false
+}
+
+/** Whose message is dropped. */
+interface DroppingOwner extends RecordedSubject {
+  readonly shared: { readonly facts: Facts }
+}
+
+/**
+ * Counts a message for which there was no room, and calls its callback in a later tick.
+ * @returns `false`: nothing was queued
+ */
+export function tellDropped(owner: DroppingOwner, done: SendCallback | undefined): false {
+  owner.shared.facts.messagesDropped(owner, 'sent')
+  if (done !== undefined) nextTick(done, outboxFull('the message was dropped'))
   return false
 }

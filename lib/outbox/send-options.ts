@@ -5,6 +5,11 @@ export const NO_OPTIONS: SendOptions = Object.freeze({})
 
 const AS_TEXT: SendOptions = Object.freeze({ binary: false })
 
+/** Whether it is options. As in ws, all else in their place is ignored. */
+export function isOptions(value: unknown): value is SendOptions {
+  return typeof value === 'object' && value !== null
+}
+
 /** The same options, but for a text that is given as bytes. */
 export function asText(options: SendOptions): SendOptions {
   return options === NO_OPTIONS ? AS_TEXT : { binary: false, ...options }

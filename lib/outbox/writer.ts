@@ -1,24 +1,21 @@
 import { WebSocket } from 'ws'
 import type { Data, SendOptions } from '../api/socket.js'
-import { LONGEST_LOOK } from '../core/budgets.js'
+import { FRAME_OVERHEAD, LONGEST_LOOK } from '../core/budgets.js'
 import { MOST_CONTROL, MOST_HEADER } from '../core/frame.js'
 import { OutboxAge, type OutboxPolicy } from '../core/messages/outbox-age.js'
 import { bytesTaken } from '../platform/node-internals.js'
 import { type Payload, sizeAtMost, sizeOf, toPayload } from '../platform/payload.js'
-import { callWs, isSendOwn } from '../platform/ws-own.js'
+import { callWs } from '../platform/ws-own.js'
 import { bufferedByWs, dropUnprepared, isPreparing, queuedFrames } from '../platform/ws-sender.js'
 import { Backlog, type BacklogOutbox, FEW_MESSAGES } from './backlog.js'
 import { Burst, toOwn } from './burst.js'
+import { handToWs } from './hand-to-ws.js'
 import type { OutboxOwner } from './owner.js'
+import { Postponed } from './postponed.js'
 import { Room } from './room.js'
 import { type SendCallback, SendCallbacks, tellTooLate } from './send-callbacks.js'
 import { asText, isFragment, NO_OPTIONS } from './send-options.js'
-
-/**
- * The bytes of a frame beside its message, at most: the header (RFC 6455 §5.2), and the growth of a message
- * that does not compress.
- */
-const OVERHEAD = 128
+import type { SharedMessage } from './shared-message.js'
 
 /**
  * The outbox of a connection: messages that were sent and are not yet written to the network. The socket
@@ -40,6 +37,7 @@ export class Writer extends Burst implements BacklogOutbox {
   #sentBehind = 0
   /** Whether the last message was a fragment, and more of it follows. */
   #isFragmented = false
+  #postponed: Postponed | undefined
   #backlog: Backlog | undefined
   #room: Room | undefined
   #callbacks: SendCallbacks | undefined
@@ -54,10 +52,11 @@ export class Writer extends Burst implements BacklogOutbox {
   /** @throws TypeError if ws cannot send `data` */
   send(data: unknown, options: SendOptions, callback: SendCallback | undefined): boolean {
     const { owner } = this
+    if (!this.#isFragmented) owner.membership?.catchUp()
     if (!owner.isOpen) return tellTooLate(owner, callback && this.#guard(callback))
     const payload = toPayload(data)
     const done = callback && this.#guard(callback)
-    const size = sizeAtMost(payload) + OVERHEAD
+    const size = sizeAtMost(payload) + FRAME_OVERHEAD
     owner.bytesUnseen += size
     const waiting = bufferedByWs(owner.socket)
     const atMost = waiting + this.bytesFramed + size
@@ -67,6 +66,41 @@ export class Writer extends Burst implements BacklogOutbox {
     if (this.isFirstOfTurn()) this.sendAtOnce(payload, options, done)
     else this.holdBack(payload, options, done)
     return true
+  }
+
+  /**
+   * Whether a message to many may be handed to {@link Writer.take} later.
+   * @param owed number of messages that will be handed over before it, of so many bytes
+   */
+  hasRoomFor({ bytes }: SharedMessage, owed: number, owedBytes: number): boolean {
+    const size = bytes + FRAME_OVERHEAD
+    const waiting = bufferedByWs(this.owner.socket) + this.bytesFramed + owedBytes
+    const isBelow = !this.#isStuck && waiting + size <= this.#policy.highWaterMark
+    if (isBelow && owed <= FEW_MESSAGES) return true
+    this.flush()
+    return !this.#getBacklog().isFull(bytes, owed, owedBytes + (this.#postponed?.bytes ?? 0))
+  }
+
+  /** There was no room for a message to many. */
+  refuse(): void {
+    this.#getBacklog().refuse(undefined)
+  }
+
+  /** Sends a message to many. It has been asked before whether there is room. @returns see {@link Writer.send} */
+  take(message: SharedMessage): boolean {
+    if (!this.owner.isOpen) return false
+    if (!this.#isFragmented) return this.#sendToo(message)
+    this.#postponed ??= new Postponed()
+    this.#postponed.add(message)
+    return true
+  }
+
+  /** Sends a control frame of the link: a text that begins with U+0000, and is no message of the app. */
+  sendControl(text: string): void {
+    this.owner.membership?.catchUp()
+    const { sent } = this.owner
+    Writer.prototype.send.call(this, text, NO_OPTIONS, undefined)
+    this.owner.sent = sent
   }
 
   control(
@@ -82,7 +116,9 @@ export class Writer extends Burst implements BacklogOutbox {
       tellTooLate(owner, done)
       return
     }
+    owner.membership?.catchUp()
     owner.bytesUnseen += MOST_CONTROL
+    owner.sentAt = owner.shared.sweep.forgivingAtTick
     owner.noteControl()
     const waiting = bufferedByWs(socket)
     const atMost = waiting + this.bytesFramed + MOST_CONTROL
@@ -98,9 +134,13 @@ export class Writer extends Burst implements BacklogOutbox {
     else this.watchBacklog()
   }
 
+  override get bytesFramed(): number {
+    return super.bytesFramed + (this.#postponed?.bytes ?? 0)
+  }
+
   /** See {@link Room.drained}. */
   drained(): Promise<boolean> {
-    this.#room ??= new Room(this.owner, this.#getBacklog())
+    this.#room ??= new Room(this.#getBacklog())
     return this.#room.drained()
   }
 
@@ -115,7 +155,8 @@ export class Writer extends Burst implements BacklogOutbox {
   dropUnprepared(): void {
     const { owner } = this
     if (!isPreparing(owner.socket)) return
-    owner.shared.facts.messagesDropped(dropUnprepared(owner.socket, owner.abortReason()))
+    const dropped = dropUnprepared(owner.socket, owner.abortReason())
+    owner.shared.facts.messagesDropped(owner, 'sent', dropped)
   }
 
   /** The connection has left OPEN: nothing can be sent any more. */
@@ -156,7 +197,36 @@ export class Writer extends Burst implements BacklogOutbox {
     if (!this.isHolding) this.watchBacklog()
     this.#isFragmented = isFragment(options)
     if (this.#isFragmented) this.fragments++
-    else this.noteSent()
+    else this.#messageEnded()
+  }
+
+  #sendToo(message: SharedMessage): boolean {
+    const { owner } = this
+    const size = message.bytes + FRAME_OVERHEAD
+    owner.bytesUnseen += size
+    const waiting = bufferedByWs(owner.socket)
+    const atMost = waiting + this.bytesFramed + size
+    if (
+      !this.#isStuck &&
+      atMost <= this.#policy.highWaterMark &&
+      !this.#standsBehindMany(waiting)
+    ) {
+      this.sendShared(message, undefined)
+      return true
+    }
+    this.flush()
+    const backlog = this.#getBacklog()
+    this.sendShared(message, backlog.whenWritten(undefined))
+    backlog.messageAdded()
+    return backlog.isBelowMark()
+  }
+
+  #messageEnded(): void {
+    this.noteSent()
+    const postponed = this.#postponed
+    if (postponed === undefined) return
+    this.#postponed = undefined
+    for (const message of postponed.messages) this.#sendToo(message)
   }
 
   /** Whether bytes wait that may become too old: with the stream, or with ws, which compresses. */
@@ -173,10 +243,7 @@ export class Writer extends Burst implements BacklogOutbox {
   }
 
   #makeBacklog(): Backlog {
-    const { maxAge } = this.#policy
-    const before = this.#takenBefore
-    const isAged = maxAge !== false && before !== undefined
-    const age = isAged ? new OutboxAge(maxAge, this.#madeAt, before) : undefined
+    const age = OutboxAge.from(this.#policy.maxAge, this.#madeAt, this.#takenBefore)
     return new Backlog(this.owner, this.#policy, age, this)
   }
 
@@ -229,16 +296,4 @@ export class Writer extends Burst implements BacklogOutbox {
     this.#callbacks ??= new SendCallbacks()
     return this.#callbacks.add(this.owner.callbacks.guard(callback))
   }
-}
-
-function handToWs(
-  socket: WebSocket,
-  data: Data,
-  options: SendOptions,
-  done: SendCallback | undefined,
-): void {
-  if (isSendOwn(socket)) WebSocket.prototype.send.call(socket, data, options, done)
-  // Some tools take the last argument for the callback, or add theirs after it.
-  else if (options === NO_OPTIONS) callWs('send', socket, data, done)
-  else callWs('send', socket, data, options, done)
 }

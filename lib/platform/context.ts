@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import { hasStore } from './node-internals.js'
+import type { Runner } from './traced.js'
 import type { Receiver, Write, Written } from './ws-receiver.js'
 
 /** The name under which tools list our async resources. */
@@ -7,6 +8,13 @@ const NAME = 'fastify-websocket-lifecycle'
 
 /** The async context in which this package was loaded: it has no request, and no store of one. */
 const NOBODYS = new AsyncResource(NAME)
+
+/**
+ * What a tracer wants to be current in contexts of connections that end. They are not in a field, which all
+ * connections would have.
+ */
+const runners = new WeakMap<RequestContext, Runner>()
+let areThereRunners = false
 
 /**
  * Starts a timer or a tick that serves all connections. Otherwise it would keep the store of the request that
@@ -24,7 +32,7 @@ export function startForAll<T>(start: () => T): T {
 export class RequestContext extends AsyncResource {
   /** Whether we are called from within {@link enter}. */
   isEntered = false
-  readonly #entersReads: boolean
+  #entersReads: boolean
 
   /**
    * @param inflates whether reads may wait for zlib: that goes on in the context of the connection before it
@@ -33,6 +41,28 @@ export class RequestContext extends AsyncResource {
   constructor(inflates = false) {
     super(NAME)
     this.#entersReads = inflates || hasStore(this, NOBODYS)
+  }
+
+  /** From now on all that is entered is called by this: the end has begun. */
+  runBy(runner: Runner | undefined): void {
+    if (runner === undefined) return
+    runners.set(this, runner)
+    areThereRunners = true
+  }
+
+  /** Calls by what {@link runBy} has got since this was entered. */
+  run<Self, Args extends unknown[], Result>(
+    call: (this: Self, ...args: Args) => Result,
+    self: Self,
+    ...args: Args
+  ): Result {
+    const runner = this.#runner
+    return runner === undefined ? call.apply(self, args) : runner(() => call.apply(self, args))
+  }
+
+  /** Reads may wait for zlib. */
+  inflates(): void {
+    this.#entersReads = true
   }
 
   /**
@@ -64,10 +94,16 @@ export class RequestContext extends AsyncResource {
     if (this.isEntered) return call.apply(self, args)
     this.isEntered = true
     try {
-      return this.runInAsyncScope(call, self, ...args)
+      const runner = this.#runner
+      if (runner === undefined) return this.runInAsyncScope(call, self, ...args)
+      return this.runInAsyncScope(() => runner(() => call.apply(self, args)))
     } finally {
       this.isEntered = false
     }
+  }
+
+  get #runner(): Runner | undefined {
+    return areThereRunners ? runners.get(this) : undefined
   }
 }
 

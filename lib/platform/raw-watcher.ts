@@ -20,7 +20,7 @@ export interface LastLooker extends RawWatcher {
 const kWatcher = Symbol('fastify-websocket-lifecycle.watcher')
 
 interface Watched extends Duplex {
-  [kWatcher]?: RawWatcher
+  [kWatcher]?: RawWatcher | undefined
 }
 
 interface LookedAt extends Duplex {
@@ -59,6 +59,9 @@ function rawOnEnd(this: Watched): void {
   this[kWatcher]?.rawEnded()
 }
 
+/** The stream lets go of its watcher: a request keeps its stream, and a session keeps its request. */
 function rawOnClose(this: Watched): void {
-  this[kWatcher]?.rawClosed()
+  const watcher = this[kWatcher]
+  this[kWatcher] = undefined
+  watcher?.rawClosed()
 }

@@ -25,6 +25,14 @@ export function follow<Next>(
   return Promise.prototype.then.call(toPromise(value), done, failed) as Promise<Next>
 }
 
+/**
+ * For a value where no promise is expected. If it is one that rejects, nobody would handle that, and the
+ * process would end.
+ */
+export function ignoreRejection(value: unknown): void {
+  if (isThenable(value)) void follow(value, undefined, () => {})
+}
+
 /** Makes a promise that can be awaited safely: all that can happen is that it rejects. */
 export function toPromise(value: unknown): Promise<unknown> {
   try {

@@ -5,6 +5,7 @@
  */
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { forward } from '../admission/forward.js'
 import { admit, endAnswered, guardHandshake } from '../admission/hooks.js'
 import { answerAsPlain } from '../admission/plain-request.js'
 import { decorateSignal } from '../admission/request-signal.js'
@@ -14,18 +15,22 @@ import { UpgradeJudge } from '../admission/upgrade-judge.js'
 import { Upgrade } from '../admission/upgrade.js'
 import type { WebsocketLifecycleOptions } from '../api/options.js'
 import { Steps } from '../callbacks/steps.js'
+import { Cluster } from '../cluster/cluster.js'
 import type { Shared } from '../connection/shared.js'
 import { Facts } from '../facts/facts.js'
+import { Groups } from '../groups/groups.js'
 import { checkPluginTimeout, resolvePluginOptions } from '../options/resolve.js'
 import type { PluginSettings } from '../options/settings.js'
 import { Frames } from '../outbox/frames.js'
 import { Capacities } from '../routes/capacity.js'
 import { RouteTable } from '../routes/route-table.js'
+import { Sessions } from '../session/sessions.js'
 import { Drain } from '../shutdown/drain.js'
-import { type Clock, systemClock } from '../time/clock.js'
+import type { Clock } from '../time/clock.js'
+import { clockOf } from '../time/door.js'
 import { Sweep } from '../time/sweep.js'
 import { Turns } from '../time/turns.js'
-import { decorate } from './decorators.js'
+import { decorate, memberOf } from './decorators.js'
 import { giveBackServer, refuseSecond, refuseSibling, takeServer } from './one-registration.js'
 import { prepareRoute, serve } from './prepare-route.js'
 import { acceptUpgrade, registerWebsocket } from './websocket-server.js'
@@ -35,10 +40,8 @@ interface AvvioInstance {
   onClose(callback: () => Promise<void>): unknown
 }
 
-/** @param clock where time comes from; tests give one that they move themselves */
-export function createPlugin(
-  clock: Clock = systemClock,
-): FastifyPluginAsync<WebsocketLifecycleOptions> {
+/** @param given where time comes from; tests give one that they move themselves, or put one at the app's door */
+export function createPlugin(given?: Clock): FastifyPluginAsync<WebsocketLifecycleOptions> {
   async function fastifyWebsocketLifecycle(
     app: FastifyInstance,
     options: WebsocketLifecycleOptions,
@@ -46,9 +49,9 @@ export function createPlugin(
     refuseSecond(app)
     const settings = resolvePluginOptions(options)
     takeServer(app.server)
-    const shared = makeShared(app, clock, settings)
+    const shared = makeShared(app, given ?? clockOf(app), settings)
     const drain = new Drain(shared, settings.drain, settings.route.closeTimeout, app.log)
-    decorate(app, shared.facts, drain)
+    decorate(app, shared, drain)
     // One of our onRoute hooks comes before those of @fastify/websocket, which replace the handler. The other
     // one comes after them.
     const routes = prepareRoutes(app, shared, settings)
@@ -72,6 +75,7 @@ export function createPlugin(
       checkPluginTimeout(settings.drain, Number(app.initialConfig.pluginTimeout))
       refuseSibling(app, toFastify)
       decorateSignal(app)
+      shared.cluster.refuseAlone()
       app.addHook('onClose', beginDrain)
     })
     app.addHook('onListen', async () => {
@@ -80,6 +84,7 @@ export function createPlugin(
     app.addHook('onClose', async () => {
       stopClaiming()
       app.websocketServer.close()
+      shared.sessions.clear()
       giveBackServer(app.server)
     })
   }
@@ -91,14 +96,19 @@ function makeShared(
   clock: Clock,
   { route, websocket }: PluginSettings,
 ): Shared {
+  const facts = new Facts(app, clock)
+  const cluster = new Cluster(clock)
   const shared: Shared = {
     clock,
-    sweep: new Sweep(clock),
+    sweep: new Sweep(clock, (lateness) => facts.loop.stalled(lateness)),
     transitions: new Sweep(clock),
     steps: new Steps(clock),
-    facts: new Facts(clock),
+    facts,
     turns: new Turns(),
     frames: new Frames(),
+    sessions: new Sessions(clock, facts),
+    groups: new Groups(clock, cluster, (who) => memberOf(who, facts)),
+    cluster,
     accept: (message, raw, head, accepted) => acceptUpgrade(app, [message, raw, head], accepted),
     answersPings: websocket.autoPong !== false,
     maxPayload: websocket.maxPayload || Infinity,
@@ -110,13 +120,16 @@ function makeShared(
 /** @returns the table that tells where Fastify will route an upgrade */
 function prepareRoutes(
   app: FastifyInstance,
-  sweeps: Shared,
+  shared: Shared,
   { route: defaults }: PluginSettings,
 ): RouteTable {
   const routes = new RouteTable(app)
-  const server = { sweeps, capacities: new Capacities(defaults), defaults }
+  const { cluster } = shared
+  const server = { sweeps: shared, capacities: new Capacities(defaults), cluster, defaults }
   app.addHook('onRoute', function (route) {
-    routes.add(route, prepareRoute(this, server, route))
+    const isOurs = prepareRoute(this, server, route)
+    if (isOurs) shared.facts.routeDeclared(route.url)
+    routes.add(route, isOurs)
   })
   return routes
 }
@@ -129,14 +142,19 @@ function openUpgrades(
   drain: Drain,
   toFastify: UpgradeListener,
 ): UpgradeListener {
-  return (message, raw, head) => {
-    nameWebsocketOnly(message)
-    const upgrade = new Upgrade(shared, [message, raw, head], settings.route, app.log)
+  const begin = (upgrade: Upgrade): void => {
     if (shared.facts.isDraining) {
       upgrade.refuseNow('draining', drain.refusal)
       return
     }
-    toFastify.call(app.server, message, raw, head)
+    toFastify.call(app.server, ...upgrade.handshake)
     upgrade.routed()
+  }
+  return (message, raw, head) => {
+    const here = (): void => {
+      nameWebsocketOnly(message)
+      new Upgrade(shared, [message, raw, head], settings.route, app.log).start(begin)
+    }
+    if (!forward(shared, [message, raw, head], here)) here()
   }
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import type { RouteLifecycleOptions } from '../api/route-options.js'
+import type { Cluster } from '../cluster/cluster.js'
 import { ConnectionSocket } from '../connection/socket.js'
 import { DEPARTURES } from '../core/liveness/heartbeat.js'
 import { checkFlag } from '../options/misplaced.js'
@@ -16,6 +17,7 @@ type Sweeps = Readonly<Record<'sweep' | 'transitions', Pick<Sweep, 'serve' | 'ti
 interface Server {
   readonly sweeps: Sweeps
   readonly capacities: Capacities
+  readonly cluster: Cluster
   /** The plugin's options for all routes. */
   readonly defaults: RouteSettings
 }
@@ -27,7 +29,7 @@ interface Server {
  */
 export function prepareRoute(
   instance: FastifyInstance,
-  { sweeps, capacities, defaults }: Server,
+  { sweeps, capacities, cluster, defaults }: Server,
   options: RouteOptions & RouteLifecycleOptions,
 ): boolean {
   checkFlag(options.websocket, options.url)
@@ -40,7 +42,7 @@ export function prepareRoute(
     markRoute(options, null)
     return false
   }
-  const settings = resolveRouteOptions(options, defaults, `GET ${options.url}`)
+  const settings = resolveRouteOptions(options, defaults, options.url)
   serve(sweeps, settings)
   const route = new Route(
     options.url,
@@ -49,6 +51,7 @@ export function prepareRoute(
     instance,
     options.schema?.message,
   )
+  cluster.addRoute(route, route.capacity.perKey?.everywhere !== undefined)
   markRoute(options, route)
   bridgeHandler(options)
   return true
@@ -80,7 +83,7 @@ function bridgeHandler(options: RouteOptions): void {
   if (options.websocket === true) {
     options.handler = bridge(options.handler as unknown as Handler) as never
   } else if (typeof options.wsHandler === 'function') {
-    options.wsHandler = bridge(options.wsHandler) as never
+    options.wsHandler = bridge(options.wsHandler as unknown as Handler) as never
   }
 }
 
@@ -93,6 +96,6 @@ function bridge(handler: Handler): (socket: ConnectionSocket) => void {
     // reply in memory for as long as the connection. (A second listener is the app's, which listens to
     // 'connection'.)
     if (socket.listenerCount('error') === 1) socket.removeAllListeners('error')
-    ConnectionSocket.ownerOf(socket)?.callbacks.run(handler)
+    ConnectionSocket.ownerOf(socket)?.runHandler(handler)
   }
 }

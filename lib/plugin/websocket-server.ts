@@ -3,6 +3,7 @@ import fastifyWebsocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import type { VerifyClientCallbackAsync, WebSocket } from 'ws'
 import type { UpgradeListener } from '../admission/server-upgrades.js'
+import { answerOffer } from '../admission/take-offer.js'
 import { failHandshake, upgradeOf } from '../admission/upgrade.js'
 import { ConnectionSocket } from '../connection/socket.js'
 import { pieceBounds } from '../core/messages/pieces.js'
@@ -49,7 +50,9 @@ export async function registerWebsocket(
   const theirs = app.server.listeners('upgrade').find(isTheirs) as UpgradeListener
   app.server.removeListener('upgrade', theirs)
   app.websocketServer.on('headers', (lines, message) => {
-    lines.push(...(upgradeOf(message)?.headers ?? []))
+    const upgrade = upgradeOf(message)
+    lines.push(...(upgrade?.headers ?? []))
+    if (upgrade?.offer) answerOffer(lines, upgrade.offer)
   })
   app.websocketServer.on('connection', (socket: WebSocket, message: IncomingMessage) => {
     if (socket instanceof ConnectionSocket) upgradeOf(message)?.open(socket)

@@ -5,6 +5,7 @@ import type {
   FastifyRequest,
   RouteOptions,
 } from 'fastify'
+import type { LifecycleSession } from '../api/session.js'
 import type { LifecycleSocket } from '../api/socket.js'
 import type { LogLine } from '../facts/log-lines.js'
 import { logSafely } from '../facts/log.js'
@@ -25,7 +26,7 @@ interface MarkedConfig extends FastifyContextConfig {
 /** The handler of a route, as we call it. */
 export type Handler = (
   this: FastifyInstance,
-  socket: LifecycleSocket,
+  socket: LifecycleSocket | LifecycleSession,
   request: FastifyRequest,
 ) => unknown
 

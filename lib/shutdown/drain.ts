@@ -192,7 +192,8 @@ export class Drain {
   }
 
   #close(connection: LiveConnection | undefined): void {
-    connection?.shutDown(this.#current.code, this.#current.reason)
+    const { code, reason, reconnectWindow } = this.#current
+    connection?.shutDown(code, reason, reconnectWindow)
   }
 
   #wait(delay: number): Promise<void> {

@@ -26,6 +26,7 @@ const SHORTEST_TICK = 10
  */
 export class Sweep {
   readonly #clock: Clock
+  readonly #stalled: ((lateness: number) => void) | undefined
   /** Made for the first member: by then it is known how fine the ticks have to be. */
   #wheel: Wheel<Swept> | undefined
   #tick = LONGEST_LOOK
@@ -36,8 +37,10 @@ export class Sweep {
   /** Members that were due at a tick, and wait for a turn of the loop. */
   readonly #due: Swept[] = []
 
-  constructor(clock: Clock) {
+  /** @param stalled is told when our loop has stood still, and for how many ms */
+  constructor(clock: Clock, stalled?: (lateness: number) => void) {
     this.#clock = clock
+    this.#stalled = stalled
   }
 
   /**
@@ -111,6 +114,7 @@ export class Sweep {
     // that time, so it does not count against them.
     const stall = elapsed > 2 * this.#tick ? elapsed - this.#tick : 0
     this.#forgiven += stall
+    if (stall > 0) this.#stalled?.(stall)
     this.#forgivingNow += elapsed - stall
     const isLooking = this.#due.length > 0
     for (const member of wheel.turn(now)) this.#due.push(member)

@@ -109,6 +109,8 @@ class World {
       clock,
       options: {
         keepalive: false,
+        // Else hundreds that are reset in a moment of this clock are a storm, which has a timer.
+        expectedCloseCodes: [1000, 1001, 1005, 1006],
         handshakeTimeout: MAX.handshakeTimeout,
         maxConnections: MAX.server,
         maxConnectionsPerKey: { max: MAX.key, key: keyOf },

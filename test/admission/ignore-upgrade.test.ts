@@ -54,6 +54,8 @@ describe('ignoreUpgrade', () => {
       /no idea/,
     ],
     ['answers later', async () => true, /return a boolean, got object/],
+    // It would end the process: nobody waits for its answer.
+    ['rejects later', () => Promise.reject(new Error('lost')), /return a boolean, got object/],
   ] as const) {
     test(`that ${title} is logged, and the paths decide`, async (t) => {
       const { lines, fastify } = logLines()

@@ -1,14 +1,10 @@
 // What the page of the demo is to those who see it otherwise, or on something small.
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { describe, it } from 'node:test'
-import type { AxeResults } from 'axe-core'
 import type { Locator, Page } from 'playwright-core'
+import { violationsOn } from './support/axe.js'
 import type { DemoPage } from './support/demo-page.js'
 import { openRoom } from './support/room.js'
-
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
 /** Some life: messages, endings good and bad, a peer that is silent, a flood, a drain. */
 async function live(room: DemoPage): Promise<void> {
@@ -37,15 +33,6 @@ async function keepOpen(ending: Locator): Promise<void> {
   await lines.waitFor()
 }
 
-async function violations(page: Page): Promise<string[]> {
-  // The page's own policy lets nobody add a script: this is evaluated by the debugger.
-  await page.evaluate(await readFile(AXE, 'utf8'))
-  const { violations } = await page.evaluate<AxeResults>('axe.run()')
-  return violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ target, failureSummary }) => `${id}: ${target.join()} ${failureSummary}`),
-  )
-}
-
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const width of [360, 1280]) {
     describe(`at ${width} pixels, ${colorScheme}`, () => {
@@ -58,16 +45,16 @@ for (const colorScheme of ['light', 'dark'] as const) {
       it('axe finds nothing, nothing sticks out, and nothing moves that need not', async (t) => {
         const { enter } = await openRoom(t, { regulars: 1 })
         const room = await enter(options)
-        assert.deepEqual(await violations(room.page), [])
+        assert.deepEqual(await violationsOn(room.page), [])
         await live(room)
         const scrollable = await room.page.evaluate(() => document.documentElement.scrollWidth)
         assert.equal(scrollable, width)
         assert.equal(await room.page.evaluate(() => document.getAnimations().length), 0)
-        assert.deepEqual(await violations(room.page), [])
+        assert.deepEqual(await violationsOn(room.page), [])
         await room.choose('tab')
         await room.button('kick').click()
         await room.page.locator('[data-state=away]').waitFor()
-        assert.deepEqual(await violations(room.page), [])
+        assert.deepEqual(await violationsOn(room.page), [])
       })
     })
   }

@@ -1,22 +1,8 @@
 // The rows of the demo where one side is too slow for the other: what waits is shown while it waits.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { JSHandle } from 'playwright-core'
-import { type DemoPage, toldBy } from './support/demo-page.js'
+import { toldBy } from './support/demo-page.js'
 import { openRoom } from './support/room.js'
-
-/** All that the newest row says from now on of what is unhandled, however long each stands there. */
-function unhandled({ page }: DemoPage): Promise<JSHandle<string[]>> {
-  return page.evaluateHandle(() => {
-    const texts: string[] = []
-    const rows = document.querySelector('#rows') as Element
-    new MutationObserver(() => {
-      const text = rows.querySelector('li:last-child .unhandled')?.textContent ?? ''
-      if (text !== texts.at(-1)) texts.push(text)
-    }).observe(rows, { childList: true, subtree: true })
-    return texts
-  })
-}
 
 describe('the button for a guest', () => {
   it('"flood" shows a row that is not read on from, and what waits there', async (t) => {
@@ -42,7 +28,7 @@ describe('the button for a guest', () => {
   it('"jobs" shows a row with ever fewer jobs, and their order in the chat', async (t) => {
     const { enter } = await openRoom(t)
     const room = await enter()
-    const shown = await unhandled(room)
+    const shown = await room.allOf('#rows li:last-child .unhandled')
     await room.button('jobs').click()
     const told = await toldBy(room.ending('client-close'))
     assert.equal(told.facts['handled'], '5 of 5')

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
+import { DIFFERS } from '../support/servers/second-pass.js'
 import { portOf, serve } from '../support/servers/server.js'
 
 const { bytes, closeFrame, frame } = RawPeer
@@ -39,6 +40,8 @@ interface Script {
   readonly wire?: readonly Buffer[]
   /** What the peer gets of ours, where the plugin says more than ws. */
   readonly ours?: Buffer
+  /** Whether the app compares what it is told as the socket. */
+  readonly isAboutIdentity?: boolean
 }
 
 /** Each runs on a bare ws server and on ours: what the app sees must be the same. */
@@ -63,6 +66,7 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
     },
   },
   'addEventListener, with the event and this': {
+    isAboutIdentity: true,
     app: (socket, note) => {
       socket.addEventListener('message', function (this: unknown, event: WebSocket.MessageEvent) {
         const { type, target, data } = event
@@ -140,6 +144,7 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
     },
   },
   'the on... attributes': {
+    isAboutIdentity: true,
     app: (socket, note) => {
       note(socket.onmessage, socket.onclose, socket.onerror, socket.onopen)
       const first = (): void => note('never')
@@ -163,6 +168,7 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
     },
   },
   'an attribute and a listener of the same function': {
+    isAboutIdentity: true,
     app: (socket, note) => {
       const handler = ({ type }: { type: string }): void => note(type)
       socket.onmessage = handler
@@ -297,8 +303,9 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
 const names = Object.keys(SCRIPTS)
 
 for (const name of names) {
-  test(`${name}: as in ws, to the byte`, async (t) => {
-    const script = SCRIPTS[name] as Script
+  const script = SCRIPTS[name] as Script
+  const skip = script.isAboutIdentity === true && DIFFERS.identity
+  test(`${name}: as in ws, to the byte`, { skip }, async (t) => {
     const bare = await playOnWs(t, script)
     assert.ok(bare.length > 0)
     const expected = script.ours === undefined ? bare : [...bare.slice(0, -1), script.ours]

@@ -6,6 +6,7 @@ import { within } from '../support/time/bound.js'
 import { delivered } from '../support/time/delivered.js'
 import { FakeClock } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
+import { hear } from '../support/servers/hear.js'
 import { DEFLATE, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import {
   type Connected,
@@ -181,12 +182,15 @@ describe('idleTimeout', () => {
       options: { idleTimeout },
       handler: (socket) => socket.on('message', () => {}),
     })
+    const heard = hear(t, 'verdict.averted')
     await clock.advance(idleTimeout - 10)
     // It is in the kernel, and the tick comes before the poll that brings it.
     peer.send(MESSAGE)
     clock.stall(60_000)
     await clock.advance(TICK)
     assert.equal(socket.readyState, socket.OPEN)
+    const averted = { id: socket.id, route: '/', cause: 'idle-timeout' }
+    assert.deepEqual(heard.of('verdict.averted'), [averted])
     assertBetween(TICK + (await lasted(clock, socket)), idleTimeout - TICK, LATEST)
   })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { FastifyBaseLogger } from 'fastify'
+import Fastify, { type FastifyBaseLogger } from 'fastify'
 import * as fc from 'fast-check'
 import { RequestContext } from '../../lib/platform/context.js'
 import { ReleaseScope, type Release, type ScopeOwner } from '../../lib/core/scope.js'
@@ -221,7 +221,7 @@ class World implements StepOwner, ScopeOwner {
   readonly routeUrl = '/'
   readonly cleanupTimeout = LIMIT
   readonly clock = new FakeClock()
-  readonly shared = { steps: new Steps(this.clock), facts: new Facts(this.clock) }
+  readonly shared = { steps: new Steps(this.clock), facts: new Facts(Fastify(), this.clock) }
   readonly log = { warn: () => {}, error: () => {} } as unknown as FastifyBaseLogger
   readonly scope = new ReleaseScope(this)
   readonly ran: string[] = []

@@ -7,7 +7,7 @@ import { openDemo, Visitor } from './demo.js'
 import { addressIn, start } from '../support/servers/program.js'
 
 const SCRIPT = 'examples/demo/server.ts'
-const STEPS = ['onShutdown', 'signal aborts', 'onClose', 'release: feed', 'release: member']
+const STEPS = ['onShutdown', 'signal aborts', 'onClose', 'release: name', 'release: member']
 
 describe('a drain that a guest asks for', () => {
   it('says goodbye to everybody, and the room comes back with all that it knew', async (t) => {

@@ -9,7 +9,7 @@ const UNEXPECTED = [
   'signal aborts',
   'onUnexpectedClose',
   'onClose',
-  'release: feed',
+  'release: name',
   'release: member',
 ]
 const EXPECTED = UNEXPECTED.filter((step) => step !== 'onUnexpectedClose')

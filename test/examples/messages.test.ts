@@ -6,8 +6,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import type { GroupSendResult } from 'fastify-websocket-lifecycle'
 import { WebSocket } from 'ws'
 import { Client } from '../support/peers/client.js'
+import { type Frame, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { logged, run, serve } from './run.js'
 
 describe('examples/ordered-work.ts', () => {
@@ -61,66 +63,101 @@ describe('examples/ordered-work.ts', () => {
 })
 
 describe('examples/fan-out.ts', () => {
-  it('cuts off a member that does not read, and the others chat on', async (t) => {
+  it('ends a member that reads nothing with 1013, and the others miss nothing', async (t) => {
     const { program, http, ws } = await run(t, 'fan-out')
-    const stuck = await Client.open(`${ws}/chat`)
-    stuck.ws.pause()
+    const port = Number(new URL(http).port)
+    const stuck = await RawPeer.open(port, '/chat')
+    stuck.freeze()
     const well = await Client.open(`${ws}/chat`)
-    const chatter = 'x'.repeat(60_000)
+    let said = 0
     const say = async (): Promise<void> => {
-      well.ws.send(chatter)
-      assert.equal(await well.next(), chatter)
+      const text = numbered(++said)
+      well.ws.send(text)
+      assert.equal(await well.next(), text)
     }
     // Until nothing more is queued for it: the kernel takes some megabytes first.
     let before = 0
     for (let waits = 0; before === 0 || waits !== before;) {
       before = waits
       await say()
-      waits = (await waiting(http)).most
+      waits = await mostWaiting(http)
       assert.ok(waits <= 1_048_576, `${waits} bytes wait`)
     }
     assert.ok(before > 900_000, `${before} bytes`)
+
+    // It has all that was said until then, and knows that this is not all.
+    stuck.socket.resume()
+    const { numbers, end } = await readAll(stuck)
+    assert.deepEqual(
+      numbers,
+      numbers.map((_, i) => i + 1),
+    )
+    assert.ok(numbers.length > 0 && numbers.length < said)
+    assert.equal(end?.payload.readUInt16BE(), 1013)
+    stuck.send(RawPeer.closeFrame(1013))
     assert.equal((await logged(program, 'lost one'))['cause'], 'slow-consumer')
+
+    const again = await RawPeer.open(port, '/chat')
     await say()
-    assert.deepEqual(await waiting(http), { most: 0, dropped: 0 })
+    assert.equal(numberOf(await again.next()), said)
+    assert.equal(await mostWaiting(http), 0)
   })
 
-  it('has no further prices for a watcher that does not read, until it reads on', async (t) => {
+  it('leaves prices out for a watcher that reads nothing, and the others miss none', async (t) => {
     const { http, ws } = await run(t, 'fan-out')
-    const stuck = await Client.open(`${ws}/ticker`)
-    stuck.ws.pause()
+    const stuck = await RawPeer.open(Number(new URL(http).port), '/ticker')
+    stuck.freeze()
     const well = await Client.open(`${ws}/ticker`)
-    let last = 0
-    const post = async (): Promise<string> => {
-      const price = JSON.stringify({ number: ++last, padding: 'x'.repeat(60_000) })
+    const total = { posted: 0, dropped: 0 }
+    const post = async (): Promise<void> => {
+      const body = JSON.stringify(numbered(++total.posted))
       const headers = { 'content-type': 'application/json' }
-      await fetch(`${http}/prices`, { method: 'POST', headers, body: price })
-      assert.equal(await well.next(), price)
-      return price
+      const response = await fetch(`${http}/prices`, { method: 'POST', headers, body })
+      const { sent, dropped } = (await response.json()) as GroupSendResult
+      assert.equal(sent + dropped, 2)
+      total.dropped += dropped
+      assert.equal(await well.next(), body)
     }
-    for (let dropped = 0; dropped < 10;) {
+    while (total.dropped < 10) {
       await post()
-      const { most } = ({ dropped } = await waiting(http))
-      assert.ok(most <= 65_536, `${most} bytes wait`)
+      const waits = await mostWaiting(http)
+      assert.ok(waits <= 65_536, `${waits} bytes wait`)
     }
-    stuck.ws.resume()
-    await stuck.roundTrip()
-    const newest = await post()
-    while ((await stuck.next()) !== newest);
-    assert.equal(stuck.events.length, last - (await waiting(http)).dropped)
+
+    stuck.socket.resume()
+    stuck.send(RawPeer.frame(OPCODE.ping))
+    const { numbers, end } = await readAll(stuck)
+    assert.equal(end?.opcode, OPCODE.pong)
+    assert.equal(numbers.length, total.posted - total.dropped)
+    assert.deepEqual(
+      numbers,
+      [...new Set(numbers)].toSorted((a, b) => a - b),
+    )
+    await post()
+    assert.equal(numberOf(await stuck.next()), total.posted)
   })
 })
 
-interface Waiting {
-  /** Bytes that wait for the one for whom most do. */
-  readonly most: number
-  readonly dropped: number
+/** A long message with a number. */
+function numbered(number: number): string {
+  return `${number} ${'x'.repeat(60_000)}`
 }
 
-async function waiting(http: string): Promise<Waiting> {
-  const response = await fetch(`${http}/waiting`)
-  const { bytes, dropped } = (await response.json()) as { bytes: number[]; dropped: number }
-  return { most: Math.max(...bytes), dropped }
+function numberOf(frame: Frame | undefined): number {
+  return Number(/\d+/.exec(frame?.payload.toString() ?? '')?.[0])
+}
+
+/** The numbers of all messages that have come, up to a frame that is none. */
+async function readAll(peer: RawPeer): Promise<{ numbers: number[]; end: Frame | undefined }> {
+  const numbers: number[] = []
+  let end = await peer.next()
+  for (; end?.opcode === OPCODE.text; end = await peer.next()) numbers.push(numberOf(end))
+  return { numbers, end }
+}
+
+/** Bytes that wait for the connection for which most do. */
+async function mostWaiting(http: string): Promise<number> {
+  return Math.max(...((await (await fetch(`${http}/waiting`)).json()) as number[]))
 }
 
 describe('examples/stream-file.ts', () => {

@@ -267,7 +267,8 @@ const ONCE = [
   'a message was discarded: the WebSocket route has no onMessage, and its handler has settled without a listener for messages',
 ]
 const DRAINED = 'all WebSocket connections have ended'
-const OURS = new Set([...Object.keys(LINES), ...ONCE, DRAINED])
+const HISTORY = 'the last facts of a WebSocket connection'
+const OURS = new Set([...Object.keys(LINES), ...ONCE, DRAINED, HISTORY])
 
 /** Lets time pass until a line says that. */
 async function told({ clock, lines }: Served, text: string): Promise<void> {

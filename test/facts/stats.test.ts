@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
-import type { CloseCause, LifecycleSocket, LifecycleStats } from '../../lib/index.js'
+import type { CloseCause, LifecycleSocket, LifecycleStats, RouteStats } from '../../lib/index.js'
 import { CLOSE_CAUSES } from '../../lib/core/close/policy.js'
 import { until } from '../support/time/timed.js'
 import { within } from '../support/time/bound.js'
@@ -25,6 +25,14 @@ const NOTHING: LifecycleStats = {
   closed: closedOf({}),
   abandoned: 0,
   dropped: 0,
+  sessions: { connected: 0, suspended: 0, resumed: 0, expired: 0, displaced: 0, stale: 0 },
+  byRoute: {},
+}
+
+/** `stats().byRoute[...]`, with these counts and otherwise zeros. */
+function ofRoute(counts: Partial<RouteStats>): RouteStats {
+  const zeros = { open: 0, opened: 0, refused: refused(), closed: closedOf({}), dropped: 0 }
+  return { ...zeros, abandoned: 0, ...counts }
 }
 
 describe('stats()', () => {
@@ -39,6 +47,7 @@ describe('stats()', () => {
     stats.opened = 7
     stats.closed.shutdown = 7
     stats.refused.route = 7
+    stats.sessions.resumed = 7
     assert.deepEqual(app.websocketLifecycle.stats(), NOTHING)
   })
 
@@ -89,15 +98,13 @@ describe('stats()', () => {
     await clock.advance(700)
     await within(drain, 'the drain')
     const stats = app.websocketLifecycle.stats()
-    assert.deepEqual(stats, {
-      ...NOTHING,
-      opened: 19,
-      closed: closedOf({
-        ...Object.fromEntries(ends.map(([cause]) => [cause, 2])),
-        'heartbeat-timeout': 2,
-        shutdown: 1,
-      }),
+    const closed = closedOf({
+      ...Object.fromEntries(ends.map(([cause]) => [cause, 2])),
+      'heartbeat-timeout': 2,
+      shutdown: 1,
     })
+    const byRoute = { '/': ofRoute({ opened: 19, closed }) }
+    assert.deepEqual(stats, { ...NOTHING, opened: 19, closed, byRoute })
     const sum = Object.values(stats.closed).reduce((total, count) => total + count, 0)
     assert.equal(sum, stats.opened)
   })
@@ -127,7 +134,38 @@ describe('stats()', () => {
     assert.deepEqual(app.websocketLifecycle.stats(), {
       ...NOTHING,
       refused: refused({ draining: 3, route: 2, handshake: 1 }),
+      byRoute: {
+        // While the server drains, no upgrade gets as far as its route.
+        '/http': ofRoute({ refused: refused({ route: 1 }) }),
+        '/slow': ofRoute({ refused: refused({ handshake: 1 }) }),
+      },
     })
+  })
+
+  test('counts each route by its URL pattern', async (t) => {
+    const app = await serve(t, {
+      routes: (instance) => {
+        instance.get('/rooms/:id', { websocket: true, onMessage: () => {} }, () => {})
+        instance.get('/one', { websocket: true, maxConnections: 1 }, () => {})
+      },
+    })
+    const port = portOf(app)
+    const peers = [await RawPeer.open(port, '/rooms/1'), await RawPeer.open(port, '/rooms/2')]
+    const one = await RawPeer.open(port, '/one')
+    const second = await RawPeer.dial(port, '/one')
+    await second.answer()
+    const [first] = app.websocketLifecycle.connections
+    first?.close(4000)
+    peers[0]?.send(RawPeer.frame(OPCODE.text, 'too late'), RawPeer.closeFrame(4000))
+    await first?.closed
+    const { byRoute, open } = app.websocketLifecycle.stats()
+    const closed = closedOf({ 'server-close': 1 })
+    assert.deepEqual(byRoute, {
+      '/rooms/:id': ofRoute({ open: 1, opened: 2, closed, dropped: 1 }),
+      '/one': ofRoute({ open: 1, opened: 1, refused: refused({ limit: 1 }) }),
+    })
+    assert.equal(open, 2)
+    for (const peer of [...peers, one, second]) peer.destroy()
   })
 
   test('counts abandoned steps, before a drain and in it', async (t) => {
@@ -153,7 +191,8 @@ describe('stats()', () => {
     await clock.advance(300)
     const { abandoned } = await within(drain, 'the drain')
     assert.equal(abandoned.length, 2)
-    assert.equal(app.websocketLifecycle.stats().abandoned, 4)
+    const { abandoned: inAll, byRoute } = app.websocketLifecycle.stats()
+    assert.deepEqual([inAll, byRoute['/']?.abandoned], [4, 4])
   })
 
   test('can be read after the app has closed', async (t) => {
@@ -162,7 +201,8 @@ describe('stats()', () => {
     await app.close()
     await client.closed
     const stats = app.websocketLifecycle.stats()
-    assert.deepEqual(stats, { ...NOTHING, opened: 1, closed: closedOf({ shutdown: 1 }) })
+    const counts = { opened: 1, closed: closedOf({ shutdown: 1 }) }
+    assert.deepEqual(stats, { ...NOTHING, ...counts, byRoute: { '/': ofRoute(counts) } })
   })
 })
 

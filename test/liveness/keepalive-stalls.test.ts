@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import { hear } from '../support/servers/hear.js'
 import { WebSocket } from 'ws'
 import { delivered } from '../support/time/delivered.js'
 import { FakeClock } from '../support/time/fake-clock.js'
@@ -56,8 +57,12 @@ test('the time in which our loop stood still does not count against a slow peer'
   const { peer, socket, clock } = await connectTimed(t)
   const ping = peer.nextOf(OPCODE.ping)
   const asked = await nextWithin(clock, ping)
+  const heard = hear(t, 'loop.stalled')
   clock.stall(10 * keepalive.timeout)
   await clock.advance(keepalive.timeout - 3 * TICK)
+  const [{ lateness, postponed } = {}, ...others] = heard.of('loop.stalled')
+  assert.ok(Number(lateness) > 9 * keepalive.timeout && Number(lateness) <= 10 * keepalive.timeout)
+  assert.deepEqual([postponed, others], [1, []])
   assert.equal(socket.readyState, socket.OPEN)
   peer.send(frame(OPCODE.pong, asked.payload))
   await clock.advance(keepalive.interval / 2)
@@ -77,9 +82,13 @@ test('an answer that is in the kernel when the timeout is over counts', async (t
   for (let i = 1; i < ticks; i++) await second.clock.advance(TICK)
   assert.ok(pings(frames) > 0)
   // The next tick is the one that would be the end; it comes before the loop has polled.
+  const heard = hear(t, 'verdict.averted')
   second.peer.send(frame(OPCODE.pong, frames.at(-1)?.payload))
-  await second.clock.advance(TICK)
+  second.clock.stall(TICK)
+  await second.clock.advance(0)
   assert.equal(second.socket.readyState, second.socket.OPEN)
+  const averted = { id: second.socket.id, route: '/', cause: 'heartbeat-timeout' }
+  assert.deepEqual(heard.of('verdict.averted'), [averted])
   second.peer.destroy()
 })
 
@@ -95,12 +104,14 @@ test('a real loop that stalls again and again kills no healthy peer, but a froze
       return client
     }),
   )
-  const over = Promise.all(clients.map((client) => once(client, 'close')))
+  const ends = clients.map((client) => once(client, 'close'))
+  const lost = Promise.race(ends).then(() => 'a healthy one is gone')
   clients[0]?.send('begin')
-  const { open, dead } = JSON.parse(await story.next()) as { open: number; dead: number }
+  const told = await Promise.race([story.next(), lost])
+  const { open, dead } = JSON.parse(told) as { open: number; dead: number }
   assert.deepEqual({ open, dead }, { open: 500, dead: 1 })
   frozen.destroy()
-  await over
+  await Promise.all(ends)
   assert.equal((await story.exited).code, 0)
 })
 

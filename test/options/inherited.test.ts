@@ -36,10 +36,19 @@ const GROUPS = {
   inbox: { maxMessages: 7, maxBytes: 8, concurrency: 6 },
   outbox: { highWaterMark: 7, maxBytes: 8, maxAge: 90, overflow: 'drop' },
   messageRate: { max: 5, window: 60 },
-  maxConnectionsPerKey: { max: 4, key: () => 'anna', whenFull: 'replace' },
+  maxConnectionsPerKey: { max: 4, key: () => 'anna', whenFull: 'replace', scope: 'cluster' },
 } as const
 
-const DRAIN = { timeout: 70, spread: 60, code: 4000, reason: 'bye', retryAfter: 9 }
+const RESUME = { key: () => 'anna', window: 5_000, maxBytes: 6 } as const
+
+const DRAIN = {
+  timeout: 70,
+  spread: 60,
+  code: 4000,
+  reason: 'bye',
+  retryAfter: 9,
+  reconnectWindow: 8,
+}
 
 for (const { way, inheriting } of WAYS) {
   for (const [group, members] of Object.entries(GROUPS)) {
@@ -50,6 +59,10 @@ for (const { way, inheriting } of WAYS) {
       assert.deepEqual(Reflect.get(route({}, options), group), members)
     })
   }
+
+  test(`resume may inherit its members: ${way}`, () => {
+    assert.deepEqual(route({ resume: inheriting(RESUME) }).resume, RESUME)
+  })
 
   test(`drain may inherit its members: ${way}`, () => {
     assert.deepEqual(plugin({ drain: inheriting(DRAIN) }).drain, DRAIN)
@@ -160,7 +173,7 @@ test('each option is read once', () => {
   assert.ok(reads.includes('perMessageDeflate.threshold'))
   assert.deepEqual(reads, [...new Set(reads)])
   reads.length = 0
-  route(counting({ ...GROUPS, closeTimeout: 5 }))
+  route(counting({ ...GROUPS, closeTimeout: 5, resume: RESUME }))
   assert.ok(reads.includes('messageRate.window'))
   assert.deepEqual(reads, [...new Set(reads)])
 })

@@ -8,6 +8,7 @@ import { checkPluginTimeout, resolveDrainOptions } from '../../lib/options/resol
 import { invalid, LONGEST, plugin, PLUGIN, route, ROUTE } from '../support/servers/resolve.js'
 
 const soon = (): Date => new Date()
+const key = (): string => 'anna'
 
 test("a route's value replaces the plugin's", () => {
   const base = {
@@ -74,6 +75,36 @@ test('a rate says both of its numbers, and no others', () => {
     assert.throws(() => route({ messageRate: rate }, base), invalid(message))
   }
 })
+
+test('sessions of a route have a key, and defaults for the rest', () => {
+  const defaults = { window: 60_000, maxBytes: 268_435_456 }
+  assert.deepEqual(route({ resume: { key } }).resume, { key, ...defaults })
+  assert.deepEqual(route({ resume: { key, window: undefined } }).resume, { key, ...defaults })
+  assert.deepEqual(route({ resume: { key, window: 5_000 } }).resume, {
+    key,
+    ...defaults,
+    window: 5_000,
+  })
+  for (const [resume, message] of [
+    [{}, 'Expected `resume.key` to be a function, got `undefined` (undefined), in '],
+    [{ window: 5_000 }, 'Expected `resume.key` to be a function, got `undefined` (undefined), in '],
+    [
+      { key, timeout: 5_000 },
+      'Expected a known option, got `resume.timeout` (known are `resume.key`, `resume.window`, `resume.maxBytes`), in ',
+    ],
+  ] as const) {
+    assert.throws(() => route({ resume }), invalid(message + ROUTE))
+  }
+})
+
+for (const name of ['onSuspend', 'onResume'] as const) {
+  test(`${name} is called for sessions only`, () => {
+    const [own, resume] = [() => {}, { key: () => null }]
+    assert.equal(route({ resume, [name]: own })[name], own)
+    const message = `Expected \`${name}\` to be on a route with \`resume\`, got \`[Function (anonymous)]\` (function), in ${ROUTE}`
+    assert.throws(() => route({ [name]: own }), invalid(message))
+  })
+}
 
 /** A bound, and what may not be above it. */
 const BOUNDED = [
@@ -216,7 +247,12 @@ test('settings are frozen, and no longer those of the caller', () => {
     outbox: { maxAge: 100 },
     messageRate: { max: 100, window: 100 },
   }
+  const sessions = { resume: { key: () => null, window: 5_000 } }
   const settings = plugin(options)
+  const { resume } = route(sessions)
+  sessions.resume.window = 1
+  assert.equal(resume?.window, 5_000)
+  assert.ok(Object.isFrozen(resume))
   options.keepalive.interval = 1
   options.inbox.maxBytes = 1
   options.outbox.maxAge = 1

@@ -57,6 +57,21 @@ const WRONG: ReadonlyArray<
     ],
   ],
   [
+    (scope) => ({ maxConnectionsPerKey: { max: 1, whenFull: 'replace', scope } }),
+    'maxConnectionsPerKey.scope',
+    "'server' or 'cluster'",
+    [
+      ['node', "`'node'` (string)"],
+      [true, '`true` (boolean)'],
+    ],
+  ],
+  [
+    (scope) => ({ maxConnectionsPerKey: { max: 1, scope } }),
+    'maxConnectionsPerKey.scope',
+    "'server' unless `maxConnectionsPerKey.whenFull` is 'replace'",
+    [['cluster', "`'cluster'` (string)"]],
+  ],
+  [
     (max) => ({ maxConnectionsPerKey: { max, whenFull: 'replace' } }),
     'maxConnectionsPerKey.max',
     "at least 1 where `maxConnectionsPerKey.whenFull` is 'replace'",

@@ -33,6 +33,7 @@ const FOREIGN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     upgradeTimeout: '`handshakeTimeout`',
     cors: '`allowedOrigins`',
     allowRequest: 'a hook such as `onRequest`, or `allowedOrigins`',
+    connectionStateRecovery: '`resume` of a route',
     onConnection: OPENED,
     onDisconnect: '`onClose`',
   },
@@ -110,9 +111,15 @@ test('what the server of Fastify decides is left out', () => {
   }
 })
 
-for (const name of ['onMessage', 'onInvalidMessage', 'onmessage']) {
+for (const [name, own] of [
+  ['onMessage', 'onMessage'],
+  ['onInvalidMessage', 'onInvalidMessage'],
+  ['onmessage', 'onMessage'],
+  ['resume', 'resume'],
+  ['onSuspend', 'onSuspend'],
+  ['onResume', 'onResume'],
+] as const) {
   test(`${name} is no option of the plugin, and the plugin says whose it is`, () => {
-    const own = name === 'onmessage' ? 'onMessage' : name
     const message = `Expected a known option, got \`${name}\` (\`${own}\` is an option of a route), in ${PLUGIN}`
     assert.throws(() => plugin({ [name]: () => {} }), invalid(message))
   })
@@ -146,6 +153,7 @@ for (const [name, hint] of [
   ['onclose', 'did you mean `onClose`?'],
   ['onMessages', 'did you mean `onMessage`?'],
   ['maxConnection', 'did you mean `maxConnections`?'],
+  ['Resume', 'did you mean `resume`?'],
   ['webSocket', 'did you mean `websocket`?'],
   ['drain', 'it is an option of the plugin, for all routes'],
   ['Drain', 'did you mean `drain` of the plugin?'],

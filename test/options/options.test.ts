@@ -22,20 +22,33 @@ test('without options all defaults hold', () => {
       idleTimeout: false,
       maxLifetime: false,
       expiresAt: undefined,
+      groups: undefined,
       messageRate: false,
       handshakeTimeout: 10_000,
       allowedOrigins: 'same-origin',
       maxConnections: Infinity,
       maxConnectionsPerKey: undefined,
       refuse: 'http',
+      history: false,
       onMessage: undefined,
       onInvalidMessage: undefined,
+      resume: undefined,
+      cluster: { durable: undefined },
+      onSuspend: undefined,
+      onResume: undefined,
       onUnexpectedClose: [],
       onClose: [],
       onShutdown: [],
       onHandlerError: [],
     },
-    drain: { timeout: 8_000, spread: 0, code: 1012, reason: 'service restart', retryAfter: 1 },
+    drain: {
+      timeout: 8_000,
+      spread: 0,
+      code: 1012,
+      reason: 'service restart',
+      retryAfter: 1,
+      reconnectWindow: 5_000,
+    },
     websocket: { maxPayload: 1_048_576 },
     ignoreUpgrade: undefined,
   })
@@ -43,10 +56,13 @@ test('without options all defaults hold', () => {
 })
 
 test('undefined is as good as nothing, at every level', () => {
-  const names = [...Object.keys(DEFAULTS), 'expiresAt', 'maxConnectionsPerKey', 'onClose']
+  const ofBoth = Object.keys(DEFAULTS).filter((name) => name !== 'resume')
+  const names = [...ofBoth, 'expiresAt', 'groups', 'maxConnectionsPerKey', 'onClose']
   const empty = Object.fromEntries(names.map((name) => [name, undefined]))
   assert.deepEqual(plugin(empty), plugin())
-  assert.deepEqual(route({ ...empty, onMessage: undefined }), plugin().route)
+  for (const name of ['onMessage', 'resume', 'onSuspend', 'onResume', 'cluster']) {
+    assert.deepEqual(route({ ...empty, [name]: undefined }), plugin().route)
+  }
   const emptyGroups = {
     keepalive: { interval: undefined },
     inbox: { maxMessages: undefined },

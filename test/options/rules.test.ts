@@ -29,10 +29,10 @@ interface Rule {
   readonly wrong: ReadonlyArray<readonly [value: unknown, shown: string]>
 }
 
-function duration(path: string, from: number, isOptional = false): Rule {
+function duration(path: string, from: number, isOptional = false, to = LONGEST): Rule {
   const wrong = [
     [from - 1, `\`${from - 1}\` (number)`],
-    [LONGEST + 1, '`2147483648` (number)'],
+    [to + 1, `\`${to + 1}\` (number)`],
     [NaN, '`NaN` (number)'],
     [Infinity, '`Infinity` (number)'],
     ['3000', "`'3000'` (string)"],
@@ -41,8 +41,8 @@ function duration(path: string, from: number, isOptional = false): Rule {
   ] as const
   return {
     path,
-    expected: `a number of milliseconds from ${from} to ${LONGEST}${isOptional ? ', or false' : ''}`,
-    good: [from, from + 0.5, LONGEST, ...(isOptional ? [false] : [])],
+    expected: `a number of milliseconds from ${from} to ${to}${isOptional ? ', or false' : ''}`,
+    good: [from, from + 0.5, to, ...(isOptional ? [false] : [])],
     wrong: isOptional ? wrong : [...wrong, [false, '`false` (boolean)']],
   }
 }
@@ -120,6 +120,16 @@ const ROUTE_RULES: readonly Rule[] = [
       [[1000.5], '`[ 1000.5 ]` (object)'],
     ],
   },
+  {
+    path: 'history',
+    expected: 'true or false',
+    good: [true, false],
+    wrong: [
+      [1, '`1` (number)'],
+      ['yes', "`'yes'` (string)"],
+      [null, '`null` (object)'],
+    ],
+  },
   group('inbox'),
   whole('inbox.maxMessages', 'messages', 1, 100_000),
   whole('inbox.maxBytes', 'bytes', 1, 2 ** 40),
@@ -141,6 +151,7 @@ const ROUTE_RULES: readonly Rule[] = [
   duration('idleTimeout', 1, true),
   duration('maxLifetime', 1, true),
   hook('expiresAt', [() => undefined, async () => new Date()]),
+  hook('groups', [() => undefined, () => 'room', () => ['a', 'b']]),
   group('messageRate', true),
   { ...whole('messageRate.max', 'messages', 1, 1_000_000), beside: { window: 1_000 } },
   { ...duration('messageRate.window', 1), beside: { max: 10 } },
@@ -175,9 +186,38 @@ const ROUTE_RULES: readonly Rule[] = [
 ]
 
 /** Options of a route alone: what they do, no two routes do alike. */
-const MESSAGE_RULES: readonly Rule[] = ['onMessage', 'onInvalidMessage'].map((path) =>
-  hook(path, [() => {}, async () => {}]),
-)
+const ROUTES_OWN_RULES: readonly Rule[] = [
+  hook('onMessage', [() => {}, async () => {}]),
+  hook('onInvalidMessage', [() => {}, async () => {}]),
+  group('resume'),
+  hook('resume.key', [() => 'anna', () => null]),
+  { ...duration('resume.window', 1_000, false, 86_400_000), beside: { key: () => 'anna' } },
+  { ...whole('resume.maxBytes', 'bytes', 1, 2 ** 40), beside: { key: () => 'anna' } },
+  hook('onSuspend'),
+  hook('onResume'),
+  group('cluster'),
+  group('cluster.durable'),
+  hook('cluster.durable.release', [() => {}]),
+  hook('cluster.durable.data', []),
+  {
+    path: 'cluster.durable.name',
+    expected: 'a string that is not empty',
+    good: [],
+    wrong: [
+      ['', "`''` (string)"],
+      [7, '`7` (number)'],
+    ],
+  },
+  {
+    path: 'cluster.durable.whenCutOff',
+    expected: "'continue' or 'close'",
+    good: [],
+    wrong: [
+      ['end', "`'end'` (string)"],
+      [true, '`true` (boolean)'],
+    ],
+  },
+]
 
 const PLUGIN_RULES: readonly Rule[] = [
   group('drain'),
@@ -204,6 +244,16 @@ const PLUGIN_RULES: readonly Rule[] = [
       ['x'.repeat(124), `\`'${'x'.repeat(100)}'... 24 more characters\` (string)`],
       ['€'.repeat(42), `\`'${'€'.repeat(42)}'\` (string)`],
       [1012, '`1012` (number)'],
+    ],
+  },
+  {
+    path: 'drain.reconnectWindow',
+    expected: 'a number of milliseconds from 0 to 2147483647',
+    good: [0, 5_000, 2 ** 31 - 1],
+    wrong: [
+      [-1, '`-1` (number)'],
+      [Infinity, '`Infinity` (number)'],
+      ['5s', "`'5s'` (string)"],
     ],
   },
   {
@@ -238,14 +288,14 @@ describe('in a route and in the plugin', () => {
 })
 
 describe('in a route alone', () => {
-  for (const rule of MESSAGE_RULES) {
+  for (const rule of ROUTES_OWN_RULES) {
     const { path, expected, good, wrong } = rule
     test(`\`${path}\` is ${expected}`, () => {
       for (const value of good) {
         assert.equal(valueAt(path, route(given(rule, value))), value)
         assert.throws(() => plugin(given(rule, value)), {
           code: 'FST_ERR_WSL_INVALID_OPTION',
-          message: new RegExp(`\`${path}\`.*, in ${PLUGIN}$`),
+          message: new RegExp(`\`${path.split('.')[0]}\` is an option of a route.*, in ${PLUGIN}$`),
         })
       }
       for (const [value, shown] of wrong) {
@@ -270,12 +320,46 @@ describe('in the plugin alone', () => {
   }
 })
 
+const DURABLE = {
+  cluster: { durable: { release: () => {}, data: () => 7, name: 'x', whenCutOff: 'close' } },
+}
+
+test('what is recorded is complete', () => {
+  assert.deepEqual(route(DURABLE).cluster, DURABLE.cluster)
+  const { release } = DURABLE.cluster.durable
+  assert.deepEqual(route({ cluster: { durable: { release } } }).cluster.durable, {
+    release,
+    data: undefined,
+    name: '/rooms/:id',
+    whenCutOff: 'continue',
+  })
+  const nothing = { durable: undefined }
+  assert.deepEqual(route({ cluster: nothing }).cluster, nothing)
+  assert.throws(
+    () => route({ cluster: { durable: {} } }),
+    invalid(
+      `Expected \`cluster.durable.release\` to be a function, got \`undefined\` (undefined), in ${ROUTE}`,
+    ),
+  )
+})
+
 test('every option has its rule', () => {
-  const named = [...ROUTE_RULES, ...MESSAGE_RULES, ...PLUGIN_RULES].map(({ path }) => path)
+  const named = [...ROUTE_RULES, ...ROUTES_OWN_RULES, ...PLUGIN_RULES].map(({ path }) => path)
   const { keepalive, inbox, outbox, drain } = DEFAULTS
   const messageRate = { max: undefined, window: undefined }
   const maxConnectionsPerKey = { max: undefined, key: undefined }
-  const groups = { keepalive, inbox, outbox, drain, messageRate, maxConnectionsPerKey }
+  const resume = { key: undefined, ...DEFAULTS.resume }
+  const groups = {
+    keepalive,
+    inbox,
+    outbox,
+    drain,
+    messageRate,
+    maxConnectionsPerKey,
+    resume,
+    cluster: DURABLE.cluster,
+    'cluster.durable': DURABLE.cluster.durable,
+  }
   const fields = Object.entries(groups).flatMap(([name, group]) =>
     Object.keys(group).map((field) => `${name}.${field}`),
   )

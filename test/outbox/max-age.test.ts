@@ -1,6 +1,7 @@
 // `outbox.maxAge`: peers that read too slowly, or not at all, though little waits for them.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { hear } from '../support/servers/hear.js'
 import { createWebSocketStream } from 'ws'
 import type { LifecycleSocket } from '../../lib/index.js'
 import { until } from '../support/time/timed.js'
@@ -48,11 +49,15 @@ async function connectAging(
 
 for (const kind of [TCP, TLS]) {
   test(`over ${kind.over} a peer that never reads is cut off by maxAge, though little waits`, async (t) => {
+    const heard = hear(t, 'outbox.stuck')
     const { clock, socket } = await connectAging(t, kind)
     await clock.advance(maxAge)
     assert.equal(socket.readyState, socket.OPEN, 'it is given the time for what the kernel took')
     await clock.advance(AGED)
     assert.equal(socket.readyState, socket.CLOSED)
+    const told = heard.of('outbox.stuck')
+    assert.deepEqual(told, [{ id: socket.id, route: '/', bytes: told[0]?.bytes }])
+    assert.ok(Number(told[0]?.bytes) > 0)
     const { cause, sent, clean } = await socket.closed
     assert.deepEqual(
       { cause, code: sent?.code, clean },

@@ -20,6 +20,7 @@ import {
   keepParts,
   whenParsed,
 } from '../../lib/platform/ws-receiver.js'
+import { thresholdOf, windowBitsOf } from '../../lib/platform/ws-deflate.js'
 import {
   dropUnprepared,
   isBetweenMessages,
@@ -27,7 +28,12 @@ import {
   isQueued,
   queuedFrames,
 } from '../../lib/platform/ws-sender.js'
-import { ignoresPieces, isCloseFrameReceived } from '../../lib/platform/ws-socket.js'
+import {
+  closeCodeReceived,
+  forgetCloseFrame,
+  ignoresPieces,
+  isCloseFrameReceived,
+} from '../../lib/platform/ws-socket.js'
 import { endServer } from '../support/servers/end-server.js'
 
 test('of a socket that keeps its internals to itself, or has none yet, nothing is known', () => {
@@ -35,12 +41,15 @@ test('of a socket that keeps its internals to itself, or has none yet, nothing i
   const unborn = new WebSocket(null as never, undefined, {})
   for (const socket of [unborn, {}, { _sender: {} }] as WebSocket[]) {
     assert.equal(isCloseFrameReceived(socket), false)
+    assert.equal(closeCodeReceived(socket), undefined)
     assert.equal(isParsing(socket), false)
     assert.equal(whenParsed(socket), undefined)
     assert.equal(isReading(socket), false)
     assert.equal(hasMoreRead(socket), false)
     assert.equal(isBetweenMessages(socket), false)
     assert.equal(queuedFrames(socket), 0)
+    assert.equal(windowBitsOf(socket), 0)
+    assert.equal(thresholdOf(socket), 0)
     assert.equal(isQueued(socket, payload), false)
     assert.equal(isPreparing(socket), false)
     assert.equal(dropUnprepared(socket, new Error('gone')), 0)
@@ -48,6 +57,7 @@ test('of a socket that keeps its internals to itself, or has none yet, nothing i
       keepParts(socket)
       guardReceiver(Object.assign(socket, { parse: () => {} }))
       abandonReceiver(socket)
+      forgetCloseFrame(socket)
     })
   }
   assert.equal(

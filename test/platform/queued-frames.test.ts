@@ -8,7 +8,7 @@ import {
   isQueued,
   queuedFrames,
 } from '../../lib/platform/ws-sender.js'
-import { isCloseFrameReceived } from '../../lib/platform/ws-socket.js'
+import { closeCodeReceived, isCloseFrameReceived } from '../../lib/platform/ws-socket.js'
 import { threadPool } from '../support/time/thread-pool.js'
 import { until } from '../support/time/timed.js'
 import { openPair } from '../support/servers/ws-pair.js'
@@ -16,10 +16,12 @@ import { openPair } from '../support/servers/ws-pair.js'
 test("the peer's close frame is known inside the close() with which ws answers it", async (t) => {
   const { server, client } = await openPair(t, false)
   assert.equal(isCloseFrameReceived(server), false)
+  assert.equal(closeCodeReceived(server), undefined)
   client.close(4000)
   await once(server, 'close')
   assert.deepEqual(server.closes[0], { code: 4000, isFrameReceived: true })
   assert.equal(isCloseFrameReceived(server), true)
+  assert.equal(closeCodeReceived(server), 4000)
 })
 
 test('inside a close() of the app there is none yet, later the echo', async (t) => {

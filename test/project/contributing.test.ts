@@ -36,7 +36,7 @@ test('the list of docs/internals has each of its pages', () => {
 
 test('the drawing of the rooms has each room of lib/, and no other', () => {
   const [, drawing = ''] = read('CONTRIBUTING.md').split('```')
-  const drawn = [...drawing.matchAll(/^(?:[┌└] | {2})([\w.]+)/gm)].map(([, room]) => room)
+  const drawn = [...drawing.matchAll(/^(?:[┌│└] | {2})([\w.]+)/gm)].map(([, room]) => room)
   const rooms = readdirSync(new URL('lib', root)).filter((room) => room !== 'errors.ts')
   assert.deepEqual(new Set(drawn), new Set(rooms))
 })

@@ -73,10 +73,18 @@ test('the page of options has every default, and each is true', () => {
 })
 
 const WITHOUT_DEFAULT = [
+  'cluster.durable.data',
+  'cluster.durable.name',
+  'cluster.durable.release',
+  'cluster.durable.whenCutOff', // test/project/cluster-docs.test.ts
   'expiresAt',
+  'groups',
   'maxConnectionsPerKey',
   'onMessage',
   'onInvalidMessage',
+  'resume.key',
+  'onSuspend',
+  'onResume',
   'onUnexpectedClose',
   'onClose',
   'onShutdown',

@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import Fastify from 'fastify'
 import {
   alreadyRegistered,
+  clusterKey,
+  clusterUnavailable,
   ConnectionClosedError,
   draining,
   handshakeTimeout,
@@ -44,6 +46,13 @@ const TABLE: ReadonlyArray<[Error, LifecycleErrorCode, status: number, message: 
       500,
       /^Route GET \/ was declared before/,
     ],
+    [
+      clusterUnavailable('EVAL has failed'),
+      'FST_ERR_WSL_CLUSTER_UNAVAILABLE',
+      503,
+      'Redis cannot be asked: EVAL has failed',
+    ],
+    [clusterKey('too long'), 'FST_ERR_WSL_CLUSTER_KEY', 500, 'too long'],
   ]
 
 for (const [error, code, statusCode, message] of TABLE) {

@@ -5,13 +5,15 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { linkDependencies, root, runNode } from '../support/servers/tarball.js'
 
-test('a room is one process; a file that cannot be loaded fails, and keeps none from its tests', async (t) => {
+test('a room is one process, in the order of its files; one that cannot be loaded fails, and keeps none from its tests', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'run-'))
   t.after(() => rm(dir, { recursive: true }))
   await linkDependencies(join(dir, 'node_modules'))
   const first = "import { test } from 'node:test'\n"
   const files = {
-    'a/passes.test.ts': `${first}test('passes', () => { globalThis.name = 'shared' })`,
+    // It takes its time to load. What comes after it must not be there before it.
+    'a/passes.test.ts': `${first}for (let turns = 0; turns < 1000; turns += 1) await new Promise(setImmediate)
+test('passes', () => { globalThis.name = 'shared' })`,
     'a/sees.test.ts': `${first}test('sees', () => { if (globalThis.name !== 'shared') throw 1 })`,
     'b/broken.test.ts': "throw new Error('cannot be loaded')",
     'b/runs.test.ts': `${first}test('runs', () => {})`,
@@ -21,6 +23,7 @@ test('a room is one process; a file that cannot be loaded fails, and keeps none 
     await mkdir(join(dir, 'test', name, '..'), { recursive: true })
     await writeFile(join(dir, 'test', name), text)
   }
+  await writeFile(join(dir, 'package.json'), '{ "type": "module" }')
   const run = (...beginnings: string[]): ReturnType<typeof runNode> =>
     runNode(['--import', 'tsx', join(root, 'test/run.ts'), ...beginnings], dir)
 

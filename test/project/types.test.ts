@@ -64,4 +64,29 @@ describe('types, as a user of the packed package sees them', { concurrency: 2 },
       await rm(project, { recursive: true })
     })
   }
+
+  // The client runs in both, and its types need nothing of the other.
+  const places = {
+    page: { lib: ['es2022', 'dom'], types: [] },
+    node: { lib: ['es2022'], types: ['node'] },
+  }
+  for (const [place, libraries] of Object.entries(places)) {
+    it(`the client, for a user with the types of a ${place} only`, async () => {
+      const project = join(installed.dir, `client-${place}`)
+      await mkdir(project)
+      await cp(join(root, 'test/types'), project, { recursive: true })
+      await writeFile(join(project, 'package.json'), '{ "type": "module" }')
+      const config = {
+        extends: './tsconfig.json',
+        compilerOptions: { ...libraries, skipLibCheck: false },
+        files: [`client/${place}.ts`],
+      }
+      await writeFile(join(project, 'tsconfig.user.json'), JSON.stringify(config))
+
+      const outcome = await runNode([tsc, '-p', 'tsconfig.user.json'], project)
+
+      assert.deepEqual(outcome, { code: 0, stdout: '', stderr: '' })
+      await rm(project, { recursive: true })
+    })
+  }
 })

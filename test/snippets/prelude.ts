@@ -13,7 +13,9 @@ import type {
   FastifyRequest as Request,
 } from 'fastify'
 import type plugin from 'fastify-websocket-lifecycle'
+import type cluster from 'fastify-websocket-lifecycle/redis'
 import type { LifecycleSocket, Message, WebsocketHandler } from 'fastify-websocket-lifecycle'
+import type { Redis } from 'ioredis'
 import type { Type as TypeBox } from 'typebox'
 
 declare module '@fastify/jwt' {
@@ -26,6 +28,7 @@ declare global {
   // Of this package, of Fastify and of Node
   const app: FastifyInstance
   const websocketLifecycle: typeof plugin
+  const websocketCluster: typeof cluster
   const Fastify: typeof fastify
   type FastifyRequest = Request
   const jwt: typeof fastifyJwt
@@ -42,16 +45,17 @@ declare global {
   const reply: FastifyReply
   const secret: string
   const token: string
+  const ticket: () => Promise<string>
   const pool: { acquire(): Promise<{ release(): Promise<void> }> }
   const ticker: EventEmitter
   const tenants: Set<string>
-  const watchers: Set<LifecycleSocket>
-  const online: Map<string, Set<string>>
-  const price: string
-  const userOf: (socket: LifecycleSocket) => string
+  const bus: EventEmitter
   const isKnown: (url: string | undefined) => boolean
-  const join: (room: Set<LifecycleSocket>, socket: LifecycleSocket) => void
   const place: (message: Message) => Promise<string>
+  const db: {
+    query(sql: string, values: readonly unknown[]): Promise<{ rowCount: number | null }>
+  }
+  const client: Redis
   const order: (sku: string, count: number) => Promise<void>
   const load: (request: Request) => Promise<{ name: string }>
   const next: () => string

@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterNextPoll, Sweep, type Swept } from '../../lib/time/sweep.js'
+import { stallEventLoop } from '../../lib/testing/stall.js'
 import { OFF } from '../../lib/time/wheel.js'
 import { FakeClock } from '../support/time/fake-clock.js'
 import { surviveUncaught } from '../support/time/uncaught.js'
@@ -236,7 +237,7 @@ async function connected(t: TestContext): Promise<{ near: Socket; far: Socket }>
 
 /** Keeps the loop from turning until what was written to loopback has certainly arrived. */
 function standStill(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+  stallEventLoop(20)
 }
 
 test('what is in the kernel already is read before afterNextPoll calls back', async (t) => {

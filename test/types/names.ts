@@ -13,6 +13,9 @@ import websocketLifecycle, {
   type CloseInitiator,
   type ConnectionScope,
   type LifecycleErrorCode,
+  type LifecycleEventName,
+  type LifecycleEvents,
+  type LifecycleSession,
   type LifecycleSocket,
   type Message,
   type RefusalReason,
@@ -33,6 +36,18 @@ exactly<boolean>()(isCloseCode(close, CloseCode.GoingAway, 4000))
 exactly<boolean>()(isUnexpectedClose(close, 1000))
 exactly<boolean>()(isRetryable(close.code))
 exactly<string>()(truncateReason('bye'))
+declare const told: LifecycleEvents
+exactly<CloseInfo>()(told['connection.closed'].close)
+exactly<LifecycleSocket | LifecycleSession>()(told['connection.opened'].connection)
+exactly<FastifyRequest>()(told['session.resumed'].request)
+exactly<number>()(told['peer.ponged'].latency)
+exactly<'begun' | 'lasting' | 'over'>()(told['diagnosis.storm'].phase)
+exactly<'both' | 'client' | 'server'>()(told['diagnosis.idle-timeout'].silent)
+exactly<string | undefined>()(told['loop.stalled'].during?.step)
+exactly<number | undefined>()(close.history?.[0]?.at)
+export const event: LifecycleEventName = 'drain.ended'
+// @ts-expect-error
+export const unknownEvent: LifecycleEventName = 'connection.lost'
 exactly<1012>()(CloseCode.ServiceRestart)
 // @ts-expect-error
 close.code = 1000
@@ -70,6 +85,8 @@ export const codes: Record<LifecycleErrorCode, true> = {
   FST_ERR_WSL_TWO_READERS: true,
   FST_ERR_WSL_OUTBOX_FULL: true,
   FST_ERR_WSL_CONNECTION_CLOSED: true,
+  FST_ERR_WSL_CLUSTER_UNAVAILABLE: true,
+  FST_ERR_WSL_CLUSTER_KEY: true,
 }
 
 declare const socket: LifecycleSocket

@@ -2,6 +2,8 @@
 export interface Occupant {
   /** Whether it is not ending, and not being answered. */
   readonly isStaying: boolean
+  /** Since when it is suspended; `Infinity` if it is not. Only a session can be. */
+  readonly suspendedSince?: number
   /**
    * A newer upgrade needs this place, so the owner has to end. If it is ending already, it has at most its
    * timeout from now on.
@@ -43,6 +45,10 @@ export class Seat {
     return this.#occupant.isStaying
   }
 
+  get suspendedSince(): number {
+    return this.#occupant.suspendedSince ?? Infinity
+  }
+
   take(): void {
     const claimant = this.#waiting
     this.#waiting = undefined
@@ -82,8 +88,9 @@ export class Succession {
     const row = this.#rows.get(key) ?? []
     const staying = row.filter((seat) => seat.isStaying)
     // There are never more staying than places. So exactly one has to leave for each that comes.
-    const oldest = staying.length < this.#max ? undefined : staying[0]
-    if (oldest !== undefined && claimant.order < oldest.order) return undefined
+    const oldest = staying.length < this.#max ? undefined : firstToLeave(staying)
+    const isAway = oldest !== undefined && oldest.suspendedSince !== Infinity
+    if (oldest !== undefined && !isAway && claimant.order < oldest.order) return undefined
     const isFull = row.filter((seat) => seat.isTaken).length >= this.#max
     const inTheWay = isFull ? row.filter((seat) => seat === oldest || isLeaving(seat)) : []
     const seat = new Seat(this, key, claimant)
@@ -102,6 +109,13 @@ export class Succession {
     const waiting = row.filter((other) => !other.isTaken && other.isStaying)
     for (const next of waiting.slice(0, free)) next.take()
   }
+}
+
+/** The longest suspended one, else the oldest. */
+function firstToLeave(staying: readonly Seat[]): Seat | undefined {
+  return staying.reduce((first, next) =>
+    next.suspendedSince < first.suspendedSince ? next : first,
+  )
 }
 
 function without(seat: Seat, row: readonly Seat[] = []): Seat[] {

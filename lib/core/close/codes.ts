@@ -1,5 +1,7 @@
 import { CODE_BYTES, MOST_CONTROL } from '../frame.js'
 
+export { isRetryable } from './retryable.js'
+
 /**
  * The close codes of RFC 6455 §7.4 and of the IANA registry, and three codes of 3000-3999 that are widely
  * used: 3000 and 3003 mirror HTTP 401 and 403, 3008 mirrors 408.
@@ -53,17 +55,6 @@ export const REPLACED = 4409
 /** The most bytes of a reason: what is left of a close frame after its code, 123 bytes. */
 const MAX_REASON_BYTES = MOST_CONTROL - CODE_BYTES
 
-const RETRYABLE: ReadonlySet<number> = new Set([
-  CloseCode.GoingAway,
-  CloseCode.NoStatusReceived,
-  CloseCode.AbnormalClosure,
-  CloseCode.InternalError,
-  CloseCode.ServiceRestart,
-  CloseCode.TryAgainLater,
-  CloseCode.BadGateway,
-  CloseCode.Timeout,
-])
-
 /**
  * Whether `close.code` is one of `codes`. This is gorilla/websocket's `IsCloseError`, with one difference:
  * here every end has a code, also a reset or a lost heartbeat (1006).
@@ -81,14 +72,6 @@ export function isUnexpectedClose(
   ...expected: number[]
 ): boolean {
   return !expected.includes(close.code)
-}
-
-/**
- * Whether a client that was closed with `code` should connect again: 1001, 1005, 1006, 1011, 1012, 1013, 1014
- * and 3008. Every other code means that the same attempt would end in the same way.
- */
-export function isRetryable(code: number): boolean {
-  return RETRYABLE.has(code)
 }
 
 /** Whether `code` may stand in a close frame that an endpoint sends (RFC 6455 §7.4). */

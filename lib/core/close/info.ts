@@ -1,3 +1,4 @@
+import type { HistoryEntry } from '../diagnosis/history.js'
 import { CloseCode, isRetryable } from './codes.js'
 import { type CloseCause, type CloseInitiator, POLICY } from './policy.js'
 
@@ -37,9 +38,12 @@ export interface CloseInfo {
    * cannot carry.
    */
   readonly error: Error | undefined
-  /** When the 101 was sent, in epoch ms. */
+  /** When the (first) 101 was sent, in epoch ms. */
   readonly openedAt: number
-  /** From the 101 to the end of the transport, in ms. */
+  /**
+   * From the 101 to the end of the transport, in ms. On a route with `resume` the sum over the connections of
+   * the session, like the four numbers that follow.
+   */
   readonly duration: number
   readonly messagesReceived: number
   readonly messagesSent: number
@@ -55,6 +59,18 @@ export interface CloseInfo {
   readonly bytesSent: number
   /** Round trip of the last answered keepalive ping, in ms. `undefined` if none was answered. */
   readonly latency: number | undefined
+  /** How often the client has come back to its session; 0 on a route without `resume`. */
+  readonly resumes: number
+  /**
+   * How many messages were sent whose receipt the client has not confirmed. It may have received them all the
+   * same. 0 on a route without `resume`, and for a client that confirms nothing.
+   */
+  readonly unacknowledged: number
+  /**
+   * The last 16 facts of the connection, or of the session, until its transport was gone: frozen. `undefined` if
+   * there is no history: the option `history` is off, and there was no sign that something was wrong.
+   */
+  readonly history: readonly HistoryEntry[] | undefined
 }
 
 /** What is known about the transport when it is gone. */
@@ -71,6 +87,7 @@ export interface TransportFacts {
   readonly bytesReceived: number
   readonly bytesSent: number
   readonly latency: number | undefined
+  readonly history: readonly HistoryEntry[] | undefined
 }
 
 /**
@@ -117,6 +134,9 @@ export function deriveCloseInfo(
     bytesReceived: facts.bytesReceived,
     bytesSent: facts.bytesSent,
     latency: facts.latency,
+    resumes: 0,
+    unacknowledged: 0,
+    history: facts.history,
   })
 }
 

@@ -1,5 +1,5 @@
 import { CloseCode, toReason, toSendableCode } from './codes.js'
-import type { CloseInfo, TransportFacts } from './info.js'
+import type { CloseFrame, CloseInfo, TransportFacts } from './info.js'
 import { type CloseCause, type MessagesAfter, POLICY } from './policy.js'
 import { CloseRecord } from './record.js'
 
@@ -91,6 +91,11 @@ export class Life {
     return this.#record.sent !== undefined
   }
 
+  /** Our close frame; if it is an echo, the peer's. Its code is 1005 if it was empty. */
+  get sent(): CloseFrame | undefined {
+    return this.#record.sent
+  }
+
   /** What happens to messages. As long as no cause is known they are handled. */
   get messages(): MessagesAfter {
     const { cause } = this.#record
@@ -114,13 +119,14 @@ export class Life {
       const frame = this.ended('client-close', call.code as number | undefined, reason)
       return [{ type: 'drop what is not compressed' }, ...frame]
     }
-    this.#record.noteOwnClose()
     if (call.hasParserFailed) {
       // Messages from before the failure are handled, unless they still wait for the route's handler.
       const isTooBig = call.code === CloseCode.MessageTooBig
       const cause = isTooBig ? 'message-too-big' : 'protocol-error'
+      this.#record.noteOwnClose(cause)
       return [this.#sendClose(call.code as number | undefined, cause)]
     }
+    this.#record.noteOwnClose('server-close')
     const code = toSendableCode(call.code, CloseCode.NormalClosure)
     const effects = this.#dismissal()
     if (code !== undefined && code !== call.code) {

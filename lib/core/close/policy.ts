@@ -17,6 +17,7 @@ export type CauseWithCode =
   | 'protocol-error'
   | 'message-too-big'
   | 'replaced'
+  | 'node-fenced'
 
 /** Why the connection ended. */
 export type CloseCause =
@@ -89,6 +90,8 @@ export const POLICY: {
   replaced: { ...OURS, code: REPLACED, messages: 'handled' },
   'handler-error': { ...FAULT, code: CloseCode.InternalError },
   'slow-consumer': { ...FAULT, code: CloseCode.TryAgainLater },
+  // Another node may do what this one has to do for the connection.
+  'node-fenced': { ...FAULT, code: CloseCode.ServiceRestart },
   'rate-limited': { ...FAULT, code: CloseCode.PolicyViolation },
   'heartbeat-timeout': LOSS,
   'connection-lost': LOSS,

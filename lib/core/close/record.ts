@@ -38,10 +38,13 @@ export class CloseRecord {
     this.#error = error
   }
 
-  /** Notes a call of `close()` by the app. It may turn out that ws made this call: see {@link explain}. */
-  noteOwnClose(): void {
+  /**
+   * Notes a call of `close()`, and why it was made. If ws has made it, it still has to say what was wrong: see
+   * {@link explain}.
+   */
+  noteOwnClose(cause: CloseCause): void {
     this.#mayBeWsClose = this.#cause === undefined && !this.#finished
-    this.note('server-close')
+    this.note(cause)
   }
 
   /** The last `close()` was the app's: from now on {@link explain} does not replace its cause. */

@@ -195,6 +195,12 @@ export class Heartbeat {
     return this.#policy.timeout !== false && this.#unanswered === 'left'
   }
 
+  /** Whether the peer would be suspect now if a stall of ours, of so many ms, counted against it. */
+  isSparedBy(now: number, stall: number): boolean {
+    const verdictAt = this.#verdictAt()
+    return now < verdictAt && verdictAt <= now + stall
+  }
+
   /**
    * The time between two looks, in ms, at a peer that has to answer, or at a peer that is silent while bytes
    * leave for it.

@@ -51,12 +51,22 @@ const MOST_OF_A_CONTROL_FRAME = SHORT_HEADER + MOST_CONTROL + TLS_RECORD
  */
 const LOOKS_FOR_IDLENESS = 10
 
+/**
+ * When the lifetime of a connection that opens now is over, in monotonic ms.
+ * @param random 0 to 1
+ */
+export function lifetimeEnd({ maxLifetime }: TimePolicy, now: number, random: number): number {
+  return now + (maxLifetime || Infinity) * (1 - SHORTENED_BY * random)
+}
+
 /** Decides when a connection has to end because of time: idle, too old, or its credentials expired. */
 export class TimeLimits {
   /** When the credentials end, epoch ms. */
   expiresAt = 0
   /** Number of pings and pongs that were sent. They are no activity, also when the kernel takes them. */
   controlFrames = 0
+  /** Since when it is idle, in forgiving time. */
+  activeAt = 0
   readonly #idleTimeout: number
   readonly #endsAt: number
   #activity = 0
@@ -64,26 +74,19 @@ export class TimeLimits {
   /** So many bytes of messages the kernel has taken at least; the highest such number so far. */
   #taken = 0
   #wasBusy = false
-  #activeAt = 0
 
-  /** @param random 0 to 1 */
-  constructor(
-    policy: TimePolicy,
-    expiresAt: number,
-    now: number,
-    forgivingNow: number,
-    random: number,
-  ) {
+  /** @param endsAt see {@link lifetimeEnd} */
+  constructor({ idleTimeout }: TimePolicy, expiresAt: number, endsAt: number, now: number) {
     this.expiresAt = expiresAt
-    this.#idleTimeout = policy.idleTimeout || Infinity
-    this.#endsAt = now + (policy.maxLifetime || Infinity) * (1 - SHORTENED_BY * random)
-    this.#activeAt = forgivingNow
+    this.#idleTimeout = idleTimeout || Infinity
+    this.#endsAt = endsAt
+    this.activeAt = now
   }
 
   /** @returns why the connection has to end now, if it has to */
   look(facts: TimeFacts): TimeCause | undefined {
     // The work that kept it busy at the last look may have ended just now.
-    if (facts.busy || this.#wasBusy || this.#hasMoved(facts)) this.#activeAt = facts.forgivingNow
+    if (facts.busy || this.#wasBusy || this.#hasMoved(facts)) this.activeAt = facts.forgivingNow
     this.#wasBusy = facts.busy
     this.#activity = facts.activity
     this.#arriving = facts.arriving
@@ -93,7 +96,7 @@ export class TimeLimits {
     this.#taken = facts.backlogged ? Math.max(this.#taken, taken) : taken
     if (facts.wall >= this.expiresAt) return 'auth-expired'
     if (facts.now >= this.#endsAt) return 'lifetime-expired'
-    if (facts.forgivingNow >= this.#activeAt + this.#idleTimeout) return 'idle-timeout'
+    if (facts.forgivingNow >= this.activeAt + this.#idleTimeout) return 'idle-timeout'
     return undefined
   }
 
@@ -112,7 +115,7 @@ export class TimeLimits {
 
   /** @returns how long until a look can lead to something, in ms */
   remaining({ now, forgivingNow, wall }: TimeFacts): number {
-    const untilIdle = this.#activeAt + this.#idleTimeout - forgivingNow
+    const untilIdle = this.activeAt + this.#idleTimeout - forgivingNow
     const untilExpiry = this.expiresAt - wall
     return Math.min(
       untilIdle,

@@ -41,6 +41,19 @@ export class OutboxAge {
   }
 
   /**
+   * @param taken `undefined` if it is not known
+   * @returns `undefined` if there is nothing to tell
+   */
+  static from(
+    maxAge: number | false,
+    now: number,
+    taken: number | undefined,
+  ): OutboxAge | undefined {
+    if (maxAge === false || taken === undefined) return undefined
+    return new OutboxAge(maxAge, now, taken)
+  }
+
+  /**
    * @param now of the forgiving clock, so that our own stall does not count
    * @param isWaiting whether bytes wait for the kernel
    * @returns whether they have not moved for too long

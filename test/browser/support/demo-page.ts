@@ -1,4 +1,4 @@
-import type { Locator, Page } from 'playwright-core'
+import type { JSHandle, Locator, Page } from 'playwright-core'
 
 /** The page of the demo, as a person sees it. */
 export class DemoPage {
@@ -38,6 +38,18 @@ export class DemoPage {
 
   async status(): Promise<string> {
     return this.page.locator('#status').innerText()
+  }
+
+  /** All that an element says from now on, however short a time: a locator may come too late for that. */
+  allOf(selector: string): Promise<JSHandle<string[]>> {
+    return this.page.evaluateHandle((of) => {
+      const texts: string[] = []
+      new MutationObserver(() => {
+        const text = (document.querySelector(of)?.textContent ?? '').trim().replaceAll(/\s+/g, ' ')
+        if (text !== texts.at(-1)) texts.push(text)
+      }).observe(document.body, { childList: true, subtree: true, characterData: true })
+      return texts
+    }, selector)
   }
 }
 

@@ -170,3 +170,52 @@ test('in any order: from none to the maximum is taken, and a slot is given back 
     ),
   )
 })
+
+/** An owner of a place who leaves when it is told to. */
+function leaving(slots: Slots, events: string[], name: string): { displace(): void } {
+  return {
+    displace: () => {
+      events.push(name)
+      slots.giveBack()
+    },
+  }
+}
+
+test('where a capacity is full, the owner that was softened first gives back its place', () => {
+  const capacity = new Capacity('the server', 2)
+  const events: string[] = []
+  for (const name of ['first', 'second']) {
+    const slots = new Slots()
+    assert.ok(slots.take(capacity, ''))
+    slots.soften(leaving(slots, events, name))
+  }
+  assert.ok(new Slots().take(capacity, ''))
+  assert.deepEqual(events, ['first'])
+  assert.ok(new Slots().take(capacity, ''))
+  assert.deepEqual(events, ['first', 'second'])
+  assert.equal(new Slots().take(capacity, ''), false)
+})
+
+test('an owner is displaced from the capacity, and the key, that is full, and only while it is soft', () => {
+  const capacity = new Capacity('the server', 1)
+  const events: string[] = []
+  const slots = new Slots()
+  assert.ok(slots.take(capacity, 'ada'))
+  slots.soften(leaving(slots, events, 'ada'))
+  assert.ok(new Slots().take(capacity, 'bob'))
+  slots.harden()
+  slots.harden()
+  assert.equal(new Slots().take(capacity, 'ada'), false)
+  assert.deepEqual(events, [])
+})
+
+test('a soft owner that gives back its place by itself is not asked any more', () => {
+  const capacity = new Capacity('the server', 1)
+  const events: string[] = []
+  const slots = new Slots()
+  assert.ok(slots.take(capacity, ''))
+  slots.soften(leaving(slots, events, 'first'))
+  slots.giveBack()
+  assert.equal(roomFor(capacity, ''), 1)
+  assert.deepEqual(events, [])
+})

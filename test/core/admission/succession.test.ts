@@ -239,3 +239,38 @@ test('in any order the newest stay, as many as fit are inside, and nobody waits 
     { numRuns: 500 },
   )
 })
+
+/** A session whose client is away: it leaves at once when it is told to. */
+class AwayGuest extends Guest {
+  readonly suspendedSince: number
+
+  constructor(order: number, suspendedSince: number) {
+    super(order)
+    this.suspendedSince = suspendedSince
+  }
+
+  override giveWay(): void {
+    super.giveWay()
+    this.leave()
+  }
+}
+
+test('the longest suspended one gives way before anybody who is there', () => {
+  const succession = new Succession(3)
+  const present = new Guest(1).claim(succession)
+  const [later, longest] = [new AwayGuest(2, 70), new AwayGuest(3, 50)]
+  for (const away of [later, longest]) away.claim(succession)
+  const next = new Guest(4).claim(succession)
+  assert.deepEqual(
+    [present, later, longest].map(({ timesTold }) => timesTold),
+    [0, 0, 1],
+  )
+  assert.equal(next.stands, 'inside')
+})
+
+test('a suspended one gives way also to an upgrade that is older than it', () => {
+  const succession = new Succession(1)
+  const away = new AwayGuest(2, 50).claim(succession)
+  assert.equal(new Guest(1).claim(succession).stands, 'inside')
+  assert.equal(away.timesTold, 1)
+})

@@ -35,6 +35,7 @@ const NOTHING: Known = {
   bytesReceived: 3,
   bytesSent: 4,
   latency: 5.5,
+  history: undefined,
 }
 
 function derive(evidence: Partial<Known>, expected = EXPECTED_CODES): CloseInfo {
@@ -139,6 +140,13 @@ const TABLE: readonly Row[] = [
     retryable: true,
   },
   {
+    cause: 'node-fenced',
+    wire: echoed(1012),
+    initiator: 'server',
+    expected: false,
+    retryable: true,
+  },
+  {
     cause: 'rate-limited',
     wire: echoed(1008),
     initiator: 'server',
@@ -189,7 +197,7 @@ for (const { cause, wire, initiator, expected, retryable } of TABLE) {
 
 test('the table has every cause', () => {
   assert.deepEqual(new Set(TABLE.map(({ cause }) => cause)), new Set(CLOSE_CAUSES))
-  assert.equal(CLOSE_CAUSES.length, 16)
+  assert.equal(CLOSE_CAUSES.length, 17)
 })
 
 test('with 1006 among the expected codes the losses of the network are expected, nothing else', () => {
@@ -283,6 +291,7 @@ const evidences: fc.Arbitrary<Known> = fc.record({
   bytesReceived: count,
   bytesSent: count,
   latency: fc.option(count, { nil: undefined }),
+  history: fc.constantFrom(undefined, [{ at: 1, fact: 'opened' }] as const),
 })
 
 test('whatever the evidence, there is a verdict: frozen, consistent, and fit for JSON', () => {

@@ -26,6 +26,7 @@ const GONE: TransportFacts = {
   bytesReceived: 0,
   bytesSent: 0,
   latency: undefined,
+  history: undefined,
 }
 
 const frame = (code: number | undefined, reason = ''): Effect => ({
@@ -77,7 +78,7 @@ const ROWS: readonly Row[] = [
     happen: (life) => life.closeCalled({ ...CALL, code: 1002, hasParserFailed: true }),
     effects: [frame(1002, 'protocol-error')],
     phase: 'closing',
-    cause: 'server-close',
+    cause: 'protocol-error',
   },
   {
     what: 'ws says why',

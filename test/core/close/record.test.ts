@@ -16,6 +16,7 @@ const FACTS: TransportFacts = {
   bytesReceived: 0,
   bytesSent: 0,
   latency: undefined,
+  history: undefined,
 }
 
 const badFrame = Object.assign(new Error('bad'), { code: 'WS_ERR_INVALID_OPCODE' })
@@ -30,7 +31,7 @@ test('the first cause wins, with its error', () => {
   const error = new Error('first')
   record.note('handler-error', error)
   record.note('shutdown')
-  record.noteOwnClose()
+  record.noteOwnClose('server-close')
   record.noteFinished()
   record.trustFinished(false)
   assert.equal(record.cause, 'handler-error')
@@ -40,7 +41,7 @@ test('the first cause wins, with its error', () => {
 
 test('a close() of the app is a server-close', () => {
   const record = new CloseRecord()
-  record.noteOwnClose()
+  record.noteOwnClose('server-close')
   assert.equal(record.cause, 'server-close')
   record.trustOwnClose()
   assert.equal(causeOf(record), 'server-close')
@@ -48,7 +49,7 @@ test('a close() of the app is a server-close', () => {
 
 test("a protocol error that is told right after close() says that the close() was ws's", () => {
   const record = new CloseRecord()
-  record.noteOwnClose()
+  record.noteOwnClose('server-close')
   record.explain('protocol-error', badFrame)
   const close = record.conclude(FACTS, [])
   assert.deepEqual([close.cause, close.error], ['protocol-error', badFrame])
@@ -56,7 +57,7 @@ test("a protocol error that is told right after close() says that the close() wa
 
 test('one that is told later explains nothing', () => {
   const record = new CloseRecord()
-  record.noteOwnClose()
+  record.noteOwnClose('server-close')
   record.trustOwnClose()
   record.explain('protocol-error', badFrame)
   assert.equal(causeOf(record), 'server-close')
@@ -64,7 +65,7 @@ test('one that is told later explains nothing', () => {
 
 test('nor does a second one', () => {
   const record = new CloseRecord()
-  record.noteOwnClose()
+  record.noteOwnClose('server-close')
   record.explain('message-too-big', badFrame)
   record.explain('protocol-error', reset)
   assert.equal(causeOf(record), 'message-too-big')
@@ -76,7 +77,7 @@ test('nor one without a close() before it, or after another cause', () => {
   assert.equal(fresh.cause, undefined)
   const record = new CloseRecord()
   record.note('handler-error')
-  record.noteOwnClose()
+  record.noteOwnClose('server-close')
   record.explain('protocol-error', badFrame)
   assert.equal(causeOf(record), 'handler-error')
 })
@@ -109,7 +110,7 @@ test('so does one that was seen before the transport was gone', () => {
 test('so does a protocol error in what stood before the FIN', () => {
   const record = new CloseRecord()
   record.noteFinished()
-  record.noteOwnClose()
+  record.noteOwnClose('server-close')
   record.explain('protocol-error', badFrame)
   assert.equal(causeOf(record), 'protocol-error')
 })
@@ -138,7 +139,7 @@ test('a FIN after another sign of an end says nothing', () => {
 
 test('our close frame counts as sent once the stream has it, as empty if it had no code', () => {
   const record = new CloseRecord()
-  record.noteOwnClose()
+  record.noteOwnClose('server-close')
   record.noteSent(4000, 'bye')
   assert.deepEqual(record.conclude(FACTS, []).sent, { code: 4000, reason: 'bye' })
   assert.equal(record.conclude({ ...FACTS, isSentHandedOver: false }, []).sent, undefined)
@@ -174,7 +175,7 @@ const events: fc.Arbitrary<Event[]> = fc.array(
 
 function tell(record: CloseRecord, event: Event): void {
   if (event.kind === 'note') record.note(event.cause)
-  if (event.kind === 'close') record.noteOwnClose()
+  if (event.kind === 'close') record.noteOwnClose('server-close')
   if (event.kind === 'trust close') record.trustOwnClose()
   if (event.kind === 'explain') record.explain('protocol-error', badFrame)
   if (event.kind === 'fin') record.noteFinished()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import {
+  lifetimeEnd,
   type TimeFacts,
   TimeLimits,
   type TimePolicy,
@@ -20,7 +21,8 @@ function facts(at: number, seen: Partial<TimeFacts> = {}): TimeFacts {
 }
 
 function limits(policy: Partial<TimePolicy>, expiresAt = Infinity, random = 0): TimeLimits {
-  return new TimeLimits({ ...NONE, ...policy }, expiresAt, 0, 0, random)
+  const all = { ...NONE, ...policy }
+  return new TimeLimits(all, expiresAt, lifetimeEnd(all, 0, random), 0)
 }
 
 test('without a limit nothing ends, and no look is asked for', () => {
@@ -127,7 +129,12 @@ test('a lifetime ends after maxLifetime, or up to a tenth earlier', () => {
 })
 
 test('a lifetime counts from the moment of opening, and passes while our loop stands still', () => {
-  const lifetime = new TimeLimits({ ...NONE, maxLifetime: 1_000 }, Infinity, 5_000, 300, 0)
+  const lifetime = new TimeLimits(
+    NONE,
+    Infinity,
+    lifetimeEnd({ ...NONE, maxLifetime: 1_000 }, 5_000, 0),
+    300,
+  )
   assert.equal(lifetime.look(facts(5_999)), undefined)
   assert.equal(lifetime.look(facts(6_000, { forgivingNow: 300 })), 'lifetime-expired')
 })
@@ -175,7 +182,7 @@ test('whoever looks no later than a look is due misses no limit, and ends nobody
     fc.property(policies, expiries, fractions, talks, shares, (policy, expiresAt, ...given) => {
       const [random, gaps, early] = given
       const { idleTimeout, maxLifetime } = policy
-      const each = new TimeLimits(policy, expiresAt, 0, 0, random)
+      const each = new TimeLimits(policy, expiresAt, lifetimeEnd(policy, 0, random), 0)
       const talkedAt = gaps.map((_, index) => gaps.slice(0, index + 1).reduce((a, b) => a + b, 0))
       for (let at = 0, looks = 0; at < 100_000 && looks < 3_000; looks++) {
         const messages = talkedAt.filter((talked) => talked <= at).length

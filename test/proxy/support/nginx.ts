@@ -2,11 +2,11 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
+import { freePort } from '../../support/servers/free-port.js'
 import { cert, key } from '../../support/servers/tls.js'
 
 /** Where Debian puts it, which is no folder of everybody's PATH. */
@@ -99,15 +99,6 @@ function configuration(port: number, server: string, location: string): string {
         }
       }
     }`
-}
-
-/** One that nobody listened on just now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await once(server.close(), 'close')
-  return port
 }
 
 /** @returns what it said, if it has ended instead */

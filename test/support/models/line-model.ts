@@ -8,6 +8,7 @@ import {
 } from '../../../lib/core/liveness/heartbeat.js'
 import { Sweep, type Swept } from '../../../lib/time/sweep.js'
 import { OFF } from '../../../lib/time/wheel.js'
+import { randomFrom } from './random.js'
 
 /** What a world is made of; times in ms, sizes in bytes. */
 export interface World {
@@ -139,7 +140,7 @@ export class Model implements Swept {
 
   constructor(world: World) {
     this.#world = world
-    this.#random = mulberry32(world.seed)
+    this.#random = randomFrom(world.seed)
     this.#line = new Line(world)
     this.sweep = new Sweep(this.#clock)
     const { interval, timeout } = world.policy
@@ -289,16 +290,5 @@ export class Model implements Swept {
     if (this.#ping === undefined) return 'gone'
     if (this.#ping.end === undefined) return 'queued'
     return this.#ping.end > taken + 1e-6 ? 'unwritten' : 'gone'
-  }
-}
-
-/** A small generator of numbers from 0 to 1 that a seed determines. */
-export function mulberry32(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
 }

@@ -1,16 +1,21 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { constants, deflateRawSync } from 'node:zlib'
-
-export interface Frame {
-  readonly opcode: number
-  readonly payload: Buffer
-}
+import {
+  bytesOf,
+  closeFrame,
+  type Frame as WireFrame,
+  frameOf,
+  FrameReader,
+  OPCODE,
+} from '../../../lib/testing/frames.js'
 
 /** The handshake header of a peer that compresses. */
 export const DEFLATE = { 'sec-websocket-extensions': 'permessage-deflate' } as const
 
-export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
+export { OPCODE }
+
+export type Frame = Pick<WireFrame, 'opcode' | 'payload'>
 
 /**
  * A WebSocket client made of bytes: it does what it is told, and nothing by itself. It answers no
@@ -18,11 +23,7 @@ export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, 
  */
 export class RawPeer {
   readonly socket: Socket
-  /** What has come of the next frame. */
-  #chunks: Buffer[] = []
-  #held = 0
-  /** Nothing can be read of less: a large frame is put together once, and not for each of its packets. */
-  #wanted = 2
+  readonly #reader = new FrameReader()
   readonly #frames: Frame[] = []
   #wake: (() => void) | undefined
   #hasEnded = false
@@ -92,28 +93,12 @@ export class RawPeer {
   }
 
   /** A masked frame, as a client sends it. */
-  static readonly frame = (opcode: number, payload: Buffer | string = '', fin = true): Buffer =>
-    RawPeer.bytes((fin ? 0x80 : 0) | opcode, payload)
+  static readonly frame = (opcode: number, payload: Buffer | string = '', isLast = true): Buffer =>
+    isLast ? frameOf(opcode, payload) : bytesOf(opcode, payload)
 
   /** A frame with any first byte, right or wrong. */
-  static readonly bytes = (
-    first: number,
-    payload: Buffer | string = '',
-    isMasked = true,
-  ): Buffer => {
-    const data = Buffer.from(payload)
-    const masking = isMasked ? 0x80 : 0
-    const length =
-      data.length < 126
-        ? Buffer.from([masking | data.length])
-        : data.length < 65_536
-          ? Buffer.from([masking | 126, data.length >> 8, data.length & 0xff])
-          : Buffer.concat([Buffer.from([masking | 127, 0, 0, 0, 0]), uint32(data.length)])
-    if (!isMasked) return Buffer.concat([Buffer.from([first]), length, data])
-    const mask = Buffer.from([1, 2, 3, 4])
-    const masked = data.map((byte, i) => byte ^ (mask[i % 4] ?? 0))
-    return Buffer.concat([Buffer.from([first]), length, mask, masked])
-  }
+  static readonly bytes = (first: number, payload: Buffer | string = '', isMasked = true): Buffer =>
+    bytesOf(first, payload, isMasked)
 
   /** A text message, compressed as permessage-deflate has it (RFC 7692 §7.2.1). */
   static readonly deflated = (payload: Buffer | string): Buffer => {
@@ -121,11 +106,7 @@ export class RawPeer {
     return RawPeer.bytes(0xc0 | OPCODE.text, data.subarray(0, -4))
   }
 
-  static readonly closeFrame = (code?: number, reason = ''): Buffer => {
-    if (code === undefined) return RawPeer.frame(OPCODE.close)
-    const payload = Buffer.concat([Buffer.from([code >> 8, code & 0xff]), Buffer.from(reason)])
-    return RawPeer.frame(OPCODE.close, payload)
-  }
+  static readonly closeFrame: typeof closeFrame = closeFrame
 
   /** The HTTP answer up to the blank line, with the body of a refusal. Then frames are read. */
   async answer(): Promise<string> {
@@ -212,40 +193,13 @@ export class RawPeer {
   }
 
   #read(data: Buffer): void {
-    this.#chunks.push(data)
-    this.#held += data.length
-    if (this.#held < this.#wanted) return
-    let rest = Buffer.concat(this.#chunks)
-    for (;;) {
-      const { header, size } = measure(rest)
-      this.#wanted = size
-      if (rest.length < size) break
-      this.#frames.push({ opcode: (rest[0] ?? 0) & 0x0f, payload: rest.subarray(header, size) })
-      rest = rest.subarray(size)
-      this.#wake?.()
-    }
-    this.#chunks = [rest]
-    this.#held = rest.length
+    const frames = this.#reader.read(data)
+    for (const { opcode, payload } of frames) this.#frames.push({ opcode, payload })
+    if (frames.length > 0) this.#wake?.()
   }
 
   #end(): void {
     this.#hasEnded = true
     this.#wake?.()
   }
-}
-
-/** How long the header of a frame is, and all of it, as far as the bytes that are there say it. */
-function measure(bytes: Buffer): { header: number; size: number } {
-  const short = (bytes[1] ?? 0) & 0x7f
-  const header = short === 126 ? 4 : short === 127 ? 10 : 2
-  if (bytes.length < header) return { header, size: header }
-  const length =
-    short === 126 ? bytes.readUInt16BE(2) : short === 127 ? Number(bytes.readBigUInt64BE(2)) : short
-  return { header, size: header + length }
-}
-
-function uint32(value: number): Buffer {
-  const buffer = Buffer.alloc(4)
-  buffer.writeUInt32BE(value)
-  return buffer
 }

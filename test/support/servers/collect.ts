@@ -1,7 +1,10 @@
 import type { LifecycleSocket } from '../../../lib/index.js'
 
 /** Takes what a loop gives, until it ends. */
-export async function collect(socket: LifecycleSocket, into: unknown[]): Promise<void> {
+export async function collect(
+  socket: Pick<LifecycleSocket, 'messages'>,
+  into: unknown[],
+): Promise<void> {
   for await (const message of socket.messages()) into.push(message)
   into.push('ended')
 }

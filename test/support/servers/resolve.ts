@@ -12,7 +12,7 @@ export function plugin(options: object = {}): PluginSettings {
 }
 
 export function route(options: object = {}, base: object = {}): RouteSettings {
-  return resolveRouteOptions(options, plugin(base).route, 'GET /rooms/:id')
+  return resolveRouteOptions(options, plugin(base).route, '/rooms/:id')
 }
 
 /** The error that says so. */

@@ -29,3 +29,22 @@ export async function until(holds: () => boolean): Promise<void> {
   while (!holds() && performance.now() - startedAt < LONG) await turns(1)
   assert.ok(holds(), `Expected ${String(holds)}`)
 }
+
+/** The same where it has to be asked for. */
+export async function untilAsync(holds: () => Promise<boolean>): Promise<void> {
+  const startedAt = performance.now()
+  let isHolding = await holds()
+  while (!isHolding && performance.now() - startedAt < LONG) {
+    await turns(1)
+    isHolding = await holds()
+  }
+  assert.ok(isHolding, `Expected ${String(holds)}`)
+}
+
+/** Moves the clock, in small steps, until something holds. */
+export async function soon(clock: FakeClock, holds: () => Promise<boolean>): Promise<void> {
+  await untilAsync(async () => {
+    await clock.advance(1)
+    return holds()
+  })
+}

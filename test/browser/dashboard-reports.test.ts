@@ -1,0 +1,38 @@
+// What the page of operators says of what stands out.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Client } from '../support/peers/client.js'
+import { openDashboard } from './support/dashboard.js'
+
+/** So many unexpected ends are a storm. */
+const MANY = 100
+
+/** A storm is over when there was none for a while, in ms. */
+const CALM = 45_000
+
+describe('a report of the diagnosis', () => {
+  it('is on top, in words, and folded up when it is over', async (t) => {
+    const { server, look } = await openDashboard(t)
+    const dashboard = await look()
+    const { page } = dashboard
+    assert.equal(await page.locator('#reports-none').innerText(), 'Nothing stands out.')
+    const clients: Client[] = []
+    for (let i = 0; i < MANY; i++) clients.push(await server.connect())
+    for (const { ws } of clients) ws.terminate()
+    const report = page.locator('#reports-now li')
+    await report.waitFor()
+    assert.match(await report.innerText(), /^Storm\s+\d\d:\d\d:\d\d\s+Many connections end/)
+    assert.match(await report.locator('p').innerText(), /^Look for a proxy/)
+    assert.equal(await page.locator('#reports-none').isVisible(), false)
+    assert.match(await page.locator('#announced').innerText(), /^Many connections end/)
+
+    const more = page.getByText('1 earlier report')
+    await more.waitFor({ timeout: CALM })
+    assert.equal(await report.count(), 0)
+    await more.click()
+    await page.locator('#reports-over').getByText('Many connections have ended').waitFor()
+    // Whoever comes later sees it, too.
+    const later = await look()
+    await later.page.getByText('1 earlier report').waitFor()
+  })
+})

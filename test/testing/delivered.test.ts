@@ -1,0 +1,152 @@
+// What a clock waits for before it moves on: all that is on its way in this process.
+import assert from 'node:assert/strict'
+import { channel } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, Socket } from 'node:net'
+import { test, type TestContext } from 'node:test'
+import { connect as connectTls, createServer as createTlsServer, TLSSocket } from 'node:tls'
+import { Worker } from 'node:worker_threads'
+import { cert, key } from '../support/servers/tls.js'
+import { FakeClock } from '../support/time/fake-clock.js'
+import { delivered, expectNoEndOf } from '../support/time/delivered.js'
+
+async function pair(t: TestContext): Promise<[near: Socket, far: Socket]> {
+  const server = createServer({ allowHalfOpen: true })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const near = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const [far] = (await once(server, 'connection')) as [Socket]
+  t.after(() => {
+    near.destroy()
+    far.destroy()
+    server.close()
+  })
+  return [near, far]
+}
+
+/** Writes on and on. */
+function flood(socket: Socket): void {
+  const write = (): void => {
+    if (!socket.destroyed) socket.write('more', () => setImmediate(write))
+  }
+  write()
+}
+
+test('who is connecting is waited for, and so is an end', async (t) => {
+  const [near, far] = await pair(t)
+  // From a callback of a socket on, the loop does not poll before it looks.
+  near.write('x')
+  await once(far, 'data')
+  const other = connect(Number(near.remotePort), '127.0.0.1')
+  t.after(() => other.destroy())
+  await delivered()
+  assert.equal(other.readyState, 'open')
+  far.resume()
+  near.write('y')
+  await once(far, 'data')
+  near.end()
+  await delivered()
+  assert.ok(far.readableEnded && !far.destroyed)
+  await delivered()
+})
+
+test('who connects, and is turned away, is waited for', async (t) => {
+  const server = createServer()
+  server.maxConnections = 1
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const first = connect(port, '127.0.0.1')
+  await once(server, 'connection')
+  const second = connect(port, '127.0.0.1')
+  second.on('error', () => {})
+  second.resume()
+  t.after(() => {
+    first.destroy()
+    server.close()
+  })
+  await delivered()
+  assert.ok(second.destroyed)
+})
+
+test('of whoever is in another thread nothing is known, and nothing is awaited', async (t) => {
+  const worker = new Worker(
+    `const server = require('node:net').createServer(() => {})
+     server.listen(0, '127.0.0.1', () => require('node:worker_threads').parentPort.postMessage(server.address().port))`,
+    { eval: true, execArgv: [] },
+  )
+  const [port] = (await once(worker, 'message')) as [number]
+  const socket = connect(port, '127.0.0.1')
+  t.after(() => {
+    socket.destroy()
+    return worker.terminate()
+  })
+  socket.resume()
+  await once(socket, 'connect')
+  await delivered()
+  assert.equal(socket.bytesRead, 0)
+})
+
+test('a socket of TLS itself, of which later Nodes tell, is left out', async () => {
+  const socket = new TLSSocket(new Socket())
+  channel('net.client.socket').publish({ socket })
+  await delivered()
+  socket.destroy()
+})
+
+test('beneath TLS nobody knows what has come, but it comes', async (t) => {
+  const server = createTlsServer({ cert, key }, (socket) => socket.pipe(socket))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const socket = connectTls({ port, host: '127.0.0.1', ca: cert })
+  t.after(() => {
+    socket.destroy()
+    server.close()
+  })
+  await once(socket, 'secureConnect')
+  let text = ''
+  socket.on('data', (data) => {
+    text += String(data)
+  })
+  socket.write('hello')
+  await delivered()
+  assert.equal(text, 'hello')
+})
+
+test('much arrives before it goes on', async (t) => {
+  const [near, far] = await pair(t)
+  let count = 0
+  far.on('data', ({ length }) => {
+    count += length
+  })
+  near.write(Buffer.alloc(10_000_000))
+  await delivered()
+  assert.equal(count, 10_000_000)
+})
+
+test('who holds back what it sends, with a cork, is not waited for', async (t) => {
+  const [near, far] = await pair(t)
+  far.resume()
+  near.cork()
+  near.write('held back')
+  await delivered()
+  assert.equal(far.bytesRead, 0)
+  near.uncork()
+  await delivered()
+  assert.equal(far.bytesRead, 9)
+})
+
+test('who never stops is an error, which says what it is', async (t) => {
+  const [near, far] = await pair(t)
+  far.resume()
+  flood(near)
+  await assert.rejects(new FakeClock().advance(1), {
+    message: /^Expected all that was sent on loopback to arrive within 5000 ms, got /,
+  })
+})
+
+test('who is known never to stop is not waited for', async (t) => {
+  const [near, far] = await pair(t)
+  far.resume()
+  expectNoEndOf(near)
+  flood(near)
+  await delivered()
+})
