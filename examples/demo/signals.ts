@@ -1,6 +1,6 @@
 export const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
-/** A signal to a whole process group comes more than once: npm and tsx get it too, and pass it on. */
+/** A signal to a whole process group comes more than once: npm gets it too, and passes it on. */
 const ECHO = 1_000
 
 /** Stops once; whoever asks again later than that has the process end at once. */
