@@ -9,6 +9,7 @@ export type LifecycleErrorCode =
   | 'FST_ERR_WSL_WS_VERSION'
   | 'FST_ERR_WSL_DRAINING'
   | 'FST_ERR_WSL_HANDSHAKE_TIMEOUT'
+  | 'FST_ERR_WSL_HANDSHAKE_BODY'
   | 'FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE'
   | 'FST_ERR_WSL_WEBSOCKET_ONLY'
   | 'FST_ERR_WSL_ROUTE_BEFORE_PLUGIN'
@@ -52,6 +53,12 @@ export const handshakeTimeout: ErrorFactory = define(
   'FST_ERR_WSL_HANDSHAKE_TIMEOUT',
   'The WebSocket handshake took longer than its handshakeTimeout of %s ms',
   503,
+)
+
+export const handshakeBody: ErrorFactory = define(
+  'FST_ERR_WSL_HANDSHAKE_BODY',
+  'The request for a WebSocket has a body (%s), where none is allowed',
+  400,
 )
 
 export const notAWebsocketRoute: ErrorFactory = define(

@@ -14,3 +14,13 @@ export function asksForWebsocket(message: IncomingMessage): boolean {
 export function nameWebsocketOnly(message: IncomingMessage): void {
   message.headers.upgrade = 'websocket'
 }
+
+/**
+ * The header which says that a body follows the head. No client needs one to open a WebSocket. Where a body ends,
+ * proxies and servers may disagree, and then somebody can smuggle a request (RFC 9110 §9.3.1).
+ */
+export function bodyOf({ headers }: IncomingMessage): string | undefined {
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers
+  if (encoding !== undefined) return 'Transfer-Encoding'
+  return Number(length) > 0 ? 'Content-Length' : undefined
+}

@@ -16,6 +16,8 @@ export class UpgradeJudge {
   readonly #routes: RouteTable
   readonly #ignore: WebsocketLifecycleOptions['ignoreUpgrade']
   readonly #log: FastifyBaseLogger
+  /** Some versions of node ask before they tell of an upgrade. */
+  readonly #verdicts = new WeakMap<IncomingMessage, Verdict>()
 
   constructor(
     routes: RouteTable,
@@ -29,10 +31,13 @@ export class UpgradeJudge {
 
   /** If nobody else listens, an upgrade to a path without a route is ours too, to refuse it. */
   judge(message: IncomingMessage, othersListen: boolean): Verdict {
+    const known = this.#verdicts.get(message)
+    if (known !== undefined) return known
     // No function of the app may see the token of a session, also none that decides whose the upgrade is.
     takeOffer(message)
     const verdict = this.#judge(message, othersListen)
     if (verdict !== 'ours') giveOfferBack(message)
+    this.#verdicts.set(message, verdict)
     return verdict
   }
 

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type FindMyWay from 'find-my-way'
 
@@ -30,6 +31,11 @@ export function routingOptionsOf(app: FastifyInstance): RoutingOptions {
     RoutingOptions['router']
   const { rewriteUrl, routerOptions = options } = options
   return { ...(rewriteUrl && { rewriteUrl }), router: routerOptions }
+}
+
+/** Fastify makes a server for each further address of `localhost`. Each gives its upgrades to `app.server`. */
+export function furtherServersOf(app: FastifyInstance): readonly Server[] {
+  return (find(app, 'fastify.serverBindings') ?? []) as readonly Server[]
 }
 
 /** A child inherits from its parent. */

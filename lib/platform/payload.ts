@@ -45,17 +45,20 @@ export function sizeOfReceived(data: unknown): number {
   return data.reduce((bytes: number, part) => bytes + sizeOfReceived(part), 0)
 }
 
-/** The size of node's pool for small buffers. A buffer in the pool keeps no more memory than this. */
-const POOL = 8 * 1024
+/** So much memory may a message keep, however small it is. */
+const KEPT = 8 * 1024
 
 /**
  * The bytes, or a copy of them that does not keep the whole read in memory. A received message is a view of
  * the read that brought it: one byte among thousands of pongs keeps 64 KiB. So a message that has to wait and
- * is a small part of its read is copied.
+ * is a small part of its read is copied, into memory of its own: node's pool for small buffers has 64 KiB since Node 26.
  */
 export function withoutRead(bytes: Uint8Array): Uint8Array {
   const kept = bytes.buffer.byteLength
-  return kept <= POOL || bytes.byteLength * 2 >= kept ? bytes : Buffer.from(bytes)
+  if (kept <= KEPT || bytes.byteLength * 2 >= kept) return bytes
+  const copy = Buffer.allocUnsafeSlow(bytes.byteLength)
+  copy.set(bytes)
+  return copy
 }
 
 /** A received message in the form in which it may be kept. */

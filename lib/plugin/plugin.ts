@@ -10,13 +10,15 @@ import { admit, endAnswered, guardHandshake } from '../admission/hooks.js'
 import { answerAsPlain } from '../admission/plain-request.js'
 import { decorateSignal } from '../admission/request-signal.js'
 import { claimUpgrades, type UpgradeListener } from '../admission/server-upgrades.js'
-import { nameWebsocketOnly } from '../admission/upgrade-header.js'
+import { keepPlain } from '../admission/should-upgrade.js'
+import { bodyOf, nameWebsocketOnly } from '../admission/upgrade-header.js'
 import { UpgradeJudge } from '../admission/upgrade-judge.js'
 import { Upgrade } from '../admission/upgrade.js'
 import type { WebsocketLifecycleOptions } from '../api/options.js'
 import { Steps } from '../callbacks/steps.js'
 import { Cluster } from '../cluster/cluster.js'
 import type { Shared } from '../connection/shared.js'
+import { handshakeBody } from '../errors.js'
 import { Facts } from '../facts/facts.js'
 import { Groups } from '../groups/groups.js'
 import { checkPluginTimeout, resolvePluginOptions } from '../options/resolve.js'
@@ -67,6 +69,10 @@ export function createPlugin(given?: Clock): FastifyPluginAsync<WebsocketLifecyc
         nobodys: (...request) => answerAsPlain(app.server, ...request),
       },
     })
+    const stopAsking = keepPlain(
+      app,
+      (message) => judge.judge(message, app.server.listenerCount('upgrade') > 1) === 'nobodys',
+    )
     // The drain has to begin at the first sign that the app closes. avvio runs onClose functions last in
     // first out, before the preClose hooks. A hook of somebody else that fails or hangs would keep ours from
     // running. So ours is added as late as possible: when the app is ready, and again when it listens.
@@ -83,6 +89,7 @@ export function createPlugin(given?: Clock): FastifyPluginAsync<WebsocketLifecyc
     })
     app.addHook('onClose', async () => {
       stopClaiming()
+      stopAsking()
       app.websocketServer.close()
       shared.sessions.clear()
       giveBackServer(app.server)
@@ -143,6 +150,11 @@ function openUpgrades(
   toFastify: UpgradeListener,
 ): UpgradeListener {
   const begin = (upgrade: Upgrade): void => {
+    const body = bodyOf(upgrade.message)
+    if (body !== undefined) {
+      upgrade.refuseNow('handshake', handshakeBody(body))
+      return
+    }
     if (shared.facts.isDraining) {
       upgrade.refuseNow('draining', drain.refusal)
       return
@@ -155,6 +167,6 @@ function openUpgrades(
       nameWebsocketOnly(message)
       new Upgrade(shared, [message, raw, head], settings.route, app.log).start(begin)
     }
-    if (!forward(shared, [message, raw, head], here)) here()
+    if (bodyOf(message) !== undefined || !forward(shared, [message, raw, head], here)) here()
   }
 }

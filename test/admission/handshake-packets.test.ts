@@ -89,19 +89,33 @@ describe('what is no proper handshake', () => {
     await assertNothingLeft(served, { route: 1 }, [])
   })
 
-  test('a body: what follows the head is read as frames, and ends the connection', async (t) => {
+  // Node 26 reads a body itself, and gives a stream that is no socket until it has come. Older ones take it for frames.
+  for (const [what, header, ...packets] of [
+    ['whole', { 'content-length': '5' }, 'hello'],
+    ['not come yet', { 'content-length': '5' }],
+    ['half of it', { 'content-length': '5' }, 'he'],
+    ['in chunks', { 'transfer-encoding': 'chunked' }, '5\r\nhello\r\n0\r\n\r\n'],
+  ] as const) {
+    test(`a body (${what}): is refused with 400, and the socket is ended`, async (t) => {
+      const served = await serveScoped(t)
+      const { port } = served
+      const head = RawPeer.handshake(port, '/ws', { ...header })
+      const peer = await RawPeer.dialWith(port, head, ...packets)
+      const { status, body } = parseAnswer(await peer.answer())
+      const [name] = Object.keys(header)
+      assert.equal(status, 400)
+      assert.match(body, /"FST_ERR_WSL_HANDSHAKE_BODY"/)
+      assert.match(body, new RegExp(`has a body \\(${name}\\)`, 'i'))
+      await within(peer.ended(), 'the end of the socket')
+      await assertNothingLeft(served, { handshake: 1 }, [])
+    })
+  }
+
+  test('a body of no length: is none', async (t) => {
     const served = await serveScoped(t)
-    const peer = await RawPeer.dialWith(
-      served.port,
-      RawPeer.handshake(served.port, '/ws', { 'content-length': '5' }),
-      'hello',
-    )
-    await peer.answer()
-    await within(peer.ended(), 'the end of the socket')
-    await until(() => served.app.websocketLifecycle.stats().open === 0)
-    await turns()
-    assert.equal(served.app.websocketLifecycle.stats().open, 0)
-    assert.equal(served.clock.pending, 0)
+    const head = RawPeer.handshake(served.port, '/ws', { 'content-length': '0' })
+    const peer = await RawPeer.dialWith(served.port, head)
+    assert.match(await peer.answer(), /^HTTP\/1\.1 101 /)
   })
 
   test('half a handshake: is no upgrade yet; the other half makes it one', async (t) => {

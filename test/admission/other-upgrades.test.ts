@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectTls } from 'node:tls'
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { createPlugin } from '../../lib/plugin/plugin.js'
@@ -127,6 +127,23 @@ describe('a request that offers another protocol is answered as without the plug
     assert.ok(Number(sockets[0]?.listenerCount('end')) <= 3)
     assert.ok(Number(sockets[0]?.listenerCount('close')) <= 3)
     socket.destroy()
+  })
+
+  // Fastify makes a server for each of its addresses.
+  test('a body, at the other address of localhost', async (t) => {
+    const app = Fastify()
+    endWith(t, app)
+    await app.register(createPlugin())
+    addRoutes(app)
+    await app.listen({ host: 'localhost', port: 0 })
+    const rest = 'Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello'
+    for (const { address, port } of app.addresses() as AddressInfo[]) {
+      const socket = connect(port, address)
+      await once(socket, 'connect')
+      socket.write(request(H2C, 'POST /plain', rest), 'latin1')
+      assert.match(await answers(socket, 1), /"body":"hello"/)
+      socket.destroy()
+    }
   })
 
   test('behind an answer that is still being written', async (t) => {

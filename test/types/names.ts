@@ -74,6 +74,7 @@ export const codes: Record<LifecycleErrorCode, true> = {
   FST_ERR_WSL_WS_VERSION: true,
   FST_ERR_WSL_DRAINING: true,
   FST_ERR_WSL_HANDSHAKE_TIMEOUT: true,
+  FST_ERR_WSL_HANDSHAKE_BODY: true,
   FST_ERR_WSL_NOT_A_WEBSOCKET_ROUTE: true,
   FST_ERR_WSL_WEBSOCKET_ONLY: true,
   FST_ERR_WSL_ROUTE_BEFORE_PLUGIN: true,
