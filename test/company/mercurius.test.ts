@@ -9,13 +9,20 @@ import { refusal } from '../support/peers/client.js'
 import { endWith, portOf, serve } from '../support/servers/server.js'
 import { openClient, SCHEMA, subscribe } from './support/graphql.js'
 import { Source } from './support/source.js'
-import { assertGives, describeSubscriptions, sum } from './support/subscriptions.js'
+import { describeSubscriptionStages } from './support/subscription-stages.js'
+import {
+  assertGives,
+  describeSubscriptions,
+  fail,
+  type Library,
+  sum,
+} from './support/subscriptions.js'
 
 function withSource(makeSource: () => Source, more: MercuriusOptions = {}): MercuriusOptions {
   return {
     schema: SCHEMA,
     resolvers: {
-      Query: { add: (_root: unknown, { x, y }: { x: number; y: number }) => sum(x, y) },
+      Query: { add: (_root: unknown, { x, y }: { x: number; y: number }) => sum(x, y), fail },
       Subscription: { items: { subscribe: makeSource } },
     },
     subscription: { fullWsTransport: true },
@@ -25,12 +32,15 @@ function withSource(makeSource: () => Source, more: MercuriusOptions = {}): Merc
 
 const graphqlOf = (port: number): string => `ws://127.0.0.1:${port}/graphql`
 
-describeSubscriptions('mercurius', {
+const LIBRARY: Library = {
   route: '/graphql',
   leavesWith: 1000,
   add: async (app, makeSource) => app.register(mercurius, withSource(makeSource)),
   subscribe: async (t, port) => subscribe(t, graphqlOf(port)),
-})
+}
+
+describeSubscriptions('mercurius', LIBRARY)
+describeSubscriptionStages('mercurius', LIBRARY)
 
 describe('the order of registration', () => {
   test('is ours first: mercurius registers a @fastify/websocket of its own, which ends the start', async (t) => {

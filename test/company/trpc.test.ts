@@ -7,7 +7,15 @@ import { WebSocket } from 'ws'
 import { within } from '../support/time/bound.js'
 import { until } from '../support/time/timed.js'
 import type { Item, Source } from './support/source.js'
-import { closeOf, describeSubscriptions, type Subscriber, sum } from './support/subscriptions.js'
+import { describeSubscriptionStages } from './support/subscription-stages.js'
+import {
+  closeOf,
+  describeSubscriptions,
+  fail,
+  type Library,
+  type Subscriber,
+  sum,
+} from './support/subscriptions.js'
 
 interface Sum {
   readonly x: number
@@ -26,6 +34,7 @@ function makeRouter(makeSource: () => Source) {
   const { router, procedure } = initTRPC.create()
   return router({
     add: procedure.input(toSum).query(({ input: { x, y } }) => sum(x, y)),
+    fail: procedure.query(fail),
     items: procedure.subscription(makeSource),
   })
 }
@@ -66,13 +75,14 @@ async function subscribe(t: TestContext, port: number): Promise<Subscriber> {
       return Number(items.shift())
     },
     add: async () => trpc.add.query({ x: 2, y: 3 }),
+    fail: async () => trpc.fail.query(),
     unsubscribe: () => subscription.unsubscribe(),
     leave: () => client.close(),
     vanish: () => ws.terminate(),
   }
 }
 
-describeSubscriptions('tRPC', {
+const LIBRARY: Library = {
   route: '/trpc',
   leavesWith: 1005,
   add: async (app, makeSource) =>
@@ -82,4 +92,7 @@ describeSubscriptions('tRPC', {
       trpcOptions: { router: makeRouter(makeSource) },
     }),
   subscribe,
-})
+}
+
+describeSubscriptions('tRPC', LIBRARY)
+describeSubscriptionStages('tRPC', LIBRARY)

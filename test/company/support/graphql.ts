@@ -6,17 +6,23 @@ import { within } from '../../support/time/bound.js'
 import { closeOf, type Subscriber } from './subscriptions.js'
 
 export const SCHEMA = `
-  type Query { add(x: Int!, y: Int!): Int! }
+  type Query { add(x: Int!, y: Int!): Int! fail: Int }
   type Subscription { items: Int! }
 `
+
+/** A query at which hooks of apps throw. */
+export const REFUSED = '{ __typename }'
 
 /** What `iterate` has given. */
 interface Result {
   readonly data?: Readonly<Record<string, unknown>> | null | undefined
+  readonly errors?: ReadonlyArray<{ readonly message: string }> | undefined
 }
 
 function fieldOf(field: string, { done, value }: IteratorResult<Result, undefined>): number {
   if (done === true) throw new Error(`Expected ${field}, but there is no more`)
+  const [error] = value.errors ?? []
+  if (error !== undefined) throw new Error(error.message)
   return Number(value.data?.[field])
 }
 
@@ -77,6 +83,8 @@ export async function subscribe(t: TestContext, url: string, visit?: Visit): Pro
       const answer = client.iterate({ query: '{ add(x: 2, y: 3) }' })
       return fieldOf('add', await answer.next())
     },
+    fail: async () => fieldOf('fail', await client.iterate({ query: '{ fail }' }).next()),
+    failInHook: async () => client.iterate({ query: REFUSED }).next(),
     unsubscribe: () => items.return?.(),
     leave: () => client.dispose(),
     vanish: () => ws.terminate(),

@@ -12,6 +12,11 @@ import { Source } from './source.js'
 /** What `Subscriber.add` asks for. */
 export const sum = (x: number, y: number): number => x + y
 
+/** What `Subscriber.fail` asks for. */
+export function fail(): never {
+  throw new Error('thrown by the app')
+}
+
 /** The code with which a client's WebSocket closes. */
 export async function closeOf(ws: WebSocket): Promise<number> {
   const [code] = (await once(ws, 'close')) as [number]
@@ -24,6 +29,10 @@ export interface Subscriber {
   readonly next: () => Promise<number>
   /** Asks something over the same WebSocket. @returns what 2 and 3 are together */
   readonly add: () => Promise<number>
+  /** Asks what throws. Rejects with what the server says of it. */
+  readonly fail: () => Promise<unknown>
+  /** Asks what the library's hook throws at, where the app has given it one. */
+  readonly failInHook?: () => Promise<unknown>
   /** Ends the subscription, and keeps the WebSocket. */
   readonly unsubscribe: () => unknown
   /** Closes the WebSocket as the library does. */
