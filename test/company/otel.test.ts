@@ -17,6 +17,7 @@ import type { WebSocket } from 'ws'
 import type { LifecycleSocket } from '../../lib/index.js'
 import { createPlugin } from '../../lib/plugin/plugin.js'
 import { within } from '../support/time/bound.js'
+import { describeFeedStages, visitFeed } from './support/feed.js'
 import { Client, refusal } from '../support/peers/client.js'
 import { logLines } from '../support/servers/log-lines.js'
 import { endWith, portOf } from '../support/servers/server.js'
@@ -240,3 +241,16 @@ for (const order of ORDERS) {
     })
   })
 }
+
+describeFeedStages('@fastify/otel', {
+  register: async (app) => {
+    const otel = new FastifyOtelInstrumentation()
+    otel.setTracerProvider(provider)
+    await app.register(otel.plugin())
+  },
+  know: () => trace.getActiveSpan()?.spanContext().traceId,
+  visit: async (_app, line, count) => {
+    const id = `${count + 1}`.repeat(32)
+    return visitFeed(line, id, { traceparent: `00-${id}-${'1'.repeat(16)}-01` })
+  },
+})

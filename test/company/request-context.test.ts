@@ -10,6 +10,7 @@ import requestContext, {
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { LifecycleSocket, RouteLifecycleOptions } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
+import { describeFeedStages, visitFeed } from './support/feed.js'
 import { Client } from '../support/peers/client.js'
 import { portOf, serve } from '../support/servers/server.js'
 
@@ -156,3 +157,13 @@ for (const order of ORDERS) {
     })
   }
 }
+
+describeFeedStages('@fastify/request-context', {
+  register: (app) =>
+    app.register(requestContext, {
+      defaultStoreValues: ({ headers }: FastifyRequest) => ({ user: String(headers['x-user']) }),
+    }),
+  know: () => current.get('user'),
+  visit: async (_app, line, count) =>
+    visitFeed(line, `user-${count}`, { 'x-user': `user-${count}` }),
+})

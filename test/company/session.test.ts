@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { within } from '../support/time/bound.js'
 import { Client, refusal } from '../support/peers/client.js'
 import { portOf, serve } from '../support/servers/server.js'
+import { describeFeedStages, visitFeed } from './support/feed.js'
 import { addSessions } from './support/session.js'
 
 declare module 'fastify' {
@@ -133,3 +134,24 @@ for (const order of ORDERS) {
     })
   })
 }
+
+describeFeedStages('@fastify/session', {
+  register: addSessions,
+  know: ({ session }) => session.user,
+  options: { preValidation: knows },
+  onClose: async ({ session }) => session.save(),
+  routes: (app) => {
+    app.post<{ Params: { user: string } }>('/sign-in/:user', async ({ session, params }) => {
+      session.user = params.user
+      return session.user
+    })
+  },
+  visit: async (app, line, count) => {
+    const user = `user-${count}`
+    const { cookies } = await app.inject({ method: 'POST', url: `/sign-in/${user}` })
+    const cookie = cookies
+      .map(({ name, value }) => `${name}=${encodeURIComponent(value)}`)
+      .join('; ')
+    return visitFeed(line, user, { cookie })
+  },
+})
