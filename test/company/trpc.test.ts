@@ -42,7 +42,7 @@ function makeRouter(makeSource: () => Source) {
 type Router = ReturnType<typeof makeRouter>
 
 /** A client that opens at once, and only once. */
-async function subscribe(t: TestContext, port: number): Promise<Subscriber> {
+async function subscribe(t: Pick<TestContext, 'after'>, port: number): Promise<Subscriber> {
   const opened: WebSocket[] = []
   class Visitor extends WebSocket {
     constructor(url: string, protocols?: string[]) {

@@ -40,7 +40,7 @@ export interface Neighbour<V extends Visitor = Visitor> {
   /** Adds it and its routes. For each visitor it keeps something, which its own cleanup lets go. */
   readonly add: (app: FastifyInstance, kept: Kept) => unknown
   /** Opens a connection over a line that is this visitor's alone. */
-  readonly visit: (t: TestContext, line: Link) => Promise<V>
+  readonly visit: (t: Pick<TestContext, 'after'>, line: Link) => Promise<V>
   /** The route of ours at which it is. */
   readonly route: string
   readonly throws: Readonly<Record<string, Throwing<V>>>

@@ -32,7 +32,7 @@ export interface Visit {
 
 /** Opens a WebSocket at once, and makes no other. */
 export async function openClient(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   url: string,
   { headers = {} }: Visit = {},
 ): Promise<{ client: Client; ws: WebSocket; closed: Promise<number> }> {
@@ -63,7 +63,11 @@ export async function openClient(
 }
 
 /** @param url that of the GraphQL endpoint */
-export async function subscribe(t: TestContext, url: string, visit?: Visit): Promise<Subscriber> {
+export async function subscribe(
+  t: Pick<TestContext, 'after'>,
+  url: string,
+  visit?: Visit,
+): Promise<Subscriber> {
   const { client, ws, closed } = await openClient(t, url, visit)
   const items = client.iterate({ query: 'subscription { items }' })
   // The items of the first turns of the loop would be lost: nobody says that a subscription has begun.

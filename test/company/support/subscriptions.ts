@@ -46,7 +46,7 @@ export interface Subscriber {
 export interface Library {
   /** Adds it to the app; its subscription gives what comes from the source. */
   readonly add: (app: FastifyInstance, makeSource: () => Source) => unknown
-  readonly subscribe: (t: TestContext, port: number) => Promise<Subscriber>
+  readonly subscribe: (t: Pick<TestContext, 'after'>, port: number) => Promise<Subscriber>
   /** The route at which it is. */
   readonly route: string
   /** The code with which its client leaves. */
