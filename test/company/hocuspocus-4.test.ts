@@ -11,7 +11,7 @@ import type { WebSocket } from 'ws'
 import type { Doc } from 'yjs'
 import { env } from '../support/servers/tarball.js'
 import { describeFiveStages } from './support/five-stages.js'
-import { type Hooks, makeHocuspocus, type Packages } from './support/hocuspocus.js'
+import { type Hooks, makeHocuspocus, type Packages, testStoring } from './support/hocuspocus.js'
 
 /** What is used of @hocuspocus/server 4. */
 interface ServerFour {
@@ -71,3 +71,4 @@ async function install(): Promise<Packages> {
 const four = await install()
 
 describeFiveStages('@hocuspocus/server 4', () => makeHocuspocus(four))
+testStoring('@hocuspocus/server 4', four)

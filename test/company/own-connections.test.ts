@@ -182,13 +182,18 @@ describe('a ws server of the app', () => {
   async function serveWs(t: TestContext) {
     const sockets = new WebSocketServer({ noServer: true })
     const served = await serve(t, (app) => {
+      app.addHook('preClose', async () => {
+        for (const socket of sockets.clients) socket.close(1012)
+      })
       app.server.on('upgrade', (...upgrade) => {
         sockets.handleUpgrade(...upgrade, (socket) => {
-          socket.on('message', (data) => socket.send(data))
+          socket.on('message', (data: Buffer) => {
+            if (data.toString() === 'throw') throw new Error('thrown by the app')
+            socket.send(data)
+          })
         })
       })
     })
-    t.after(() => sockets.close())
     return { ...served, sockets }
   }
 
@@ -202,5 +207,22 @@ describe('a ws server of the app', () => {
       [...sockets.clients].map(({ readyState }) => readyState),
       [1],
     )
+  })
+
+  test('has no guard for its listeners: what throws there ends the process', async (t) => {
+    const uncaught = surviveUncaught(t)
+    const { app } = await serveWs(t)
+    const peer = await connect(app, '/theirs')
+    peer.send('throw')
+    await until(() => uncaught.length > 0)
+    assert.match(String(uncaught[0]), /thrown by the app/)
+  })
+
+  test('ends with the app, if a preClose hook ends it', async (t) => {
+    const { app } = await serveWs(t)
+    const peer = await connect(app, '/theirs')
+    await ask(peer)
+    await within(app.close(), 'app.close()')
+    assert.equal((await peer.closed).code, 1012)
   })
 })

@@ -18,6 +18,7 @@ const hocuspocus = new Hocuspocus({
   onChange: thrown('onChange'),
   onStoreDocument: thrown('onStoreDocument'),
   onStateless: thrown('onStateless'),
+  onAwarenessUpdate: thrown('onAwarenessUpdate'),
   onDisconnect: thrown('onDisconnect'),
 })
 const neighbour = makeHocuspocus({ ...three, serve: () => collaborationOf(hocuspocus) })
@@ -26,5 +27,6 @@ await app.register(websocketLifecycle)
 await neighbour.add(app, new Kept())
 const { provider } = await neighbour.visit({ after: () => {} }, await link(app))
 provider.document.getMap().set('key', 'value')
+provider.setAwarenessField('name', 'ann')
 provider.sendStateless('text')
 provider.configuration.websocketProvider.disconnect()

@@ -1,13 +1,18 @@
 // Hocuspocus: how a server of it is given the sockets of a route, and how its own client edits a document with it.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import type { TestContext } from 'node:test'
+import { EventEmitter, once } from 'node:events'
+import { test, type TestContext } from 'node:test'
 import type { HocuspocusProvider, HocuspocusProviderWebsocket } from '@hocuspocus/provider'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
 import type { Doc } from 'yjs'
-import type { Link } from '../../../lib/testing/index.js'
+import websocketLifecycle from '../../../lib/index.js'
+import { link, type Link } from '../../../lib/testing/index.js'
+import { endWith } from '../../support/servers/server.js'
+import { within } from '../../support/time/bound.js'
+import { turns } from '../../support/time/fake-clock.js'
 import { until } from '../../support/time/timed.js'
+import { Kept } from './kept.js'
 import type { Neighbour, Throwing, Visitor } from './five-stages.js'
 
 /** The hooks of an app that the tests need. */
@@ -152,4 +157,41 @@ const THROWS: Readonly<Record<string, Throwing<Editor>>> = {
     },
     then: 'goes on',
   },
+}
+
+/** That `app.close()` waits for what it stores, with a hook as the page of neighbours has it. */
+export function testStoring(what: string, packages: Packages): void {
+  test(`app.close() waits for what ${what} stores, if a hook does`, async (t) => {
+    let isStored = false
+    const unloads = new EventEmitter()
+    let documents: Collaboration['documents'] = new Map()
+    const neighbour = makeHocuspocus({
+      ...packages,
+      serve: (configuration) => {
+        const served = packages.serve({
+          ...configuration,
+          debounce: 60_000,
+          afterUnloadDocument: async () => void unloads.emit('unload'),
+          onStoreDocument: async () => {
+            await turns(20)
+            isStored = true
+          },
+        })
+        documents = served.documents
+        return served
+      },
+    })
+    const app = Fastify()
+    endWith(t, app)
+    await app.register(websocketLifecycle)
+    await neighbour.add(app, new Kept())
+    app.addHook('onClose', async () => {
+      while (documents.size > 0) await once(unloads, 'unload')
+    })
+    const editor = await neighbour.visit(t, await link(app))
+    await editor.work()
+    assert.equal(isStored, false)
+    await within(app.close(), 'app.close()')
+    assert.ok(isStored)
+  })
 }
