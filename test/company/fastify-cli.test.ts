@@ -42,6 +42,12 @@ export default fp((app) => app.register(websocketLifecycle, {
 /** How long a process may take to start or to end on a busy machine. In ms. */
 const LONG = 60_000
 
+async function visit(t: TestContext, url: string, path = '/feed'): Promise<Peer> {
+  const peer = await connect(url, path, { timeout: LONG })
+  t.after(() => peer.socket.destroy())
+  return peer
+}
+
 async function ask(peer: Peer): Promise<void> {
   peer.send('hi')
   assert.equal(await peer.next(), 'hi')
@@ -75,12 +81,6 @@ describe('fastify-cli with @fastify/autoload', () => {
     const program = start(t, cli, {}, ['start', ...where, ...args, join(dir, 'app.js'), ...ofApp])
     await within(program.line('Server listening'), 'the server', LONG)
     return { program, url: `ws://127.0.0.1:${port}` }
-  }
-
-  async function visit(t: TestContext, url: string, path = '/feed'): Promise<Peer> {
-    const peer = await connect(url, path, { timeout: LONG })
-    t.after(() => peer.socket.destroy())
-    return peer
   }
 
   it('opens, works, finds who is frozen, survives a throw, and is drained', async (t) => {

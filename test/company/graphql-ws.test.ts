@@ -40,6 +40,14 @@ describeSubscriptionStages('graphql-ws', LIBRARY, {
   },
 })
 
+/** As the page of neighbours has it. */
+function keepSubprotocols({ websocketServer }: FastifyInstance): void {
+  Object.defineProperty(websocketServer.options, 'handleProtocols', {
+    get: () => (offered: ReadonlySet<string>) => [...offered][0] ?? false,
+    set: () => {},
+  })
+}
+
 describe('what graphql-ws does to connections by itself', () => {
   const schema = buildSchema(SCHEMA)
 
@@ -70,14 +78,6 @@ describe('what graphql-ws does to connections by itself', () => {
     const before = await open('/other', 'other')
     const theirs = await open('/graphql', 'graphql-transport-ws')
     return [before, theirs, await open('/other', 'other')]
-  }
-
-  /** As the page of neighbours has it. */
-  function keepSubprotocols({ websocketServer }: FastifyInstance): void {
-    Object.defineProperty(websocketServer.options, 'handleProtocols', {
-      get: () => (offered: ReadonlySet<string>) => [...offered][0] ?? false,
-      set: () => {},
-    })
   }
 
   test('is to choose the subprotocols of all routes, from its first connection on', async (t) => {

@@ -148,9 +148,7 @@ describe('Socket.IO', () => {
     const { app, server, open } = await serveSocketIo(t)
     const frozen = await open()
     const other = await open()
-    const [socket] = [...server.sockets.sockets.values()].filter(
-      ({ id }) => id === frozen.client.id,
-    )
+    const socket = server.sockets.sockets.get(frozen.client.id ?? '')
     assert.ok(socket)
     const gone = once(socket, 'disconnect')
     frozen.cut()
@@ -178,25 +176,25 @@ describe('Socket.IO', () => {
   })
 })
 
-describe('a ws server of the app', () => {
-  async function serveWs(t: TestContext) {
-    const sockets = new WebSocketServer({ noServer: true })
-    const served = await serve(t, (app) => {
-      app.addHook('preClose', async () => {
-        for (const socket of sockets.clients) socket.close(1012)
-      })
-      app.server.on('upgrade', (...upgrade) => {
-        sockets.handleUpgrade(...upgrade, (socket) => {
-          socket.on('message', (data: Buffer) => {
-            if (data.toString() === 'throw') throw new Error('thrown by the app')
-            socket.send(data)
-          })
+async function serveWs(t: TestContext): Promise<App & { sockets: WebSocketServer }> {
+  const sockets = new WebSocketServer({ noServer: true })
+  const served = await serve(t, (app) => {
+    app.addHook('preClose', async () => {
+      for (const socket of sockets.clients) socket.close(1012)
+    })
+    app.server.on('upgrade', (...upgrade) => {
+      sockets.handleUpgrade(...upgrade, (socket) => {
+        socket.on('message', (data: Buffer) => {
+          if (data.toString() === 'throw') throw new Error('thrown by the app')
+          socket.send(data)
         })
       })
     })
-    return { ...served, sockets }
-  }
+  })
+  return { ...served, sockets }
+}
 
+describe('a ws server of the app', () => {
   test('has no heartbeat, and none of ours: who is frozen is found by nobody', async (t) => {
     const { app, clock, sockets } = await serveWs(t)
     const frozen = await connect(app, '/theirs')

@@ -44,35 +44,35 @@ describeFeedStages('@fastify/rate-limit', {
   visit,
 })
 
+async function serveLimited(
+  t: TestContext,
+  maxConnections: number,
+): Promise<{ app: FastifyInstance; asked: string[] }> {
+  const asked: string[] = []
+  const app = Fastify()
+  t.after(() => app.close())
+  await app.register(rateLimit, LIMIT)
+  await app.register(websocketLifecycle, { maxConnections })
+  app.get(
+    FEED,
+    {
+      websocket: true,
+      preValidation: async ({ headers }) => void asked.push(String(headers['x-user'])),
+    },
+    () => {},
+  )
+  return { app, asked }
+}
+
+const statusOf = async (app: FastifyInstance, user: string): Promise<number> => {
+  const attempt = connect(app, FEED, { headers: { 'x-user': user } })
+  return attempt.then(
+    () => 101,
+    (error: unknown) => (error as UpgradeRefusedError).status,
+  )
+}
+
 describe('a limit of @fastify/rate-limit', () => {
-  async function serveLimited(
-    t: TestContext,
-    maxConnections: number,
-  ): Promise<{ app: FastifyInstance; asked: string[] }> {
-    const asked: string[] = []
-    const app = Fastify()
-    t.after(() => app.close())
-    await app.register(rateLimit, LIMIT)
-    await app.register(websocketLifecycle, { maxConnections })
-    app.get(
-      FEED,
-      {
-        websocket: true,
-        preValidation: async ({ headers }) => void asked.push(String(headers['x-user'])),
-      },
-      () => {},
-    )
-    return { app, asked }
-  }
-
-  const statusOf = async (app: FastifyInstance, user: string): Promise<number> => {
-    const attempt = connect(app, FEED, { headers: { 'x-user': user } })
-    return attempt.then(
-      () => 101,
-      ({ status }: UpgradeRefusedError) => status,
-    )
-  }
-
   test('that is global is one for upgrades, too, and runs before what the route asks', async (t) => {
     const { app, asked } = await serveLimited(t, 10)
     assert.equal(await statusOf(app, 'ann'), 101)
