@@ -125,7 +125,9 @@ async function serveSocketIo(t: TestContext, pingTimeout = 1_500): Promise<Talki
   const server = new SocketIo({ pingInterval: 100, pingTimeout, wsEngine: ImpatientServer })
   const { app } = await serve(t, (app) => {
     server.attach(app.server)
-    app.addHook('preClose', async () => void server.disconnectSockets(true))
+    app.addHook('preClose', async () => {
+      server.disconnectSockets(true)
+    })
   })
   server.on('connection', (socket) => {
     socket.on('throw', () => {
