@@ -1,6 +1,7 @@
 // What may happen to the sessions of a server.
 import * as fc from 'fast-check'
 import type { Behaviour } from '../servers/watched-sessions.js'
+import { commandMaker } from './command.js'
 
 export interface AtOne {
   /** One of those that are meant. */
@@ -51,17 +52,7 @@ export const behaviours: fc.Arbitrary<Behaviour> = fc.oneof(
 )
 const count = fc.integer({ min: 1, max: 3 })
 
-type Fields<Of extends Command> = { [Name in Exclude<keyof Of, 'does'>]: fc.Arbitrary<Of[Name]> }
-
-/** @param weight how often it happens, beside the others */
-function command<Does extends Command['does']>(
-  weight: number,
-  does: Does,
-  fields: Fields<Extract<Command, { readonly does: Does }>>,
-): fc.WeightedArbitrary<Command> {
-  const all = { does: fc.constant(does), ...fields }
-  return { weight, arbitrary: fc.record(all, { noNullPrototype: true }) as fc.Arbitrary<Command> }
-}
+const command = commandMaker<Command>()
 
 export const commands: fc.Arbitrary<Command> = fc.oneof(
   command(18, 'connect', { key, isConfirmed: mostly, isSlow: rarely }),

@@ -1,0 +1,206 @@
+// What may happen to the connections of a server.
+import * as fc from 'fast-check'
+import { commandMaker } from './command.js'
+
+/** What a callback does. One that hangs settles when all is over, and fails then. */
+export const BEHAVIOURS = [
+  'turn',
+  'throw',
+  'reject',
+  'hang',
+  'close',
+  'terminate',
+  'send',
+  'defer',
+] as const
+export type Behaviour = (typeof BEHAVIOURS)[number]
+
+/** The callbacks that run once for a connection. */
+export const PLACES = [
+  'handler',
+  'onShutdown',
+  'onUnexpectedClose',
+  'onClose',
+  'first release',
+  'last release',
+  'onHandlerError',
+] as const
+export type Place = (typeof PLACES)[number]
+
+export interface Fault {
+  readonly at: Place
+  readonly does: Behaviour
+}
+
+/** What the app does with a message. */
+export type Handling = 'nothing' | 'turn' | 'throw' | 'reject' | 'hang' | 'close' | 'terminate'
+
+/** What a peer sends that is no protocol. */
+export const GARBAGE = {
+  opcode: 'protocol-error',
+  unmasked: 'protocol-error',
+  text: 'protocol-error',
+  fragment: 'protocol-error',
+  'control frame': 'protocol-error',
+  'close code': 'protocol-error',
+  'too big': 'message-too-big',
+} as const
+export type Garbage = keyof typeof GARBAGE
+
+export const ROUTES = [
+  'plain',
+  'ordered',
+  'few',
+  'key',
+  'newest',
+  'limits',
+  'quiet',
+  'drop',
+  'full',
+  'rate',
+  'lenient',
+] as const
+export type RouteName = (typeof ROUTES)[number]
+
+interface AtOne {
+  /** One of those that are meant. */
+  readonly which: number
+}
+
+export type Command =
+  | {
+      readonly does: 'dial'
+      readonly route: RouteName
+      readonly count: number
+      /** `slow`: it stands in a hook until it is let pass. The last two are refused there. */
+      readonly hook: 'pass' | 'slow' | 'throw' | 'answer' | 'refuse'
+      readonly key: string
+      readonly faults: readonly Fault[]
+    }
+  | (AtOne & { readonly does: 'pass' })
+  | (AtOne & { readonly does: 'say'; readonly count: number; readonly handling: Handling })
+  /** A message that is being handled is handled. */
+  | (AtOne & { readonly does: 'go on' })
+  | (AtOne & {
+      readonly does: 'send'
+      readonly count: number
+      readonly bytes: number
+      readonly callback: 'nothing' | 'throw' | 'reject'
+    })
+  | (AtOne & { readonly does: 'ping' | 'be pinged' })
+  | (AtOne & { readonly does: 'close' | 'be closed'; readonly code: number })
+  | (AtOne & { readonly does: 'terminate' | 'drop' | 'reset' })
+  | (AtOne & { readonly does: 'freeze' | 'thaw' | 'deafen' | 'hear' })
+  | (AtOne & { readonly does: 'garbage'; readonly garbage: Garbage })
+  | (AtOne & { readonly does: 'half' | 'pause' | 'resume' | 'defer' })
+  | (AtOne & { readonly does: 'expire'; readonly after: number })
+  | (AtOne & { readonly does: 'join' | 'leave'; readonly group: string })
+  | { readonly does: 'tell'; readonly group: string; readonly bytes: number }
+  | { readonly does: 'dissolve'; readonly group: string }
+  | { readonly does: 'advance' | 'stall'; readonly by: number }
+  | { readonly does: 'drain' }
+
+export interface Schedule {
+  /** Numbers of the plugin's clock. */
+  readonly seed: number
+  /** How it ends: by the drain, or all connections one by one, to see that all places are free then. */
+  readonly ends: 'drain' | 'one by one'
+  /** What happens in one step happens at once. */
+  readonly steps: ReadonlyArray<readonly Command[]>
+}
+
+const command = commandMaker<Command>()
+const which = fc.nat(30)
+const group = fc.constantFrom('a', 'b')
+const count = fc.integer({ min: 1, max: 4 })
+const code = fc.constantFrom(1000, 1000, 1001, 4000, 4001, 1005)
+const fault: fc.Arbitrary<Fault> = fc.record(
+  { at: fc.constantFrom(...PLACES), does: fc.constantFrom(...BEHAVIOURS) },
+  { noNullPrototype: true },
+)
+
+const commands: fc.Arbitrary<Command> = fc.oneof(
+  command(20, 'dial', {
+    route: fc.constantFrom(...ROUTES),
+    count: fc.integer({ min: 1, max: 5 }),
+    hook: fc.constantFrom(
+      'pass',
+      'pass',
+      'pass',
+      'pass',
+      'slow',
+      'slow',
+      'throw',
+      'answer',
+      'refuse',
+    ),
+    key: fc.constantFrom('ann', 'bob'),
+    faults: fc.array(fault, { maxLength: 3 }),
+  }),
+  command(8, 'pass', { which }),
+  command(14, 'say', {
+    which,
+    count,
+    handling: fc.constantFrom(
+      'nothing',
+      'nothing',
+      'nothing',
+      'turn',
+      'hang',
+      'hang',
+      'throw',
+      'reject',
+      'close',
+      'terminate',
+    ),
+  }),
+  command(8, 'go on', { which }),
+  command(12, 'send', {
+    which,
+    count,
+    bytes: fc.constantFrom(10, 10, 2_000, 30_000, 3_000_000),
+    callback: fc.constantFrom('nothing', 'nothing', 'nothing', 'nothing', 'throw', 'reject'),
+  }),
+  command(3, 'ping', { which }),
+  command(2, 'be pinged', { which }),
+  command(4, 'close', { which, code }),
+  command(4, 'be closed', { which, code }),
+  command(2, 'terminate', { which }),
+  command(4, 'drop', { which }),
+  command(4, 'reset', { which }),
+  command(6, 'freeze', { which }),
+  command(3, 'thaw', { which }),
+  command(6, 'deafen', { which }),
+  command(2, 'hear', { which }),
+  command(4, 'garbage', {
+    which,
+    garbage: fc.constantFrom(...(Object.keys(GARBAGE) as Garbage[])),
+  }),
+  command(3, 'half', { which }),
+  command(3, 'pause', { which }),
+  command(3, 'resume', { which }),
+  command(3, 'defer', { which }),
+  command(3, 'expire', { which, after: fc.constantFrom(0, 1_500, 20_000) }),
+  command(6, 'join', { which, group }),
+  command(2, 'leave', { which, group }),
+  command(6, 'tell', { group, bytes: fc.constantFrom(10, 30_000) }),
+  command(1, 'dissolve', { group }),
+  command(16, 'advance', { by: fc.constantFrom(200, 1_000, 3_000, 3_000, 11_000, 36_000) }),
+  command(3, 'stall', { by: fc.constantFrom(500, 4_000, 30_000) }),
+  command(1, 'drain', {}),
+)
+
+export const schedules: fc.Arbitrary<Schedule> = fc.record(
+  {
+    seed: fc.nat(),
+    ends: fc.constantFrom('drain', 'one by one'),
+    steps: fc.array(
+      fc.oneof(
+        { weight: 3, arbitrary: commands.map((one) => [one]) },
+        { weight: 1, arbitrary: fc.array(commands, { minLength: 2, maxLength: 4 }) },
+      ),
+      { maxLength: 40, size: 'max' },
+    ),
+  },
+  { noNullPrototype: true },
+)
