@@ -1,30 +1,28 @@
 // What has to hold of the connections of a server, between two steps of a schedule and at its end.
 import assert from 'node:assert/strict'
 import { CLOSE_CAUSES } from '../../../lib/core/close/policy.js'
-import type { CloseCause, CloseInfo } from '../../../lib/index.js'
-import {
-  BOUNDS,
-  CAUSES,
-  EXPECTED_CODES,
-  PLACES_OF_KEY,
-  PLACES_OF_ROUTE,
-  ROUTE_OPTIONS,
-} from './kernel-bounds.js'
+import type { CloseInfo } from '../../../lib/index.js'
+import { BOUNDS, CAUSES, EXPECTED_CODES, PLACES_OF_KEY, ROUTE_OPTIONS } from './kernel-bounds.js'
 import type { Fullness, Guest } from './kernel-guest.js'
 import type { KernelWorld } from './kernel-world.js'
 
 /** How fast the slowest line carries, in bytes per ms: what was written excuses silence. */
 const SLOWEST_LINE = 65.536
+/** In ms. */
+const TICK = 1_000
 
 export class KernelChecks {
   readonly #world: KernelWorld
   readonly #groups: ReadonlyMap<string, Set<Guest>>
   readonly #stalls: Array<{ readonly at: number; readonly length: number }> = []
+  readonly #places: number
   #drainedAt = Infinity
 
-  constructor(world: KernelWorld, groups: ReadonlyMap<string, Set<Guest>>) {
+  /** @param places how many have a place on the route `few` */
+  constructor(world: KernelWorld, groups: ReadonlyMap<string, Set<Guest>>, places: number) {
     this.#world = world
     this.#groups = groups
+    this.#places = places
   }
 
   stalled(length: number): void {
@@ -76,7 +74,7 @@ export class KernelChecks {
     // Somebody who is refused by a hook has a place for a while, and who waits in one may take it.
     const isClear = !isBusy && rivals.every(({ socket }) => socket !== undefined)
     if (!isClear) return 'perhaps'
-    return rivals.length >= (isFew ? PLACES_OF_ROUTE : PLACES_OF_KEY) ? 'full' : 'free'
+    return rivals.length >= (isFew ? this.#places : PLACES_OF_KEY) ? 'full' : 'free'
   }
 
   /** What has left OPEN: nothing that happens later changes why. */
@@ -99,6 +97,7 @@ export class KernelChecks {
   #owedBy(guest: Guest): string[] {
     if (guest.socket === undefined) return this.#owedByAnswer(guest)
     if (guest.isOpen) return this.#owedWhileOpen(guest)
+    this.#judge(guest)
     if (guest.goneAt === undefined) return this.#owedWhileClosing(guest)
     if (guest.closedAt === undefined) return this.#owedByEnd(guest)
     return guest.info === undefined ? ['has no record'] : this.#owedByRecord(guest, guest.info)
@@ -213,7 +212,7 @@ export class KernelChecks {
     const { cause, code, expected, initiator, sent } = info
     const [wantedInitiator, isExpected] = CAUSES[cause]
     const codes = ROUTE_OPTIONS[guest.route].expectedCloseCodes ?? EXPECTED_CODES
-    if (!this.#mayHaveEnded(guest, cause)) {
+    if (!guest.causes.has(cause)) {
       owed.push(`ended by ${cause}, not ${[...guest.causes].join(' or ')}`)
     }
     if (initiator !== wantedInitiator) owed.push(`has ${initiator} for ${cause}`)
@@ -246,27 +245,25 @@ export class KernelChecks {
     return owed
   }
 
-  #mayHaveEnded(guest: Guest, cause: CloseCause): boolean {
-    if (guest.causes.has(cause)) return true
-    const at = guest.leftOpenAt ?? Infinity
-    const stalls = this.#stalls.length * 1_000
+  /** Adds the causes for which time may have ended it when it left OPEN. What happens later changes nothing. */
+  #judge(guest: Guest): void {
+    if (guest.isJudged) return
+    guest.isJudged = true
+    const { causes, openedAt, route } = guest
+    const at = guest.leftOpenAt ?? this.#world.clock.now()
     const { idleTimeout, keepalive, maxLifetime } = BOUNDS
-    if (cause === 'heartbeat-timeout') {
-      const since = Math.max(guest.silentSince, guest.peer.unansweredSince ?? 0)
-      return (
-        guest.route !== 'quiet' &&
-        at - since - this.#stalledSince(since) >= keepalive.timeout - stalls
-      )
+    const since = Math.max(guest.silentSince, guest.peer.unansweredSince ?? 0)
+    const stalls = this.#stalls.filter((stall) => stall.at > since && stall.at <= at)
+    // A tick that comes late is late by what is left of the stall.
+    const forgiven = stalls.reduce((sum, { length }) => sum + length - TICK, 0)
+    if (route !== 'quiet' && at - since - forgiven >= keepalive.timeout) {
+      causes.add('heartbeat-timeout')
     }
-    if (cause === 'idle-timeout') {
-      return guest.route === 'limits' && at - guest.openedAt >= idleTimeout
-    }
-    if (cause === 'lifetime-expired') {
-      return guest.route === 'limits' && at - guest.openedAt >= 0.9 * maxLifetime
-    }
-    if (cause === 'auth-expired') return at >= guest.expiresAt
+    if (route === 'limits' && at - openedAt >= idleTimeout) causes.add('idle-timeout')
+    if (route === 'limits' && at - openedAt >= 0.9 * maxLifetime) causes.add('lifetime-expired')
+    if (at >= guest.expiresAt) causes.add('auth-expired')
     // What the kernel does not take at once may be too much.
-    return cause === 'slow-consumer' && guest.bytesSent > 50_000
+    if (guest.bytesSent > 50_000) causes.add('slow-consumer')
   }
 
   #owedByStats(): string[] {
@@ -302,12 +299,12 @@ export class KernelChecks {
       }
     }
     return [...counts].flatMap(([name, count]) => {
-      const most = name === 'few' ? PLACES_OF_ROUTE : PLACES_OF_KEY
+      const most = name === 'few' ? this.#places : PLACES_OF_KEY
       return count > most ? [`${count} have places on ${name}`] : []
     })
   }
 
   #stalledSince(from: number): number {
-    return this.#stalls.reduce((sum, { at, length }) => (at >= from ? sum + length : sum), 0)
+    return this.#stalls.reduce((sum, { at, length }) => (at > from ? sum + length : sum), 0)
   }
 }

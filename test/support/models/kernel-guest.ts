@@ -32,6 +32,8 @@ export class Guest {
   /** Whether something was done after which it is not open any more: at once, or once that was read. */
   endsAtOnce = false
   endsWhenRead = false
+  /** Whether the causes are known that time may have had. */
+  isJudged = false
   /** The codes that our close frame may have. */
   readonly codes = new Set<number>()
   leftOpenAt: number | undefined

@@ -29,9 +29,9 @@ export class KernelRun {
   /** Whether more than one thing happens in this step. */
   #isBusy = false
 
-  constructor(world: KernelWorld) {
+  constructor(world: KernelWorld, places: number) {
     this.#world = world
-    this.#checks = new KernelChecks(world, this.#groups)
+    this.#checks = new KernelChecks(world, this.#groups, places)
   }
 
   async step(commands: readonly Command[]): Promise<void> {
@@ -230,7 +230,7 @@ export class KernelRun {
       case 'defer':
         return this.#world.defer(guest)
       case 'expire':
-        guest.expiresAt = clock.now() + command.after
+        if (guest.isOpen) guest.expiresAt = clock.now() + command.after
         return guest.socket?.expireAt(clock.wall() + command.after)
       case 'join': {
         const isMember = this.#world.app.websocketLifecycle

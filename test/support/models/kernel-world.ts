@@ -316,7 +316,8 @@ export class KernelWorld {
   #logged(line: string): void {
     const bytes = Buffer.byteLength(line)
     // What Fastify logs of a hook that has failed is not ours.
-    if (bytes > LONGEST_LINE && !line.includes('"res":{')) this.faults.push(`a line of ${bytes} bytes: ${line}`)
+    if (bytes > LONGEST_LINE && !line.includes('"res":{'))
+      this.faults.push(`a line of ${bytes} bytes: ${line}`)
     if (line.includes(SECRET)) this.faults.push(`a secret in the log: ${line}`)
   }
 }

@@ -22,11 +22,8 @@ const SHRINKS = 30_000
 const RUN = 300
 
 /** @throws (rejects) with the script of a schedule that fails, and why it does */
-export async function holds<Schedule>(
-  { file, name, schedules, play }: Model<Schedule>,
-  runs: number,
-): Promise<void> {
-  const property = fc.asyncProperty(schedules, play)
+export async function holds<Schedule>(model: Model<Schedule>, runs: number): Promise<void> {
+  const property = fc.asyncProperty(model.schedules, model.play)
   const result = await fc.check<[Schedule]>(property, {
     numRuns: runs,
     plugins: [fc.interruptAfterTimeLimit<[Schedule]>(RUN * runs + SHRINKS)],
@@ -37,7 +34,7 @@ export async function holds<Schedule>(
   const { errorInstance: cause, seed, numRuns, numShrinks } = result
   const why = cause instanceof Error ? cause.message : String(cause)
   throw new Error(
-    `Failed at run ${numRuns}, shrunk ${numShrinks} times (SEED=${seed} begins the same way): ${why}\n\n${scriptOf(name, file, schedule)}`,
+    `Failed at run ${numRuns}, shrunk ${numShrinks} times (SEED=${seed} begins the same way): ${why}\n\n${scriptOf(model, schedule)}`,
     { cause },
   )
 }
@@ -47,8 +44,8 @@ function seedOfUser(): { seed?: number } {
   return seed === undefined ? {} : { seed: Number(seed) }
 }
 
-/** One command on each line, so that it can be shortened by hand. */
-function scriptOf(name: string, file: string, schedule: unknown): string {
+/** The schedule as code, one command on each line, so that it can be shortened by hand. */
+export function scriptOf<Schedule>({ file, name }: Model<Schedule>, schedule: Schedule): string {
   return `// Save it as replay.mts beside package.json, and run: node --import tsx replay.mts
 import { ${name} } from './test/support/models/${file}'
 
