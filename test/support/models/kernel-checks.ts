@@ -8,8 +8,18 @@ import type { KernelWorld } from './kernel-world.js'
 
 /** How fast the slowest line carries, in bytes per ms: what was written excuses silence. */
 const SLOWEST_LINE = 65.536
+/** The head of a frame, at most. */
+const FRAME = 128
 /** In ms. */
 const TICK = 1_000
+
+/** The codes of errors, without their beginning. */
+const REFUSALS = {
+  DRAINING: 'draining',
+  TOO_MANY_CONNECTIONS: 'limit',
+  TOO_MANY_CONNECTIONS_PER_KEY: 'key',
+  HANDSHAKE_TIMEOUT: 'handshake',
+} as const
 
 export class KernelChecks {
   readonly #world: KernelWorld
@@ -40,7 +50,11 @@ export class KernelChecks {
 
   settle(): void {
     const { clock, faults, guests } = this.#world
-    for (const guest of guests) if (guest.socket?.isPaused) guest.pausedAt = clock.now()
+    for (const guest of guests) {
+      if (guest.socket?.isPaused === true) guest.pausedAt = clock.now()
+      const isBusy = guest.isBlocked || guest.messageGates.length > 0 || guest.peer.isFrozen
+      if (isBusy) guest.activeAt = clock.now()
+    }
     assert.deepEqual([...faults, ...this.#owed()], [])
     for (const guest of guests) this.#know(guest)
   }
@@ -91,7 +105,13 @@ export class KernelChecks {
     const owed = guests.flatMap((guest) =>
       this.#owedBy(guest).map((what) => `${guest.name} ${what}`),
     )
-    return [...owed, ...this.#owedByStats(), ...this.#owedByGroups(), ...this.#owedByKeys()]
+    return [
+      ...owed,
+      ...this.#owedByStats(),
+      ...this.#owedByRefusals(),
+      ...this.#owedByGroups(),
+      ...this.#owedByKeys(),
+    ]
   }
 
   #owedBy(guest: Guest): string[] {
@@ -149,7 +169,19 @@ export class KernelChecks {
     }
     if (!this.#isInOrder(guest))
       owed.push(`has sent ${peer.messages.join()}, not ${guest.sent.join()}`)
-    return [...owed, ...this.#owedByTime(guest)]
+    return [...owed, ...this.#owedByBounds(guest), ...this.#owedByTime(guest)]
+  }
+
+  /** What is held for it is bounded. */
+  #owedByBounds({ largestSent, route, socket }: Guest): string[] {
+    if (socket === undefined) return []
+    const { inbox, outbox } = this.#world.app.websocketLifecycle.describe(socket)
+    const { maxBytes = Infinity } = ROUTE_OPTIONS[route].outbox ?? {}
+    const { maxMessages = Infinity } = ROUTE_OPTIONS[route].inbox ?? {}
+    const owed: string[] = []
+    if (outbox.bytes > maxBytes + largestSent + FRAME) owed.push(`holds ${outbox.bytes} bytes`)
+    if (inbox.messages >= maxMessages && !socket.isPaused) owed.push('reads on, and is full')
+    return owed
   }
 
   #saidBy({ peer, said }: Guest): number {
@@ -171,18 +203,23 @@ export class KernelChecks {
   }
 
   #owedByTime(guest: Guest): string[] {
+    const { peer } = guest
     const { clock } = this.#world
     const now = clock.now()
     const owed: string[] = []
-    const { keepalive, maxLifetime, slack } = BOUNDS
+    const { idleTimeout, keepalive, maxLifetime, slack } = BOUNDS
     const isSilent = guest.silentAt !== undefined && guest.route !== 'quiet'
     const excuse = guest.bytesSent / SLOWEST_LINE + this.#stalledSince(guest.silentSince) + slack
     const longest = keepalive.interval * 1.1 + keepalive.timeout + excuse
     if (isSilent && now - guest.silentSince > longest) owed.push('is dead for too long')
-    const isPast = (at: number): boolean => now > at + slack + this.#stalledSince(at)
-    if (isPast(guest.expiresAt)) owed.push('has expired')
-    if (guest.route === 'limits' && isPast(guest.openedAt + maxLifetime)) owed.push('is too old')
-    if (isPast(this.#drainedAt + BOUNDS.drainTimeout - slack)) owed.push('is open after the drain')
+    const isPast = (from: number, longest: number): boolean =>
+      now > from + longest + slack + this.#stalledSince(from)
+    if (isPast(guest.expiresAt, 0)) owed.push('has expired')
+    if (guest.route === 'limits' && isPast(guest.openedAt, maxLifetime)) owed.push('is too old')
+    const activeAt = Math.max(guest.activeAt, guest.pausedAt, guest.wellAt, peer.finishedAt)
+    if (guest.route === 'limits' && isPast(activeAt, idleTimeout * 1.1))
+      owed.push('is idle for too long')
+    if (isPast(this.#drainedAt, BOUNDS.drainTimeout)) owed.push('is open after the drain')
     return owed
   }
 
@@ -226,6 +263,14 @@ export class KernelChecks {
     }
     if (!guest.peer.isFrozen && !guest.peer.hasEnded)
       owed.push('is over, and its peer does not know')
+    const isClean = cause === 'server-close' || cause === 'client-close'
+    if (isClean && !guest.wasUnwell && guest.causes.size === 1 && !info.clean) {
+      owed.push(`is not clean after ${cause}`)
+    }
+    if (cause === 'handler-error' && guest.errors === 0) owed.push('has told of no error')
+    // The close frame is behind all that was sent before.
+    const isTold = guest.peer.closedWith !== undefined && cause !== 'slow-consumer'
+    if (isTold && !this.#hasAll(guest)) owed.push('closed before it had sent all')
     return [...owed, ...this.#owedByOrder(guest, info)]
   }
 
@@ -278,6 +323,21 @@ export class KernelChecks {
     return counted.join() === wanted.join()
       ? []
       : [`counts ${counted.join()}, not ${wanted.join()}`]
+  }
+
+  /** Each refusal is counted; of those who went before they could read it, it is not known. */
+  #owedByRefusals(): string[] {
+    const { app, guests } = this.#world
+    const { refused } = app.websocketLifecycle.stats()
+    const unknown = guests.filter(({ hasLeft, route }) => hasLeft || route === 'newest').length
+    return Object.entries(REFUSALS).flatMap(([code, reason]) => {
+      const told = guests.filter(({ peer, route }) => {
+        return route !== 'newest' && peer.answer?.endsWith(` ${code}`) === true
+      }).length
+      const count = refused[reason]
+      const isRight = count >= told && count <= told + unknown
+      return isRight ? [] : [`counts ${count} refused for ${reason}, not ${told}`]
+    })
   }
 
   #owedByGroups(): string[] {

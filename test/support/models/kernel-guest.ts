@@ -48,12 +48,15 @@ export class Guest {
 
   /** What the app has sent that it should get, in order; the numbers of the messages that the app has got. */
   readonly sent: string[] = []
-  mayMissSome = false
   bytesSent = 0
+  largestSent = 0
+  /** When a message last moved, or something held messages up. */
+  activeAt = 0
+  /** How often onHandlerError was called. */
+  errors = 0
   callbacks = 0
   callbacksCalled = 0
   said = 0
-  saidHalf = 0
   heard = 0
   pinged = 0
   readonly messageGates: Gate[] = []
@@ -69,7 +72,6 @@ export class Guest {
   spokeAt = 0
   wasUnwell = false
   expiresAt = Infinity
-  isPausedByApp = false
 
   constructor(number: number, dial: Dial, peer: KernelPeer, now: number) {
     this.number = number

@@ -37,6 +37,8 @@ export class KernelPeer {
   #head: Buffer | undefined = Buffer.alloc(0)
   #answer = ''
   #hasSentClose = false
+  /** When it last finished what it had begun. */
+  finishedAt = 0
   /** The rest of a frame that it has begun to send. */
   #rest: Buffer | undefined
 
@@ -117,8 +119,11 @@ export class KernelPeer {
 
   #write(bytes: Buffer): void {
     if (!this.socket.writable) return
-    if (this.#rest !== undefined) this.socket.write(this.#rest)
-    this.#rest = undefined
+    if (this.#rest !== undefined) {
+      this.socket.write(this.#rest)
+      this.#rest = undefined
+      this.finishedAt = this.#now()
+    }
     this.socket.write(bytes)
     this.unansweredSince = this.isFrozen ? -Infinity : undefined
   }

@@ -50,7 +50,9 @@ export class KernelRun {
     while (clock.now() < until) await clock.advance(500)
     await this.#settle()
     assert.deepEqual(
-      guests.filter(({ closedAt, socket }) => socket && closedAt === undefined).map(String),
+      guests
+        .filter(({ closedAt, socket }) => socket && closedAt === undefined)
+        .map(({ name }) => name),
       [],
       'in time after app.close()',
     )
@@ -158,7 +160,10 @@ export class KernelRun {
   #peerDoes(guest: Guest, command: AtOne): void {
     const { peer } = guest
     const now = this.#world.clock.now()
-    if (guest.isOpen && SPEAKS.has(command.does)) guest.spokeAt = now
+    if (guest.isOpen && SPEAKS.has(command.does)) {
+      guest.spokeAt = now
+      guest.activeAt = now
+    }
     switch (command.does) {
       case 'say':
         for (let i = 0; i < command.count; i++) this.#say(guest, command.handling)
@@ -179,6 +184,8 @@ export class KernelRun {
         return peer.drop()
       case 'reset':
         guest.willEndBy('connection-reset')
+        // With data in the same poll, libuv tells of an end.
+        if (this.#isBusy || guest.socket?.isPaused === true) guest.may('connection-lost')
         guest.becomesUnwell(now)
         return peer.reset()
       case 'freeze':
@@ -206,6 +213,7 @@ export class KernelRun {
         return this.#pass(guest)
       case 'go on':
         guest.messageGates.shift()?.open()
+        guest.activeAt = clock.now()
         if (guest.route !== 'plain') guest.isBlocked = guest.behaviourAt('handler') === 'hang'
         return
       case 'send': {
@@ -222,10 +230,9 @@ export class KernelRun {
       case 'terminate':
         return this.#terminate(guest)
       case 'pause':
-        guest.isPausedByApp = true
         return guest.socket?.pause()
       case 'resume':
-        guest.isPausedByApp = false
+        if (guest.socket?.isPaused === true) guest.pausedAt = clock.now()
         return guest.socket?.resume()
       case 'defer':
         return this.#world.defer(guest)

@@ -79,6 +79,8 @@ export class KernelWorld {
     for (const guest of guests) {
       guest.sent.push(name)
       guest.bytesSent += bytes
+      guest.largestSent = Math.max(guest.largestSent, bytes)
+      guest.activeAt = this.clock.now()
     }
     return name.padEnd(bytes)
   }
@@ -198,7 +200,11 @@ export class KernelWorld {
         guest.info ??= close
         return this.#act(guest, 'onClose')
       },
-      onHandlerError: (_socket, request) => this.#act(this.#guestOf(request), 'onHandlerError'),
+      onHandlerError: (_socket, request) => {
+        const guest = this.#guestOf(request)
+        guest.errors++
+        return this.#act(guest, 'onHandlerError')
+      },
     }
   }
 
@@ -206,6 +212,7 @@ export class KernelWorld {
     if (guest.socket !== undefined) this.fault(guest, 'was handled twice')
     guest.socket = socket
     guest.openedAt = this.clock.now()
+    guest.activeAt = this.clock.now()
     const leaves = (): void => {
       this.#sees(guest, 'a listener')
       guest.leftOpenAt ??= this.clock.now()

@@ -44,13 +44,20 @@ interface ModelNode {
   pending: number | undefined
   stillUntil: number
   cutUntil: number
+  /** Since when it runs, and can reach Redis. */
+  wellSince: number
+  /** Whether it has heard that it was claimed: it has a new identity then. */
+  isFenced: boolean
 }
 
 /** Nodes that renew and claim, and a Redis whose clock may jump. Time goes on in steps. */
 export class LeaseModel {
   now = 0
   readonly claimed = new Map<number, number>()
-  /** Nodes that were claimed although they had renewed within a lease. */
+  /**
+   * Nodes that were claimed although they had renewed within a lease, or before they believed themselves cut off; and
+   * those that did not hear of it in time.
+   */
   readonly wrong: string[] = []
   readonly nodes: readonly ModelNode[]
   readonly #random: () => number
@@ -81,6 +88,8 @@ export class LeaseModel {
       pending: undefined,
       stillUntil: Math.floor(this.#random() * LEASE),
       cutUntil: 0,
+      wellSince: 0,
+      isFenced: false,
     }))
   }
 
@@ -94,7 +103,23 @@ export class LeaseModel {
       if (this.#mayArrive(message)) message.arrive()
       else this.#messages.push(message)
     }
-    for (const node of this.nodes) if (this.now >= node.stillUntil) this.#live(node)
+    for (const node of this.nodes) {
+      if (this.now >= node.stillUntil) this.#live(node)
+      this.#expectFence(node)
+    }
+  }
+
+  /** Who was claimed hears of it by its next renewal, once it can. */
+  #expectFence(node: ModelNode): void {
+    const { id, isFenced, lease } = node
+    const blockedUntil = Math.max(node.stillUntil, node.cutUntil, this.#redisStillUntil)
+    if (this.now < blockedUntil) node.wellSince = this.now + STEP
+    const claimedAt = this.claimed.get(id)
+    if (claimedAt === undefined || isFenced) return
+    const waits = this.now - Math.max(claimedAt, node.wellSince)
+    // A renewal may be under way that gets no answer any more; the next one has one.
+    const longest = lease.beat + ANSWER_TIMEOUT + 2 * this.#slowness + 3 * STEP
+    if (waits > longest) this.wrong.push(`claimed, and serves for ${waits} ms`)
   }
 
   #begin({ kind, node, length }: Fault): void {
@@ -127,6 +152,7 @@ export class LeaseModel {
       lease.failed()
       node.pending = undefined
     }
+    if (node.isFenced) return
     if (node.pending === undefined && this.now >= lease.dueAt) this.#renew(node)
   }
 
@@ -136,7 +162,12 @@ export class LeaseModel {
     node.pending = sentAt
     lease.tries(sentAt)
     this.#send(node, 'Redis', () => {
-      if (this.claimed.has(id)) return
+      if (this.claimed.has(id)) {
+        this.#send(node, 'node', () => {
+          node.isFenced = true
+        })
+        return
+      }
       const redisNow = this.now + this.#jumped
       const leaseEnd = this.#redis.get(id)?.leaseEnd
       this.#redis.set(id, { leaseEnd: redisNow + LEASE, renewedAt: this.now })
@@ -159,6 +190,10 @@ export class LeaseModel {
       if (redisNow > until || !this.#isExpired(id, redisNow)) return
       const ago = this.now - (this.#redis.get(id)?.renewedAt ?? 0)
       if (ago < LEASE) this.wrong.push(`${ago} ms after it had renewed`)
+      // It ends what it may not serve then (`whenCutOff: 'close'`), by its own clock.
+      const { cutOffAt } = this.nodes[id]?.lease ?? {}
+      if (cutOffAt !== undefined && this.now < cutOffAt)
+        this.wrong.push(`claimed before ${cutOffAt}`)
       this.#redis.delete(id)
       this.claimed.set(id, this.now)
     })

@@ -24,13 +24,13 @@ const RUN = 300
 /** @throws (rejects) with the script of a schedule that fails, and why it does */
 export async function holds<Schedule>(model: Model<Schedule>, runs: number): Promise<void> {
   const property = fc.asyncProperty(model.schedules, model.play)
-  const result = await fc.check<[Schedule]>(property, {
+  const result = await fc.check(property, {
     numRuns: runs,
-    plugins: [fc.interruptAfterTimeLimit<[Schedule]>(RUN * runs + SHRINKS)],
+    plugins: [fc.interruptAfterTimeLimit(RUN * runs + SHRINKS)],
     ...seedOfUser(),
   })
   if (!result.failed || result.counterexample === null) return
-  const [schedule] = result.counterexample
+  const [schedule] = result.counterexample as [Schedule]
   const { errorInstance: cause, seed, numRuns, numShrinks } = result
   const why = cause instanceof Error ? cause.message : String(cause)
   throw new Error(
