@@ -9,6 +9,7 @@ import { AdmissionModel, type Maxima } from '../support/models/admission-model.j
 import { within } from '../support/time/bound.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { Guest, obey, type Step, type Verdict, type Wish } from '../support/models/guest.js'
+import { runsOr } from '../support/models/property.js'
 import { portOf, serve } from '../support/servers/server.js'
 import { until } from '../support/time/timed.js'
 
@@ -372,7 +373,7 @@ test('whatever hooks, peers and time do: each attempt comes to one end, and hold
         await world.clear()
       }
     }),
-    { numRuns: 100 },
+    { numRuns: runsOr(100, 0.2) },
   )
   const report = await within(world.app.websocketLifecycle.drain(), 'the drain')
   assert.deepEqual([report.closed, report.terminated, report.abandoned], [0, 0, []])

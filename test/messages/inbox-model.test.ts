@@ -7,6 +7,7 @@ import type { LifecycleSocket, WebsocketLifecycle } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
+import { runsOr } from '../support/models/property.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { portOf, serve } from '../support/servers/server.js'
 
@@ -356,7 +357,7 @@ for (const kind of READERS) {
       fc.asyncProperty(fc.constantFrom(...POLICIES), schedules, (policy, schedule) =>
         play(world, kind, policy, schedule),
       ),
-      { numRuns: 150 },
+      { numRuns: runsOr(150, 0.5) },
     )
   })
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { Model, type World } from '../../support/models/line-model.js'
+import { runsOr } from '../../support/models/property.js'
 
 const share = fc.double({ min: 0, max: 1, noNaN: true })
 
@@ -37,7 +38,7 @@ test('a peer that answers is never declared dead, whatever we, our loop and the 
         assert.ok(!model.isCondemned, `declared dead at ${model.forgivingNow}`)
       }
     }),
-    { numRuns: 500 },
+    { numRuns: runsOr(500) },
   )
 })
 
@@ -55,6 +56,6 @@ test('a peer that dies is declared dead within the bound, however much we go on 
         assert.ok(model.isCondemned || silence <= bound, `${silence} ms, not ${bound}`)
       }
     }),
-    { numRuns: 500 },
+    { numRuns: runsOr(500) },
   )
 })

@@ -10,7 +10,7 @@ export const BOUNDS = {
   handshakeTimeout: 15_000,
   drainTimeout: 16_000,
   idleTimeout: 30_000,
-  maxLifetime: 90_000,
+  maxLifetime: 60_000,
   /** Two looks of the sweep, and one for what a look has to wait for. */
   slack: 3_000,
 } as const

@@ -78,7 +78,12 @@ export type Command =
       readonly faults: readonly Fault[]
     }
   | (AtOne & { readonly does: 'pass' })
-  | (AtOne & { readonly does: 'say'; readonly count: number; readonly handling: Handling })
+  | (AtOne & {
+      readonly does: 'say'
+      readonly count: number
+      readonly bytes: number
+      readonly handling: Handling
+    })
   /** A message that is being handled is handled. */
   | (AtOne & { readonly does: 'go on' })
   | (AtOne & {
@@ -120,7 +125,7 @@ const fault: fc.Arbitrary<Fault> = fc.record(
 )
 
 const commands: fc.Arbitrary<Command> = fc.oneof(
-  command(20, 'dial', {
+  command(24, 'dial', {
     route: fc.constantFrom(...ROUTES),
     count: fc.integer({ min: 1, max: 5 }),
     hook: fc.constantFrom(
@@ -138,9 +143,11 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
     faults: fc.array(fault, { maxLength: 3 }),
   }),
   command(8, 'pass', { which }),
-  command(14, 'say', {
+  command(18, 'say', {
     which,
-    count,
+    count: fc.integer({ min: 1, max: 8 }),
+    // Four of the large ones fill what node reads in advance.
+    bytes: fc.constantFrom(10, 10, 10, 40_000),
     handling: fc.constantFrom(
       'nothing',
       'nothing',
@@ -155,7 +162,7 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
     ),
   }),
   command(8, 'go on', { which }),
-  command(12, 'send', {
+  command(16, 'send', {
     which,
     count,
     bytes: fc.constantFrom(10, 10, 2_000, 30_000, 3_000_000),
@@ -163,14 +170,14 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
   }),
   command(3, 'ping', { which }),
   command(2, 'be pinged', { which }),
-  command(4, 'close', { which, code }),
-  command(4, 'be closed', { which, code }),
+  command(6, 'close', { which, code }),
+  command(6, 'be closed', { which, code }),
   command(2, 'terminate', { which }),
-  command(4, 'drop', { which }),
-  command(4, 'reset', { which }),
-  command(6, 'freeze', { which }),
+  command(6, 'drop', { which }),
+  command(6, 'reset', { which }),
+  command(12, 'freeze', { which }),
   command(3, 'thaw', { which }),
-  command(6, 'deafen', { which }),
+  command(9, 'deafen', { which }),
   command(2, 'hear', { which }),
   command(4, 'garbage', {
     which,
@@ -185,10 +192,16 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
   command(2, 'leave', { which, group }),
   command(6, 'tell', { group, bytes: fc.constantFrom(10, 30_000) }),
   command(1, 'dissolve', { group }),
-  command(16, 'advance', { by: fc.constantFrom(200, 1_000, 3_000, 3_000, 11_000, 36_000) }),
+  command(20, 'advance', { by: fc.constantFrom(200, 1_000, 3_000, 3_000, 11_000, 36_000) }),
   command(3, 'stall', { by: fc.constantFrom(500, 4_000, 30_000) }),
   command(1, 'drain', {}),
 )
+
+/** Several things at once, to any of them; or to one, as far as they may happen to it. */
+const atOnce = fc.array(commands, { minLength: 2, maxLength: 4 })
+const toOne = fc
+  .tuple(which, atOnce)
+  .map(([which, all]) => all.map((one) => ('which' in one ? { ...one, which } : one)))
 
 export const schedules: fc.Arbitrary<Schedule> = fc.record(
   {
@@ -196,10 +209,11 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record(
     ends: fc.constantFrom('drain', 'one by one'),
     steps: fc.array(
       fc.oneof(
-        { weight: 3, arbitrary: commands.map((one) => [one]) },
-        { weight: 1, arbitrary: fc.array(commands, { minLength: 2, maxLength: 4 }) },
+        { weight: 4, arbitrary: commands.map((one) => [one]) },
+        { weight: 1, arbitrary: atOnce },
+        { weight: 2, arbitrary: toOne },
       ),
-      { maxLength: 40, size: 'max' },
+      { maxLength: 50, size: 'max' },
     ),
   },
   { noNullPrototype: true },

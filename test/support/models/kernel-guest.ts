@@ -21,7 +21,6 @@ export class Guest {
   wasDraining = false
   mayBeDrained = false
   hasPassed: boolean
-  isInHook = false
   /** Whether it went before it had an answer. */
   hasLeft = false
 
@@ -88,11 +87,6 @@ export class Guest {
 
   get isOpen(): boolean {
     return this.socket !== undefined && this.socket.readyState === this.socket.OPEN
-  }
-
-  /** Whether it was accepted to be refused by a close frame. */
-  get isOnlyTold(): boolean {
-    return this.dial.hook === 'refuse'
   }
 
   /** Whether it has, or may get, a place: it is not decided, or its transport is there. */

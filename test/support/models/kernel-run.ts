@@ -135,8 +135,10 @@ export class KernelRun {
   }
 
   #toOne(command: AtOne): void {
-    const guests = this.#meantBy(command)
-    const guest = guests[command.which % Math.max(1, guests.length)]
+    const meant = this.#meantBy(command)
+    // The same number means the same one, as long as it may.
+    const number = command.which % Math.max(1, this.#world.guests.length)
+    const guest = meant.find((one) => one.number >= number) ?? meant[0]
     if (guest === undefined) return
     if (BY_PEER.has(command.does)) this.#peerDoes(guest, command)
     else this.#appDoes(guest, command)
@@ -166,7 +168,7 @@ export class KernelRun {
     }
     switch (command.does) {
       case 'say':
-        for (let i = 0; i < command.count; i++) this.#say(guest, command.handling)
+        for (let i = 0; i < command.count; i++) this.#say(guest, command)
         return
       case 'half':
         if (peer.isHalfWay) return
@@ -276,8 +278,8 @@ export class KernelRun {
     guest.door.open()
   }
 
-  #say(guest: Guest, handling: string): void {
-    guest.peer.say(`${this.#numberFor(guest)} ${handling} SECRET`)
+  #say(guest: Guest, { bytes, handling }: Command & { readonly does: 'say' }): void {
+    guest.peer.say(`${this.#numberFor(guest)} ${handling} SECRET`.padEnd(bytes))
     if (guest.route === 'rate' && guest.said > RATE) guest.may('rate-limited')
   }
 

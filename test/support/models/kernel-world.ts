@@ -169,11 +169,10 @@ export class KernelWorld {
     guest.releases.push(release)
     request.wsScope?.defer(() => {
       if (++release.runs > 1) this.fault(guest, 'released the scope of its request twice')
+      this.#sees(guest, 'the first release')
       guest.ends.push(`release ${release.number}`)
     })
-    guest.isInHook = true
     if (guest.dial.hook === 'slow') await guest.door.opened
-    guest.isInHook = false
   }
 
   /** The last hook of the route. */

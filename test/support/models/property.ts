@@ -12,9 +12,13 @@ export interface Model<Schedule> {
   play(schedule: Schedule): Promise<void>
 }
 
-/** `RUNS=2000` looks longer for what is rare. */
-export function runsOr(few: number): number {
-  return Number(process.env['RUNS'] ?? few)
+/**
+ * How many schedules a test plays: a few, or `RUNS=2000` to look longer for what is rare.
+ * @param share of those, for a model that is slow, or has several tests
+ */
+export function runsOr(few: number, share = 1): number {
+  const runs = process.env['RUNS']
+  return runs === undefined ? few : Math.ceil(Number(runs) * share)
 }
 
 /** A schedule that has failed is shrunk for so long, in ms; and each run has so long, all together. */
