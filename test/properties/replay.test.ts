@@ -32,7 +32,7 @@ async function run(t: TestContext, script: string): Promise<string> {
 test('what fails is shrunk, and printed as a script that fails in the same way', async (t) => {
   const failure = await holds(wrongKernel, 50).then(
     () => assert.fail('Expected the property to fail'),
-    (error: Error) => error.message,
+    (error: unknown) => (error instanceof Error ? error.message : ''),
   )
   const [told = '', script = ''] = failure.split('\n\n// Save')
   const [what] = /3 have places on few|got 101, not 503 TOO_MANY_CONNECTIONS/.exec(told) ?? []

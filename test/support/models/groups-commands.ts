@@ -28,13 +28,17 @@ interface AtAll {
   readonly group: GroupName
 }
 
-export type Command =
-  | (AtAll & { readonly does: 'tell all'; readonly size: number })
-  | (AtAll & AtOne & { readonly does: 'tell others'; readonly size: number })
+/** What happens to one member. */
+export type CommandToOne =
   | (AtOne & { readonly does: 'tell one'; readonly size: number })
   | (AtAll & AtOne & { readonly does: 'join' | 'leave' })
   /** `cut`: a session's line; it comes back in the end. `vanish`: somebody else goes for ever. */
   | (AtOne & { readonly does: 'cut' | 'vanish' | 'close' | 'terminate' })
+
+export type Command =
+  | CommandToOne
+  | (AtAll & { readonly does: 'tell all'; readonly size: number })
+  | (AtAll & AtOne & { readonly does: 'tell others'; readonly size: number })
   | (AtAll & { readonly does: 'close all' })
   | { readonly does: 'turn'; readonly count: number }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { Group } from '../../../lib/index.js'
 import { turns } from '../time/fake-clock.js'
 import { until } from '../time/timed.js'
-import { type Command, GROUPS, KINDS } from './groups-commands.js'
+import { type Command, type CommandToOne, GROUPS, KINDS } from './groups-commands.js'
 import type { GroupGuest } from './groups-guests.js'
 import type { GroupsWorld } from './groups-world.js'
 
@@ -49,6 +49,9 @@ export class GroupsRun {
   }
 
   async #act(command: Command): Promise<void> {
+    if ('member' in command && command.does !== 'tell others') {
+      return this.#toOne(this.#guest(command.member), command)
+    }
     switch (command.does) {
       case 'tell all':
         return this.#tell(command.group, this.#text(command.size))
@@ -59,12 +62,11 @@ export class GroupsRun {
         return this.#group(command.group).close(4001)
       case 'turn':
         return turns(command.count)
-      default:
-        return this.#toOne(this.#guest(command.member), command)
     }
+    return undefined
   }
 
-  async #toOne(guest: GroupGuest, command: Command & { readonly member: number }): Promise<void> {
+  async #toOne(guest: GroupGuest, command: CommandToOne): Promise<void> {
     switch (command.does) {
       case 'tell one': {
         const text = this.#text(command.size)

@@ -67,23 +67,22 @@ interface AtOne {
   readonly which: number
 }
 
-export type Command =
-  | {
-      readonly does: 'dial'
-      readonly route: RouteName
-      readonly count: number
-      /** `slow`: it stands in a hook until it is let pass. The last two are refused there. */
-      readonly hook: 'pass' | 'slow' | 'throw' | 'answer' | 'refuse'
-      readonly key: string
-      readonly faults: readonly Fault[]
-    }
-  | (AtOne & { readonly does: 'pass' })
+/** What somebody's peer does. */
+export type PeerCommand =
   | (AtOne & {
       readonly does: 'say'
       readonly count: number
       readonly bytes: number
       readonly handling: Handling
     })
+  | (AtOne & { readonly does: 'ping' | 'half' | 'drop' | 'reset' })
+  | (AtOne & { readonly does: 'freeze' | 'thaw' | 'deafen' | 'hear' })
+  | (AtOne & { readonly does: 'close'; readonly code: number })
+  | (AtOne & { readonly does: 'garbage'; readonly garbage: Garbage })
+
+/** What the app does to somebody. */
+export type AppCommand =
+  | (AtOne & { readonly does: 'pass' })
   /** A message that is being handled is handled. */
   | (AtOne & { readonly does: 'go on' })
   | (AtOne & {
@@ -92,18 +91,45 @@ export type Command =
       readonly bytes: number
       readonly callback: 'nothing' | 'throw' | 'reject'
     })
-  | (AtOne & { readonly does: 'ping' | 'be pinged' })
-  | (AtOne & { readonly does: 'close' | 'be closed'; readonly code: number })
-  | (AtOne & { readonly does: 'terminate' | 'drop' | 'reset' })
-  | (AtOne & { readonly does: 'freeze' | 'thaw' | 'deafen' | 'hear' })
-  | (AtOne & { readonly does: 'garbage'; readonly garbage: Garbage })
-  | (AtOne & { readonly does: 'half' | 'pause' | 'resume' | 'defer' })
+  | (AtOne & { readonly does: 'be pinged' | 'terminate' | 'pause' | 'resume' | 'defer' })
+  | (AtOne & { readonly does: 'be closed'; readonly code: number })
   | (AtOne & { readonly does: 'expire'; readonly after: number })
   | (AtOne & { readonly does: 'join' | 'leave'; readonly group: string })
+
+export type Command =
+  | {
+      readonly does: 'dial'
+      readonly route: RouteName
+      readonly count: number
+      /** `slow`: it stands in a hook until it is let pass. The last three are refused there. */
+      readonly hook: 'pass' | 'slow' | 'throw' | 'answer' | 'refuse'
+      readonly key: string
+      readonly faults: readonly Fault[]
+    }
+  | PeerCommand
+  | AppCommand
   | { readonly does: 'tell'; readonly group: string; readonly bytes: number }
   | { readonly does: 'dissolve'; readonly group: string }
   | { readonly does: 'advance' | 'stall'; readonly by: number }
   | { readonly does: 'drain' }
+
+const BY_PEER: ReadonlySet<Command['does']> = new Set<PeerCommand['does']>([
+  'say',
+  'ping',
+  'half',
+  'drop',
+  'reset',
+  'freeze',
+  'thaw',
+  'deafen',
+  'hear',
+  'close',
+  'garbage',
+])
+
+export function isByPeer(command: Command): command is PeerCommand {
+  return BY_PEER.has(command.does)
+}
 
 export interface Schedule {
   /** Numbers of the plugin's clock. */

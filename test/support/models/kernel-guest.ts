@@ -70,6 +70,8 @@ export class Guest {
   /** When the peer last sent something of its own, while it was open. */
   spokeAt = 0
   wasUnwell = false
+  /** Whether its peer has sent garbage, also after it had left OPEN. */
+  isGarbled = false
   expiresAt = Infinity
 
   constructor(number: number, dial: Dial, peer: KernelPeer, now: number) {

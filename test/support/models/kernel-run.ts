@@ -6,7 +6,14 @@ import { turns } from '../time/fake-clock.js'
 import { nothingLeft } from '../../../lib/testing/left.js'
 import { BOUNDS, PLACES_OF_ROUTE, RATE } from './kernel-bounds.js'
 import { KernelChecks } from './kernel-checks.js'
-import { type Command, GARBAGE, type Schedule } from './kernel-commands.js'
+import {
+  type AppCommand,
+  type Command,
+  GARBAGE,
+  isByPeer,
+  type PeerCommand,
+  type Schedule,
+} from './kernel-commands.js'
 import { type Dial, Guest } from './kernel-guest.js'
 import { KernelPeer } from './kernel-peer.js'
 import type { KernelWorld } from './kernel-world.js'
@@ -15,8 +22,6 @@ import type { KernelWorld } from './kernel-world.js'
 const MOST = 20
 /** How many turns of the loop something may take that needs no time. */
 const TURNS = 300
-
-type AtOne = Extract<Command, { readonly which: number }>
 
 export class KernelRun {
   readonly #world: KernelWorld
@@ -104,6 +109,7 @@ export class KernelRun {
 
   async #do(command: Command): Promise<void> {
     const { app, clock, guests } = this.#world
+    if ('which' in command) return this.#toOne(command)
     switch (command.does) {
       case 'dial': {
         const living = guests.filter(({ peer }) => !peer.hasEnded).length
@@ -128,38 +134,36 @@ export class KernelRun {
       case 'drain':
         this.#drain ??= app.websocketLifecycle.drain()
         this.#drainBegins()
-        return
-      default:
-        return this.#toOne(command)
     }
   }
 
-  #toOne(command: AtOne): void {
+  #toOne(command: PeerCommand | AppCommand): void {
     const meant = this.#meantBy(command)
     // The same number means the same one, as long as it may.
     const number = command.which % Math.max(1, this.#world.guests.length)
     const guest = meant.find((one) => one.number >= number) ?? meant[0]
     if (guest === undefined) return
-    if (BY_PEER.has(command.does)) this.#peerDoes(guest, command)
+    if (isByPeer(command)) this.#peerDoes(guest, command)
     else this.#appDoes(guest, command)
   }
 
   /** Whom it may happen to. */
-  #meantBy({ does }: AtOne): Guest[] {
+  #meantBy(command: PeerCommand | AppCommand): Guest[] {
     const { guests } = this.#world
+    const { does } = command
     if (does === 'pass') return guests.filter(({ hasPassed }) => !hasPassed)
     if (does === 'go on') return guests.filter(({ messageGates }) => messageGates.length > 0)
     if (does === 'thaw') return guests.filter(({ peer }) => peer.isFrozen && !peer.hasEnded)
     if (does === 'hear') return guests.filter(({ peer }) => peer.isDeaf && !peer.hasEnded)
     if (does === 'defer') return guests.filter(({ socket }) => socket !== undefined)
     if (does === 'drop' || does === 'reset') return guests.filter(({ peer }) => peer.isWell)
-    if (!BY_PEER.has(does)) {
+    if (!isByPeer(command)) {
       return guests.filter(({ closedAt, socket }) => socket && closedAt === undefined)
     }
     return guests.filter(({ peer, socket }) => socket !== undefined && peer.isWell)
   }
 
-  #peerDoes(guest: Guest, command: AtOne): void {
+  #peerDoes(guest: Guest, command: PeerCommand): void {
     const { peer } = guest
     const now = this.#world.clock.now()
     if (guest.isOpen && SPEAKS.has(command.does)) {
@@ -204,11 +208,12 @@ export class KernelRun {
         return guest.becomesWell(now)
       case 'garbage':
         guest.willEndBy(GARBAGE[command.garbage])
+        guest.isGarbled = true
         peer.sendGarbage(command.garbage)
     }
   }
 
-  #appDoes(guest: Guest, command: AtOne): void {
+  #appDoes(guest: Guest, command: AppCommand): void {
     const { clock } = this.#world
     switch (command.does) {
       case 'pass':
@@ -315,19 +320,5 @@ export class KernelRun {
     this.#checks.drains()
   }
 }
-
-const BY_PEER: ReadonlySet<Command['does']> = new Set([
-  'say',
-  'half',
-  'ping',
-  'close',
-  'drop',
-  'reset',
-  'freeze',
-  'thaw',
-  'deafen',
-  'hear',
-  'garbage',
-])
 
 const SPEAKS: ReadonlySet<Command['does']> = new Set(['say', 'half', 'ping', 'close', 'garbage'])

@@ -13,7 +13,7 @@ import { portOf } from '../servers/app.js'
 import { FakeClock } from '../time/fake-clock.js'
 import { gate } from '../time/gate.js'
 import { BOUNDS, ROUTE_OPTIONS } from './kernel-bounds.js'
-import { type Behaviour, type Handling, type Place, type RouteName } from './kernel-commands.js'
+import type { Behaviour, Handling, Place, RouteName } from './kernel-commands.js'
 import type { Guest } from './kernel-guest.js'
 import { randomFrom } from './random.js'
 

@@ -9,7 +9,7 @@ export interface Model<Schedule> {
   readonly file: string
   readonly schedules: fc.Arbitrary<Schedule>
   /** @throws (rejects) if something is not as the model says */
-  play(schedule: Schedule): Promise<void>
+  readonly play: (schedule: Schedule) => Promise<void>
 }
 
 /**
