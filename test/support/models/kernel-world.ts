@@ -297,9 +297,11 @@ export class KernelWorld {
 
   #close(guest: Guest, place: Place | undefined, isHard = false): void {
     const { isOpen, socket } = guest
+    if (isHard && !isOpen) guest.willBeTerminated()
     // In onHandlerError the cause is known already.
     if (place !== 'onHandlerError') {
-      guest.willEnd(isHard ? 'server-terminate' : 'server-close', 4100)
+      if (isHard) guest.willBeTerminated()
+      else guest.willEnd('server-close', 4100)
       if (isOpen && guest.route !== 'plain') guest.hasRefused = true
     } else guest.codes.add(4100)
     if (isHard) socket?.terminate()
