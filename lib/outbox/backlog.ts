@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
-import { KERNEL_ROOM, LONGEST_LOOK } from '../core/budgets.js'
+import { TLSSocket } from 'node:tls'
+import { KERNEL_ROOM, LONGEST_LOOK, MOST_HELD } from '../core/budgets.js'
 import type { OutboxAge, OutboxPolicy } from '../core/messages/outbox-age.js'
 import { outboxFull } from '../errors.js'
 import { bytesHeld, bytesTaken } from '../platform/node-internals.js'
@@ -99,7 +100,7 @@ export class Backlog implements Level {
     // ws has a queue for messages that wait to be compressed, also for empty ones.
     const queued = queuedFrames(socket)
     // If nothing waits, a message of any size may leave.
-    if (waiting === 0 && queued === 0) return false
+    if (queued === 0 && (waiting === 0 || this.#waitsInName(waiting))) return false
     const { maxBytes, overflow } = this.#policy
     if (this.#isPeersFault) return waiting + bytes + this.#keptForMessages(queued) > maxBytes
     const atMost = maxBytes + KERNEL_ROOM
@@ -174,6 +175,17 @@ export class Backlog implements Level {
   get #isPeersFault(): boolean {
     const { raw } = this.#owner
     return this.#isStuck || !(raw instanceof Socket) || bytesHeld(raw) > 0
+  }
+
+  /**
+   * Whether the few bytes that wait do so in name only. Over TLS node tells in a later turn that a write is
+   * over, though the kernel has taken it at once. It may be the 101, or the small messages of this turn.
+   */
+  #waitsInName(waiting: number): boolean {
+    const { raw } = this.#owner
+    if (!(raw instanceof TLSSocket) || this.#isPeersFault) return false
+    const few = Math.max(MOST_HELD, this.#policy.highWaterMark)
+    return waiting <= few && waiting === raw.writableLength
   }
 
   /** How many bytes node keeps for the messages that wait, beside their own. */
