@@ -18,6 +18,7 @@ import { Client, parseAnswer } from '../support/peers/client.js'
 import { logLines } from '../support/servers/log-lines.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { portOf, serve } from '../support/servers/server.js'
+import { isTlsPass } from '../support/servers/tls-pass.js'
 
 type Set = (reply: FastifyReply, request: FastifyRequest) => unknown
 
@@ -148,7 +149,7 @@ describe('the 101', () => {
       'set-cookie: y=1',
       'set-cookie: x=2',
       'set-cookie: a=3; Path=/; SameSite=Lax',
-      `set-cookie: b=${signed}; SameSite=Lax`,
+      `set-cookie: b=${signed};${isTlsPass ? ' Secure;' : ''} SameSite=Lax`,
       'set-cookie: old=; Max-Age=0; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; SameSite=Lax',
     ])
   })

@@ -9,6 +9,7 @@ import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { refused } from '../support/servers/refused.js'
 import { portOf, serve } from '../support/servers/server.js'
+import { originOf } from '../support/servers/tls-pass.js'
 import { until } from '../support/time/timed.js'
 
 const ATTEMPTS = 2_000
@@ -87,7 +88,7 @@ async function rush(
     const headers = {
       'x-number': `${number}`,
       'x-key': `key ${number % keys}`,
-      origin: `http://127.0.0.1:${port}`,
+      origin: originOf(port),
     }
     peer.send(Buffer.from(RawPeer.handshake(port, '/', headers)))
     return parseAnswer(await peer.answer())

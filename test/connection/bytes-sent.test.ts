@@ -11,6 +11,7 @@ import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { type Connected, connectOne, type OneRoute, serveOne } from '../support/servers/server.js'
 import { until } from '../support/time/timed.js'
 import { cert, key } from '../support/servers/tls.js'
+import { DIFFERS_OVER_TLS } from '../support/servers/tls-pass.js'
 
 /** More than any kernel takes for a peer that does not read. */
 const LARGE = 32 * 1024 * 1024
@@ -90,17 +91,21 @@ for (const [transport, open] of Object.entries(TRANSPORTS)) {
   })
 }
 
-test('what our terminate() left to the kernel reaches the peer, to the last counted byte', async (t) => {
-  const connected = await connectOne(t, patient)
-  const { peer, socket } = connected
-  peer.freeze()
-  const handshake = peer.socket.bytesRead
-  socket.send(Buffer.alloc(LARGE))
-  await filled(connected, 0)
-  socket.terminate()
-  const { bytesSent } = await socket.closed
-  peer.socket.removeAllListeners('data')
-  peer.socket.resume()
-  await until(() => peer.hasEnded)
-  assert.equal(peer.socket.bytesRead - handshake, bytesSent)
-})
+test(
+  'what our terminate() left to the kernel reaches the peer, to the last counted byte',
+  { skip: DIFFERS_OVER_TLS.records },
+  async (t) => {
+    const connected = await connectOne(t, patient)
+    const { peer, socket } = connected
+    peer.freeze()
+    const handshake = peer.socket.bytesRead
+    socket.send(Buffer.alloc(LARGE))
+    await filled(connected, 0)
+    socket.terminate()
+    const { bytesSent } = await socket.closed
+    peer.socket.removeAllListeners('data')
+    peer.socket.resume()
+    await until(() => peer.hasEnded)
+    assert.equal(peer.socket.bytesRead - handshake, bytesSent)
+  },
+)

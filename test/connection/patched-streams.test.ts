@@ -9,6 +9,7 @@ import { gate } from '../support/time/gate.js'
 import { rawOf } from '../support/servers/outbox.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { connectOne, portOf, serve, serveOne } from '../support/servers/server.js'
+import { DIFFERS_OVER_TLS } from '../support/servers/tls-pass.js'
 import { until } from '../support/time/timed.js'
 import { surviveUncaught } from '../support/time/uncaught.js'
 
@@ -44,35 +45,43 @@ async function texts(peer: RawPeer, count: number): Promise<string[]> {
 }
 
 for (const method of ['write', 'uncork']) {
-  test(`a burst whose ${method} throws leaves those of others alone, and no cork`, async (t) => {
+  test(
+    `a burst whose ${method} throws leaves those of others alone, and no cork`,
+    { skip: method === 'write' && DIFFERS_OVER_TLS.told },
+    async (t) => {
+      const uncaught = surviveUncaught(t)
+      const { sockets, peers } = await connectTwo(t)
+      const [patched, other] = sockets
+      await delivered()
+      for (const socket of sockets) for (const text of ['1', '2']) socket.send(text)
+      patched.send('3')
+      patch(rawOf(patched), method, 1)
+      await delivered()
+      assert.deepEqual(uncaught, [error])
+      assert.deepEqual(await texts(peers[1], 2), ['1', '2'])
+      for (const text of ['4', '5']) for (const socket of sockets) socket.send(text)
+      assert.deepEqual(await texts(peers[1], 2), ['4', '5'])
+      assert.equal(rawOf(other).writableCorked, 0)
+      if (method === 'write') assert.equal(rawOf(patched).writableCorked, 0)
+    },
+  )
+}
+
+test(
+  'a send that needs the room of another one does not throw what that stream throws',
+  { skip: DIFFERS_OVER_TLS.told },
+  async (t) => {
     const uncaught = surviveUncaught(t)
     const { sockets, peers } = await connectTwo(t)
     const [patched, other] = sockets
     await delivered()
-    for (const socket of sockets) for (const text of ['1', '2']) socket.send(text)
-    patched.send('3')
-    patch(rawOf(patched), method, 1)
-    await delivered()
-    assert.deepEqual(uncaught, [error])
+    for (const text of ['1', '2']) patched.send(text)
+    patch(rawOf(patched), 'write', 1)
+    for (const text of ['1', '2']) other.send(text)
     assert.deepEqual(await texts(peers[1], 2), ['1', '2'])
-    for (const text of ['4', '5']) for (const socket of sockets) socket.send(text)
-    assert.deepEqual(await texts(peers[1], 2), ['4', '5'])
-    assert.equal(rawOf(other).writableCorked, 0)
-    if (method === 'write') assert.equal(rawOf(patched).writableCorked, 0)
-  })
-}
-
-test('a send that needs the room of another one does not throw what that stream throws', async (t) => {
-  const uncaught = surviveUncaught(t)
-  const { sockets, peers } = await connectTwo(t)
-  const [patched, other] = sockets
-  await delivered()
-  for (const text of ['1', '2']) patched.send(text)
-  patch(rawOf(patched), 'write', 1)
-  for (const text of ['1', '2']) other.send(text)
-  assert.deepEqual(await texts(peers[1], 2), ['1', '2'])
-  assert.deepEqual(uncaught, [error])
-})
+    assert.deepEqual(uncaught, [error])
+  },
+)
 
 const doors = {
   write: (socket: LifecycleSocket) => socket.close(4000),

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { OPCODE } from '../support/peers/raw-peer.js'
 import { type Crowd, serveCrowd, texts } from '../support/servers/crowd.js'
+import { DIFFERS_OVER_TLS } from '../support/servers/tls-pass.js'
 import { clog, MORE_THAN_A_KERNEL_HOLDS, watchWrites } from '../support/servers/outbox.js'
 import { during } from '../support/servers/hear.js'
 import { turns } from '../support/time/fake-clock.js'
@@ -30,29 +31,37 @@ async function serveSliced(
 const owed = ({ sockets }: Crowd): number =>
   sockets.filter(({ bufferedAmount }) => bufferedAmount > 0).length
 
-test('a slice serves some; each turn of the loop the next ones, until all have it', async (t) => {
-  const crowd = await serveSliced(t, 3 * SLICE + 1)
-  assert.deepEqual(crowd.group.send('a'), { sent: 3 * SLICE + 1, dropped: 0 })
-  const left = [owed(crowd)]
-  while (left.at(-1) !== 0) {
-    await turn()
-    left.push(owed(crowd))
-  }
-  assert.deepEqual(left, [2 * SLICE + 1, SLICE + 1, 1, 0])
-  for (const peer of crowd.peers) assert.deepEqual(await texts(peer, 1), ['a'])
-})
+test(
+  'a slice serves some; each turn of the loop the next ones, until all have it',
+  { skip: DIFFERS_OVER_TLS.told },
+  async (t) => {
+    const crowd = await serveSliced(t, 3 * SLICE + 1)
+    assert.deepEqual(crowd.group.send('a'), { sent: 3 * SLICE + 1, dropped: 0 })
+    const left = [owed(crowd)]
+    while (left.at(-1) !== 0) {
+      await turn()
+      left.push(owed(crowd))
+    }
+    assert.deepEqual(left, [2 * SLICE + 1, SLICE + 1, 1, 0])
+    for (const peer of crowd.peers) assert.deepEqual(await texts(peer, 1), ['a'])
+  },
+)
 
-test('what is owed counts as waiting, and leaves in one write', async (t) => {
-  const { group, peers, sockets } = await serveSliced(t, SLICE + 1)
-  const last = sockets.at(-1)
-  assert.ok(last)
-  const writes = watchWrites(last)
-  for (const text of ['a', 'b', 'c']) group.send(text)
-  assert.equal(last.bufferedAmount, 3)
-  assert.deepEqual(await texts(peers.at(-1), 3), ['a', 'b', 'c'])
-  assert.deepEqual(writes, [9])
-  assert.equal(last.bufferedAmount, 0)
-})
+test(
+  'what is owed counts as waiting, and leaves in one write',
+  { skip: DIFFERS_OVER_TLS.told },
+  async (t) => {
+    const { group, peers, sockets } = await serveSliced(t, SLICE + 1)
+    const last = sockets.at(-1)
+    assert.ok(last)
+    const writes = watchWrites(last)
+    for (const text of ['a', 'b', 'c']) group.send(text)
+    assert.equal(last.bufferedAmount, 3)
+    assert.deepEqual(await texts(peers.at(-1), 3), ['a', 'b', 'c'])
+    assert.deepEqual(writes, [9])
+    assert.equal(last.bufferedAmount, 0)
+  },
+)
 
 test('what is sent to one alone comes behind what it is owed, and nobody else is served for it', async (t) => {
   const crowd = await serveSliced(t, 3 * SLICE)

@@ -20,20 +20,26 @@ interface Talk extends Connected {
   readonly goOn: (rounds: number, text?: string) => Promise<void>
 }
 
+/** node's handle of the TCP connection, also of one beneath TLS. */
+function transportOf(raw: object): object {
+  const handle = Reflect.get(raw, '_handle') as { readonly _parent?: object }
+  return handle._parent ?? handle
+}
+
 /** A connection that has talked until it rests, and whose peer answers pings. */
 async function startTalk(t: TestContext, options: WebsocketLifecycleOptions = {}): Promise<Talk> {
   const clock = new FakeClock()
   const connected = await connectOne(t, { clock, options: { keepalive, ...options } })
   const { peer, socket } = connected
   socket.on('message', (message) => void socket.send(message))
-  const handle: unknown = Reflect.get(socket.request.raw.socket, '_handle')
-  const prototype: unknown = Object.getPrototypeOf(handle)
+  const handle = transportOf(socket.request.raw.socket)
+  const prototype = Object.getPrototypeOf(handle) as object
   let looks = 0
   Object.defineProperty(handle, 'bytesWritten', {
     get() {
       // The fake clock asks too, for what is on its way.
       if (/\/lib\/(?!testing\/)/.test(String(new Error('asked').stack))) looks++
-      return Reflect.get(prototype as object, 'bytesWritten', handle) as unknown
+      return Reflect.get(prototype, 'bytesWritten', handle) as unknown
     },
   })
   void (async () => {

@@ -7,6 +7,7 @@ import { turns } from '../support/time/fake-clock.js'
 import { rawOf } from '../support/servers/outbox.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { connectOne, serveOne } from '../support/servers/server.js'
+import { DIFFERS_OVER_TLS } from '../support/servers/tls-pass.js'
 import { numbers, take } from '../support/peers/taken.js'
 
 const { frame } = RawPeer
@@ -52,23 +53,27 @@ const LASTS: readonly Last[] = [
 ]
 
 for (const { how, end, code } of LASTS) {
-  test(`${how} lets go what is held back, and the peer gets it`, async (t) => {
-    const { peer, socket } = await connectOne(t)
-    const raw = rawOf(socket)
-    let heldAtAbort = -1
-    const held = (): number => socket.bufferedAmount + raw.writableLength
-    socket.scope.signal.addEventListener('abort', () => (heldAtAbort = held()))
-    numbers(20).forEach((i) => socket.send(i))
-    assert.ok(raw.writableCorked > 0 && held() > 0)
-    end(socket, peer)
-    assert.equal(raw.writableCorked, 0)
-    assert.equal(held(), 0)
-    await Promise.resolve()
-    await Promise.resolve()
-    assert.equal(heldAtAbort, 0)
-    const goodbye = code === undefined ? [] : [`close ${code}`]
-    assert.deepEqual(await take(peer, 20 + goodbye.length), [...numbers(20), ...goodbye])
-  })
+  test(
+    `${how} lets go what is held back, and the peer gets it`,
+    { skip: DIFFERS_OVER_TLS.told },
+    async (t) => {
+      const { peer, socket } = await connectOne(t)
+      const raw = rawOf(socket)
+      let heldAtAbort = -1
+      const held = (): number => socket.bufferedAmount + raw.writableLength
+      socket.scope.signal.addEventListener('abort', () => (heldAtAbort = held()))
+      numbers(20).forEach((i) => socket.send(i))
+      assert.ok(raw.writableCorked > 0 && held() > 0)
+      end(socket, peer)
+      assert.equal(raw.writableCorked, 0)
+      assert.equal(held(), 0)
+      await Promise.resolve()
+      await Promise.resolve()
+      assert.equal(heldAtAbort, 0)
+      const goodbye = code === undefined ? [] : [`close ${code}`]
+      assert.deepEqual(await take(peer, 20 + goodbye.length), [...numbers(20), ...goodbye])
+    },
+  )
 }
 
 test('a listener that throws behind a burst leaves nothing held back', async (t) => {

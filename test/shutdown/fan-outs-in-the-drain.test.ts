@@ -49,10 +49,17 @@ async function openRoom(
     members,
     say,
     enter: async () => Client.open(`ws://127.0.0.1:${portOf(app)}/`),
-    drain: async (options) => within(websocketLifecycle.drain(options), 'the end of the drain'),
-    close: async () => within(app.close(), 'app.close()'),
+    drain: async (options) =>
+      heard(within(websocketLifecycle.drain(options), 'the end of the drain')),
+    close: async () => heard(within(app.close(), 'app.close()')),
     dropped: () => websocketLifecycle.stats().dropped,
   }
+}
+
+/** Resolves when the clients have heard of it, too. */
+async function heard(end: Promise<unknown>): Promise<void> {
+  await end
+  await delivered()
 }
 
 const GOODBYE = 'close 1012 service restart'

@@ -9,13 +9,14 @@ import type { WebSocket } from 'ws'
 import { Registry } from '../../../lib/facts/registry.js'
 import type { LifecycleSession, LifecycleSocket } from '../../../lib/index.js'
 import { isFragment, isOptions } from '../../../lib/outbox/send-options.js'
+import { reasons } from './reasons.js'
 
 type Socket = LifecycleSocket & WebSocket
 
 export const isSecondPass: boolean = process.env['RESUME'] === '1'
 
 /** Why a few tests are left out of the second pass: there a difference is meant. */
-export const DIFFERS = reasons({
+export const DIFFERS = reasons(isSecondPass, {
   identity: 'an event tells the socket, and that is not what the handler got',
   view: 'what the handler gets there is a view for tests, and no session of ours',
   tools: 'a call of a session is no call of the socket, so a tool that looks on does not see it',
@@ -61,11 +62,4 @@ function viewOf(face: LifecycleSession, socket: Socket): LifecycleSession & Life
     set: (target, name, value) => Reflect.set(target, name, value),
   })
   return view as LifecycleSession & LifecycleSocket
-}
-
-function reasons<Name extends string>(
-  given: Readonly<Record<Name, string>>,
-): Readonly<Record<Name, string | false>> {
-  if (isSecondPass) return given
-  return Object.fromEntries(Object.keys(given).map((name) => [name, false])) as Record<Name, false>
 }
