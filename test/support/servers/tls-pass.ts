@@ -69,6 +69,7 @@ function createServer(...args: unknown[]): Server {
   )
   // Whoever looks at the connections of a server means those that carry requests.
   rename(server, 'connection', 'secureConnection')
+  server.prependListener('connection', (socket: Socket) => canReset(socket, tcpBeneath(socket)))
   let place = ''
   server.on('listening', () => {
     place = placeOf(server)
@@ -114,11 +115,21 @@ function secured(tcp: Socket, onConnect: unknown): Socket {
   tcpOf.set(socket, tcp)
   rename(socket, 'connect', 'secureConnect')
   if (typeof onConnect === 'function') socket.once('connect', onConnect as () => void)
+  canReset(socket, tcp)
+  return socket
+}
+
+/** The TCP connection of a socket of a server. node keeps it to itself. */
+function tcpBeneath(socket: Socket): Socket {
+  return Reflect.get(socket, '_parent') as Socket
+}
+
+/** node has no RST for TLS: it is one of the TCP connection. */
+function canReset(socket: Socket, tcp: Socket): void {
   socket.resetAndDestroy = () => {
     tcp.resetAndDestroy()
     return socket
   }
-  return socket
 }
 
 /** Whoever listens to one event from now on listens to another. */
