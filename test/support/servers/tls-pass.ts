@@ -4,10 +4,13 @@
  * does to the socket of a peer is done to TCP, beneath TLS: a RST is a RST.
  */
 import type { EventEmitter } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 import { syncBuiltinESMExports } from 'node:module'
 import net, { type NetConnectOpts, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import tls from 'node:tls'
 import { reasons } from './reasons.js'
 import { cert, key } from './tls.js'
@@ -37,16 +40,17 @@ export function beneath(socket: Socket): Socket {
 }
 
 /**
- * The ports, and paths, of all that speak TLS, as long as they listen. It is a variable of the environment, so that programs
- * and threads know them which are started meanwhile.
+ * A folder with a file for each port, or path, at which somebody speaks TLS, as long as he listens. All processes and threads
+ * of a run share it: a test connects to programs, and programs to a test.
  */
-const SERVED = 'TLS_SERVED'
+const FOLDER = 'TLS_PASS_FOLDER'
 /** One for all: to make one takes longer than to shake hands. */
 const trust = tls.createSecureContext({ ca: cert })
 const tcpOf = new WeakMap<Socket, Socket>()
 const METHODS = ['on', 'once', 'off', 'addListener', 'removeListener', 'prependListener'] as const
 
 if (isTlsPass) {
+  process.env[FOLDER] ??= ownFolder()
   http.createServer = createServer as typeof http.createServer
   const { connect } = net
   const connectOver = (...args: unknown[]): Socket => {
@@ -70,31 +74,30 @@ function createServer(...args: unknown[]): Server {
   // Whoever looks at the connections of a server means those that carry requests.
   rename(server, 'connection', 'secureConnection')
   server.prependListener('connection', (socket: Socket) => canReset(socket, tcpBeneath(socket)))
-  let place = ''
+  let file = ''
   server.on('listening', () => {
-    place = placeOf(server)
-    setServed([...served(), place])
+    const at = server.address()
+    file = fileOf(typeof at === 'string' ? at : String(at?.port))
+    writeFileSync(file, '')
   })
-  server.on('close', () => setServed(served().filter((each) => each !== place)))
+  server.on('close', () => rmSync(file, { force: true }))
   return server
 }
 
-function placeOf(server: Server): string {
-  const at = server.address()
-  return typeof at === 'string' ? at : String(at?.port)
+/** Whoever makes it removes it: the first process of the run. */
+function ownFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tls-pass-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
 
-function served(): string[] {
-  return (process.env[SERVED] ?? '').split(' ')
-}
-
-function setServed(places: readonly string[]): void {
-  process.env[SERVED] = places.join(' ')
+function fileOf(place: string): string {
+  return join(process.env[FOLDER] ?? '', encodeURIComponent(place))
 }
 
 function isServed(options: NetConnectOpts): boolean {
   const { path, port }: { readonly path?: string; readonly port?: number } = options
-  return served().includes(path ?? String(port))
+  return existsSync(fileOf(path ?? String(port)))
 }
 
 /** The arguments of `net.connect()`. */
