@@ -114,21 +114,25 @@ export class Ending implements ClosingWatchOwner {
   // Called by the app and by ws.
 
   close(code: number | undefined, reason: string | Buffer | undefined): void {
-    const { socket } = this.#owner
+    const { raw, socket } = this.#owner
     const effects = this.#life.closeCalled({
       code,
       reason,
       isOpen: socket.readyState === WebSocket.OPEN,
       isCloseFrameReceived: this.#owner.isCloseFrameReceived,
       hasParserFailed: hasParserFailed(socket),
+      isGone: raw.destroyed,
     })
     this.#carryOut(effects, () => WebSocket.prototype.close.call(socket, code, reason))
   }
 
   terminate(cause: CloseCause): void {
-    const { socket } = this.#owner
+    const { raw, socket } = this.#owner
     this.#isLetGo ||= cause === 'connection-lost'
-    const effects = this.#life.terminated(cause, socket.readyState === WebSocket.CLOSED)
+    const effects = this.#life.terminated(cause, {
+      isClosed: socket.readyState === WebSocket.CLOSED,
+      isGone: raw.destroyed,
+    })
     this.#carryOut(effects, () => WebSocket.prototype.terminate.call(socket))
   }
 

@@ -1,7 +1,7 @@
 import { outboxFull } from '../errors.js'
 import type { Facts } from '../facts/facts.js'
 import type { RecordedSubject } from '../facts/subjects.js'
-import { nextTick } from '../platform/real-time.js'
+import { nextTick, queueMicrotask } from '../platform/real-time.js'
 import type { OutboxOwner } from './owner.js'
 
 /** The callback of `send()`: called when a message has left, or cannot leave. */
@@ -31,14 +31,17 @@ export class SendCallbacks {
 }
 
 /**
- * Calls the callback of a message that was sent too late, in a later tick as in ws.
+ * Calls the callback of a message that was sent too late: when the caller is done, as ws does. It is called before
+ * `closed` resolves, also if the last release has sent the message.
  * @returns `false`: nothing was queued
  */
 export function tellTooLate(
   owner: Pick<OutboxOwner, 'abortReason'>,
   done: SendCallback | undefined,
 ): false {
-  if (done !== undefined) nextTick(done, owner.abortReason())
+  if (done === undefined) return false
+  const error = owner.abortReason()
+  queueMicrotask(() => done(error))
   return false
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import { ConnectionClosedError, type LifecycleSocket } from '../../lib/index.js'
 import { delivered } from '../support/time/delivered.js'
@@ -222,3 +223,19 @@ test('what is sent after a FIN hears that the connection is over, though not yet
   assert.equal(error.message, 'The WebSocket connection is over')
   assert.equal(error.closeCause, undefined)
 })
+
+for (const [how, end] of [
+  ['terminates', (socket: LifecycleSocket) => socket.terminate()],
+  ['closes', (socket: LifecycleSocket) => socket.close(4000)],
+] as const) {
+  // The stream is destroyed, and ws has not told of it yet.
+  test(`an app that ${how} when it hears of a reset is not the cause`, async (t) => {
+    const { peer, socket, events } = await connectOne(t)
+    const raw = Reflect.get(socket, '_socket') as Socket
+    raw.prependListener('error', () => end(socket))
+    peer.reset()
+    const { cause, expected } = await socket.closed
+    assert.deepEqual([cause, expected], ['connection-reset', false])
+    assert.deepEqual(events, ['abort', 'unexpected', 'close', 'release'])
+  })
+}

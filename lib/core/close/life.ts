@@ -49,6 +49,19 @@ export interface CloseCall {
   readonly isCloseFrameReceived: boolean
   /** Whether ws's parser has failed. */
   readonly hasParserFailed: boolean
+  /** See {@link Termination.isGone}. */
+  readonly isGone: boolean
+}
+
+/** Somebody wants to destroy the transport. */
+export interface Termination {
+  /** Whether ws says CLOSED. */
+  readonly isClosed: boolean
+  /**
+   * Whether the stream is destroyed already, though ws has not told of it. Then that is the cause, and not what
+   * the app does meanwhile.
+   */
+  readonly isGone: boolean
 }
 
 /** What shows whether the cause of an end is certain by now. */
@@ -126,7 +139,7 @@ export class Life {
       this.#record.noteOwnClose(cause)
       return [this.#sendClose(call.code as number | undefined, cause)]
     }
-    this.#record.noteOwnClose('server-close')
+    if (!call.isGone) this.#record.noteOwnClose('server-close')
     const code = toSendableCode(call.code, CloseCode.NormalClosure)
     const effects = this.#dismissal()
     if (code !== undefined && code !== call.code) {
@@ -138,12 +151,11 @@ export class Life {
 
   /**
    * The transport has to be destroyed: the app wants it, the peer is dead, or the time of a drain is up.
-   * @param isClosed whether ws says CLOSED
    */
-  terminated(cause: CloseCause, isClosed: boolean): readonly Effect[] {
+  terminated(cause: CloseCause, { isClosed, isGone }: Termination): readonly Effect[] {
     if (cause === 'server-terminate') this.#wantsNoMore = true
     if (isClosed) return [{ type: 'leave it to ws' }]
-    this.#record.note(cause)
+    if (!isGone) this.#record.note(cause)
     this.#leaveOpen()
     return [...this.#dismissal(), { type: 'terminate' }]
   }

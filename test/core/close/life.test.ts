@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import type { TransportFacts } from '../../../lib/core/close/info.js'
-import { type CloseCall, type Effect, Life, type Settled } from '../../../lib/core/close/life.js'
+import {
+  type CloseCall,
+  type Effect,
+  Life,
+  type Settled,
+  type Termination,
+} from '../../../lib/core/close/life.js'
 import { CLOSE_CAUSES, POLICY } from '../../../lib/core/close/policy.js'
 
 const CALL: CloseCall = {
@@ -11,7 +17,10 @@ const CALL: CloseCall = {
   isOpen: true,
   isCloseFrameReceived: false,
   hasParserFailed: false,
+  isGone: false,
 }
+
+const OPEN: Termination = { isClosed: false, isGone: false }
 
 const SETTLED: Settled = { isCloseFrameReceived: false, isParsing: false, isSendQueued: false }
 
@@ -102,21 +111,35 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'the app terminates',
-    happen: (life) => life.terminated('server-terminate', false),
+    happen: (life) => life.terminated('server-terminate', OPEN),
     effects: [{ type: 'dismiss readers' }, { type: 'terminate' }],
     phase: 'closing',
     cause: 'server-terminate',
   },
   {
     what: 'the app terminates what is over',
-    happen: (life) => life.terminated('server-terminate', true),
+    happen: (life) => life.terminated('server-terminate', { ...OPEN, isClosed: true }),
     effects: [{ type: 'leave it to ws' }],
     phase: 'open',
     cause: undefined,
   },
   {
+    what: 'the app terminates what has broken already: that is no cause',
+    happen: (life) => life.terminated('server-terminate', { ...OPEN, isGone: true }),
+    effects: [{ type: 'terminate' }],
+    phase: 'closing',
+    cause: undefined,
+  },
+  {
+    what: 'the app closes what has broken already: that is no cause',
+    happen: (life) => life.closeCalled({ ...CALL, code: 4000, isGone: true }),
+    effects: [frame(4000)],
+    phase: 'closing',
+    cause: undefined,
+  },
+  {
     what: 'a dead peer: what it has sent is handled',
-    happen: (life) => life.terminated('heartbeat-timeout', false),
+    happen: (life) => life.terminated('heartbeat-timeout', OPEN),
     effects: [{ type: 'terminate' }],
     phase: 'closing',
     cause: 'heartbeat-timeout',
@@ -212,7 +235,7 @@ const EVENTS: ReadonlyArray<(life: Life) => unknown> = [
   (life) => life.closeCalled({ ...CALL, isOpen: false }),
   (life) => life.closeCalled({ ...CALL, isCloseFrameReceived: true }),
   (life) => life.closeCalled({ ...CALL, hasParserFailed: true }),
-  (life) => life.terminated('shutdown', false),
+  (life) => life.terminated('shutdown', OPEN),
   (life) => life.ended('rate-limited', 1008, 'rate-limited'),
   (life) => life.callbackFailed(error),
   (life) => life.peerFailed('protocol-error', error),

@@ -117,14 +117,6 @@ export class Guest {
     if (code !== undefined) this.codes.add(code)
   }
 
-  /** The app terminates it. Until ws has told of a reset, that counts as the cause of it. */
-  willBeTerminated(): void {
-    this.willEnd('server-terminate')
-    if (this.goneAt === undefined && this.causes.has('connection-reset')) {
-      this.causes.add('server-terminate')
-    }
-  }
-
   /** The peer ends it: once that is read. */
   willEndBy(cause: CloseCause): void {
     if (this.socket === undefined) {

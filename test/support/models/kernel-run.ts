@@ -294,7 +294,7 @@ export class KernelRun {
 
   #terminate(guest: Guest): void {
     if (guest.isOpen) guest.hasRefused ||= guest.route !== 'plain'
-    guest.willBeTerminated()
+    guest.willEnd('server-terminate')
     guest.socket?.terminate()
   }
 

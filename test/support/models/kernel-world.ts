@@ -88,16 +88,14 @@ export class KernelWorld {
   send(guest: Guest, bytes: number, behaviour: 'nothing' | 'throw' | 'reject' = 'nothing'): void {
     const { socket } = guest
     if (socket === undefined || guest.closedAt !== undefined) return
-    const isLate = !guest.isOpen
-    const text = isLate ? 'too late' : this.textFor([guest], bytes)
+    const text = guest.isOpen ? this.textFor([guest], bytes) : 'too late'
     const store = `send ${guest.callbacks++}`
     let calls = 0
     this.#stores.run(store, () => {
       socket.send(text, () => {
         guest.callbacksCalled++
         if (++calls > 1) this.fault(guest, `called back ${calls} times for one send()`)
-        // Who sends at the very end is told a moment later that it was too late.
-        this.#sees(guest, 'a callback of send()', store, isLate)
+        this.#sees(guest, 'a callback of send()', store)
         if (behaviour === 'nothing') return undefined
         this.#fails(guest)
         if (behaviour === 'throw') throw new Error('of a callback of send()')
@@ -297,10 +295,9 @@ export class KernelWorld {
 
   #close(guest: Guest, place: Place | undefined, isHard = false): void {
     const { isOpen, socket } = guest
-    if (isHard && !isOpen) guest.willBeTerminated()
     // In onHandlerError the cause is known already.
     if (place !== 'onHandlerError') {
-      if (isHard) guest.willBeTerminated()
+      if (isHard) guest.willEnd('server-terminate')
       else guest.willEnd('server-close', 4100)
       if (isOpen && guest.route !== 'plain') guest.hasRefused = true
     } else guest.codes.add(4100)
@@ -314,11 +311,11 @@ export class KernelWorld {
   }
 
   /** A callback of a guest runs, in its context, and not after its end. */
-  #sees(guest: Guest, what: string, wanted = `${guest.number}`, mayBeLate = false): void {
+  #sees(guest: Guest, what: string, wanted = `${guest.number}`): void {
     const store = this.#stores.getStore()
     if (store !== wanted)
       this.fault(guest, `${what} runs in the context of ${store}, not ${wanted}`)
-    if (guest.closedAt !== undefined && !mayBeLate) this.fault(guest, `${what} runs after closed`)
+    if (guest.closedAt !== undefined) this.fault(guest, `${what} runs after closed`)
   }
 
   #logged(line: string): void {
