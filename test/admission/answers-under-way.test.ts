@@ -10,7 +10,8 @@ import Fastify, {
   type RouteShorthandOptions,
 } from 'fastify'
 import websocketLifecycle from '../../lib/index.js'
-import { Client, refusal } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
+import { refusal } from '../support/peers/client.js'
 import { allRead } from '../support/peers/exchange.js'
 import { turns } from '../support/time/fake-clock.js'
 import { isFastifySince } from '../support/servers/fastify-version.js'
@@ -233,10 +234,9 @@ test('clients without an address, behind a Unix socket, are one client', async (
   await app.register(websocketLifecycle, { maxConnectionsPerKey: { max: 1 } })
   app.get('/', { websocket: true }, () => {})
   await app.listen({ path })
-  const first = await Client.open(`ws+unix://${path}:/`)
-  assert.equal((await refusal(`ws+unix://${path}:/`)).status, 429)
-  first.ws.close()
-  await first.closed
+  const first = await connect(app)
+  assert.equal((await refusal(app)).status, 429)
+  await first.close()
   await until(() => app.websocketLifecycle.stats().open === 0)
-  await Client.open(`ws+unix://${path}:/`)
+  await connect(app)
 })

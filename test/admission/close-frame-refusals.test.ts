@@ -4,9 +4,11 @@ import { connect as connectTls } from 'node:tls'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import type { FastifyRequest } from 'fastify'
+import { connect } from '../../lib/testing/index.js'
+import { untilEnd } from '../support/peers/heard.js'
 import { DEFLATE, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { within } from '../support/time/bound.js'
-import { Client, refusal } from '../support/peers/client.js'
+import { refusal } from '../support/peers/client.js'
 import { turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { logLines } from '../support/servers/log-lines.js'
@@ -27,8 +29,8 @@ const ws = (port: number, path = '/ws'): string => `ws://127.0.0.1:${port}${path
 describe('a refusal by a close frame', () => {
   test('is 3003 for the origin; no hook of the route runs', async (t) => {
     const served = await serveFrames(t)
-    const client = await Client.open(ws(served.port), { headers: FOREIGN })
-    assert.deepEqual(await client.closed, { code: 3003, reason: 'origin' })
+    const client = await connect(served.app, '/ws', { headers: FOREIGN })
+    assert.deepEqual(await untilEnd(client), ['close 3003 origin'])
     await assertNoneLeft(served, { origin: 1 })
   })
 
@@ -162,8 +164,7 @@ describe('a refusal by a close frame', () => {
     for (let i = 0; i < 30; i++) {
       await assertTurnedAway(await Stranger.dial(served.port, '/ws'), 1013)
     }
-    first.ws.close()
-    await first.closed
+    await first.close()
     await until(() => served.app.websocketLifecycle.stats().open === 0)
     assert.equal(served.sockets.size, 30)
     await occupy(served)
@@ -295,8 +296,11 @@ describe('what ws has to say to a handshake that is to be closed at once', () =>
 
   test('a subprotocol: is agreed on, as on any other handshake', async (t) => {
     const served = await serveFrames(t)
-    const client = await Client.open(ws(served.port), { headers: FOREIGN }, ['chat', 'other'])
-    assert.equal(client.ws.protocol, 'chat')
+    const client = await connect(served.app, '/ws', {
+      headers: FOREIGN,
+      protocols: ['chat', 'other'],
+    })
+    assert.equal(client.protocol, 'chat')
     assert.equal((await client.closed).code, 3003)
     await assertNoneLeft(served, { origin: 1 })
   })

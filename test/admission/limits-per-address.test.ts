@@ -1,9 +1,9 @@
 // How many connections each address has at once, be it behind a proxy or not.
 import assert from 'node:assert/strict'
+import { connect as dial } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { WebsocketLifecycleOptions } from '../../lib/index.js'
-import { Client, refusal } from '../support/peers/client.js'
 import { turnedAway } from '../support/models/door.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { portOf, serve } from '../support/servers/server.js'
@@ -35,10 +35,11 @@ describe('maxConnectionsPerKey without a key', () => {
     await RawPeer.open(port, '/b')
     assert.equal((await turnedAway(app, '/a')).status, 429)
     // 127.0.0.2 is somebody else, though on the same machine.
-    const other = { localAddress: '127.0.0.2' }
-    await Client.open(`ws://127.0.0.1:${port}/a`, other)
-    await Client.open(`ws://127.0.0.1:${port}/b`, other)
-    assert.equal((await refusal(`ws://127.0.0.1:${port}/a`, other)).status, 429)
+    const other = async (path: string): Promise<RawPeer> =>
+      RawPeer.over(dial({ port, host: '127.0.0.1', localAddress: '127.0.0.2' }), port, path)
+    await other('/a')
+    await other('/b')
+    await assert.rejects(other('/a'), /No 101: HTTP\/1\.1 429 /)
   })
 
   test('counts by address where the key is undefined', async (t) => {

@@ -117,11 +117,11 @@ describe('maxConnections of the plugin', () => {
     )
     const url = `wss://127.0.0.1:${port}/a`
     const peers = await Promise.all([1, 2].map(() => openOverTls(port)))
-    assert.equal((await refusal(url, { ca: cert })).status, 503)
+    assert.equal((await refusal(url, { tls: { ca: cert } })).status, 503)
     peers[0]?.destroy()
     await until(() => app.websocketLifecycle.connections.size === 1)
     await openOverTls(port)
-    assert.equal((await refusal(url, { ca: cert })).status, 503)
+    assert.equal((await refusal(url, { tls: { ca: cert } })).status, 503)
   })
 
   test('counts no requests that are no upgrades, and refuses none', async (t) => {

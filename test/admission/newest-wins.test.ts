@@ -5,8 +5,9 @@ import { once } from 'node:events'
 import { describe, test, type TestContext } from 'node:test'
 import { WebSocket } from 'ws'
 import type { LifecycleOptions, LifecycleSocket } from '../../lib/index.js'
+import { connect } from '../../lib/testing/index.js'
+import { answered } from '../support/peers/heard.js'
 import { within } from '../support/time/bound.js'
-import { Client } from '../support/peers/client.js'
 import { allRead } from '../support/peers/exchange.js'
 import { turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
@@ -281,18 +282,19 @@ describe("whenFull: 'replace'", () => {
     const { app, closes, port } = await serveReplacing(t)
     const url = `ws://127.0.0.1:${port}/`
     for (let i = 0; i < 5; i++) {
-      const first = new Client(url)
+      const first = new WebSocket(url)
+      first.on('error', () => {})
+      const closed = new Promise((resolve) => first.on('close', resolve))
       // Before it has opened, or after: both happen.
-      if (i % 2 === 0) await first.next()
-      first.ws.close()
-      const second = await Client.open(url)
+      if (i % 2 === 0) await once(first, 'message')
+      first.close()
+      const second = await connect(url)
       assert.equal(await second.next(), 'open')
-      await first.closed
-      await second.roundTrip()
+      await closed
+      await answered(second)
       const { cause } = closes.at(-1) ?? {}
       if (i % 2 === 0) assert.ok(cause === 'client-close' || cause === 'replaced', cause)
-      second.ws.close()
-      await second.closed
+      await second.close()
       await until(() => app.websocketLifecycle.connections.size === 0)
     }
   })

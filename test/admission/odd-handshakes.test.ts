@@ -1,6 +1,5 @@
 // Handshakes that no client of today sends: what they get is what @fastify/websocket alone gives, and nothing stays.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { describe, test, type TestContext } from 'node:test'
 import fastifyWebsocket from '@fastify/websocket'
 import Fastify from 'fastify'
@@ -137,11 +136,10 @@ async function assertRoom(served: Refusing): Promise<void> {
   await until(() => clock.pending === 0)
   await turns(20)
   served.events.length = 0
-  const { ws } = await occupy(served)
+  const peer = await occupy(served)
   assert.equal(app.websocketLifecycle.connections.size, 1)
-  const gone = once(ws, 'close')
-  ws.terminate()
-  await gone
+  peer.drop()
+  await peer.closed
 }
 
 describe('a handshake with', () => {

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { FastifyServerOptions } from 'fastify'
 import { hostOf } from '../../lib/admission/origin.js'
+import { connect } from '../../lib/testing/index.js'
 import { within } from '../support/time/bound.js'
-import { Client, parseAnswer, refusal } from '../support/peers/client.js'
+import { parseAnswer, refusal } from '../support/peers/client.js'
 import { gate } from '../support/time/gate.js'
 import { logLines } from '../support/servers/log-lines.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
@@ -66,21 +67,22 @@ describe('by default', () => {
       fastify: { https: { key, cert } } as FastifyServerOptions,
     })
     const url = `wss://127.0.0.1:${port}`
+    const tls = { ca: cert }
     for (const origin of [`http://127.0.0.1:${port}`, `https://localhost:${port}`, STRANGER]) {
-      const { status, body } = await refusal(url, { ca: cert, origin })
+      const { status, body } = await refusal(url, { headers: { origin }, tls })
       assert.equal(status, 403, origin)
       assert.match(body, /over TLS/)
     }
-    const page = { ca: cert, origin: `https://127.0.0.1:${port}` }
-    for (const options of [page, { ca: cert }]) (await Client.open(url, options)).ws.terminate()
+    const page = { headers: { origin: `https://127.0.0.1:${port}` }, tls }
+    for (const options of [page, { tls }]) (await connect(url, '/', options)).drop()
   })
 
   test('a page came without TLS where a trusted proxy says so, though the proxy itself uses it', async (t) => {
     const https = { https: { key, cert }, trustProxy: true }
-    const { port } = await serveOne(t, { fastify: https })
+    const { app } = await serveOne(t, { fastify: https })
     const forwarded = { 'x-forwarded-host': HOST, 'x-forwarded-proto': 'http' }
-    const page = { ca: cert, headers: forwarded, origin: `http://${HOST}` }
-    ;(await Client.open(`wss://127.0.0.1:${port}`, page)).ws.terminate()
+    const headers = { ...forwarded, origin: `http://${HOST}` }
+    ;(await connect(app, '/', { headers, tls: { ca: cert } })).drop()
   })
 
   test('two Origin lines are a stranger, also if they are alike', async (t) => {

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { LifecycleStats } from '../../lib/index.js'
+import { connect } from '../../lib/testing/index.js'
 import { within } from '../support/time/bound.js'
-import { Client, parseAnswer } from '../support/peers/client.js'
+import { parseAnswer } from '../support/peers/client.js'
 import { turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { logLines } from '../support/servers/log-lines.js'
@@ -206,13 +207,13 @@ describe('what is left of upgrades', () => {
       async () => RawPeer.dial(served.port, '/ws'),
     ]
     const peers = await Promise.all(Array.from({ length: 50 }, (_, i) => ends[i % 5]!()))
-    const client = await Client.open(`ws://127.0.0.1:${served.port}/ws`)
+    const client = await connect(`ws://127.0.0.1:${served.port}/ws`)
     const count = (event: string): number =>
       served.events.filter((happened) => happened === event).length
     const counts = (): LifecycleStats => served.app.websocketLifecycle.stats()
     await until(() => count('hook') === 41 && counts().refused.route === 20)
     for (const peer of peers) peer.destroy()
-    client.ws.terminate()
+    client.drop()
     await until(() => served.clock.pending === 0)
     // The hooks of those that have left go on: too late.
     slow.open()

@@ -10,8 +10,8 @@ import type {
   WebsocketLifecycleOptions,
 } from '../../lib/index.js'
 import { createPlugin } from '../../lib/plugin/plugin.js'
+import { connect } from '../../lib/testing/index.js'
 import { within } from '../support/time/bound.js'
-import { Client } from '../support/peers/client.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { type Gate, gate } from '../support/time/gate.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
@@ -149,7 +149,7 @@ describe('a peer that does not answer its refusal', () => {
       await assertTurnedAway(await Stranger.dial(served.port, '/ws'), 3000)
     }
     assert.equal(served.sockets.size, 20)
-    await Client.open(`ws://127.0.0.1:${served.port}/ws`, { headers: { 'x-welcome': 'yes' } })
+    await connect(served.app, '/ws', { headers: { 'x-welcome': 'yes' } })
     assert.deepEqual(served.events, ['handler'])
     assert.equal(served.app.websocketLifecycle.connections.size, 1)
     assert.deepEqual(served.app.websocketLifecycle.stats().refused, refused({ hook: 20 }))

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import type { FastifyInstance, FastifyReply, onRequestHookHandler, RouteOptions } from 'fastify'
 import type { LifecycleSocket } from '../../lib/index.js'
-import { Client } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
+import { untilEnd } from '../support/peers/heard.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { refused } from '../support/servers/refused.js'
 import { portOf, serve } from '../support/servers/server.js'
@@ -200,8 +201,8 @@ describe('a refusal by a hook', () => {
       async: async (reply) => reply.refuseWebsocket(4001, 'sign in'),
     })
     const served = await serveRefusing(t, { after: addHook }, 'onRequest', hook)
-    const client = await Client.open(`ws://127.0.0.1:${served.port}/ws`)
-    assert.deepEqual(await client.closed, { code: 4001, reason: 'sign in' })
+    const client = await connect(`ws://127.0.0.1:${served.port}/ws`)
+    assert.deepEqual(await untilEnd(client), ['close 4001 sign in'])
     await assertOnlyRefused(served)
   })
 
@@ -236,13 +237,10 @@ describe('a refusal by a hook', () => {
       },
     })
     const codes = Array.from({ length: 100 }, (_, i) => 4000 + i)
-    const url = `ws://127.0.0.1:${portOf(app)}`
-    const clients = await Promise.all(codes.map(async (code) => Client.open(`${url}/${code}`)))
-    const closes = await Promise.all(clients.map(async ({ closed }) => closed))
-    assert.deepEqual(
-      closes,
-      codes.map((code) => ({ code, reason: `for ${code}` })),
-    )
+    const clients = await Promise.all(codes.map(async (code) => connect(app, `/${code}`)))
+    for (const [i, client] of clients.entries()) {
+      assert.deepEqual(await untilEnd(client), [`close ${codes[i]} for ${codes[i]}`])
+    }
     assert.deepEqual(app.websocketLifecycle.stats().refused, refused({ hook: 100 }))
   })
 })

@@ -8,7 +8,8 @@ import { describe, test, type TestContext } from 'node:test'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { WebSocketServer } from 'ws'
 import { createPlugin } from '../../lib/plugin/plugin.js'
-import { Client, refusal } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
+import { refusal } from '../support/peers/client.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { endWith, portOf, serve, type Setup } from '../support/servers/server.js'
 import { until } from '../support/time/timed.js'
@@ -32,8 +33,8 @@ describe('another listener', () => {
         },
       })
       listen?.(app)
-      const client = await Client.open(`ws://127.0.0.1:${portOf(app)}/ws`)
-      client.ws.send('hello')
+      const client = await connect(app, '/ws')
+      client.send('hello')
       assert.equal(await client.next(), 'echo hello')
       assert.equal(await statusOf(app, '/other'), THEIRS)
       await app.websocketLifecycle.drain()
@@ -48,8 +49,8 @@ describe('another listener', () => {
     addNeighbour(app)
     for (const { address } of app.addresses() as AddressInfo[]) {
       const host = address.includes(':') ? `[${address}]` : address
-      const client = await Client.open(`ws://${host}:${portOf(app)}/ws`)
-      client.ws.send('hello')
+      const client = await connect(`ws://${host}:${portOf(app)}/ws`)
+      client.send('hello')
       assert.equal(await client.next(), 'echo hello')
       assert.equal((await refusal(`ws://${host}:${portOf(app)}/other`)).status, THEIRS)
     }
@@ -60,13 +61,13 @@ describe('another listener', () => {
     const server = new WebSocketServer({ server: app.server, path: '/own' })
     t.after(() => server.close())
     server.on('connection', (socket) => socket.send('own'))
-    const own = await Client.open(`ws://127.0.0.1:${portOf(app)}/own`)
+    const own = await connect(app, '/own')
     assert.equal(await own.next(), 'own')
-    const ours = await Client.open(`ws://127.0.0.1:${portOf(app)}/ws`)
-    ours.ws.send('hello')
+    const ours = await connect(app, '/ws')
+    ours.send('hello')
     assert.equal(await ours.next(), 'echo hello')
     assert.equal(await statusOf(app, '/other'), 400)
-    own.ws.terminate()
+    own.drop()
   })
 
   test('that only looks on hears of ours too, and can do nothing to them', async (t) => {
@@ -85,12 +86,9 @@ describe('another listener', () => {
         })
       },
     })
-    const clients = [
-      await Client.open(`ws://127.0.0.1:${portOf(app)}/ws`),
-      await Client.open(`ws://127.0.0.1:${portOf(app)}/ws?again`),
-    ]
+    const clients = [await connect(app, '/ws'), await connect(app, '/ws?again')]
     for (const client of clients) {
-      client.ws.send('hello')
+      client.send('hello')
       assert.equal(await client.next(), 'echo hello')
     }
     assert.deepEqual(heard, ['one /ws', 'once', 'two /ws', 'one /ws?again', 'two /ws?again'])
@@ -131,10 +129,10 @@ describe('another listener', () => {
     const stranger = await RawPeer.dial(portOf(app), '/other')
     await until(() => seen.length === 1)
     stranger.destroy()
-    const client = await Client.open(`ws://127.0.0.1:${portOf(app)}/ws`)
-    client.ws.send('hello')
+    const client = await connect(app, '/ws')
+    client.send('hello')
     assert.equal(await client.next(), 'echo hello')
-    client.ws.terminate()
+    client.drop()
   })
 })
 

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { describe } from 'node:test'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { createWebSocketStream, WebSocket, type CloseEvent, type MessageEvent } from 'ws'
-import { Client } from '../support/peers/client.js'
+import { connect, type Peer } from '../../lib/testing/index.js'
 import { sameOnBoth, ask, echo } from '../support/servers/both-worlds.js'
 
 function sendOwner(this: FastifyInstance, socket: WebSocket): void {
@@ -17,7 +17,7 @@ describe('a handler', () => {
     world.app.get('/', { websocket: true }, (socket: WebSocket, _request: FastifyRequest) =>
       echo(socket),
     )
-    return ask(await Client.open(await world.listen()), 'hi')
+    return ask(await connect(await world.listen()), 'hi')
   })
 
   sameOnBoth(
@@ -32,7 +32,7 @@ describe('a handler', () => {
         handler: (socket) => socket.send('full'),
       })
       const url = await listen()
-      const clients = [await Client.open(`${url}/short`), await Client.open(`${url}/full`)]
+      const clients = [await connect(`${url}/short`), await connect(`${url}/full`)]
       return Promise.all(clients.map(async (client) => client.next()))
     },
   )
@@ -47,7 +47,7 @@ describe('a handler', () => {
         handler: async (request) => (request.ws ? 'never' : 'http'),
         wsHandler: (socket) => socket.send('websocket'),
       })
-      const client = await Client.open(`${await listen()}/both`)
+      const client = await connect(`${await listen()}/both`)
       return { http: (await app.inject('/both')).body, websocket: await client.next() }
     },
   )
@@ -66,7 +66,7 @@ describe('a handler', () => {
         { prefix: '/rooms' },
       )
       const url = await listen()
-      const clients = [await Client.open(`${url}/rooms/one`), await Client.open(`${url}/rooms/two`)]
+      const clients = [await connect(`${url}/rooms/one`), await connect(`${url}/rooms/two`)]
       return Promise.all(clients.map(async (client) => client.next()))
     },
   )
@@ -111,8 +111,8 @@ describe('a handler', () => {
         },
       )
       const url = `${await listen()}/rooms/7?page=2`
-      const client = await Client.open(url, { headers: { 'x-token': 'secret' } })
-      return JSON.parse(await client.next())
+      const headers = { 'x-token': 'secret' }
+      return (await connect(url, undefined, { headers, parse: JSON.parse })).next()
     },
   )
 
@@ -125,8 +125,7 @@ describe('a handler', () => {
         const instance = socket instanceof WebSocket
         socket.send(JSON.stringify({ instance, readyState, protocol, extensions, binaryType }))
       })
-      const client = await Client.open(await listen())
-      return JSON.parse(await client.next())
+      return (await connect(await listen(), '/', { parse: JSON.parse })).next()
     },
   )
 
@@ -144,16 +143,16 @@ describe('a handler', () => {
         socket.on('error', (error) => note(`error ${error.message}`))
         socket.ping('?')
       })
-      const client = new Client(await listen())
-      await once(client.ws, 'open')
-      const pong = once(client.ws, 'pong')
-      client.ws.send('hi')
-      client.ws.send(Buffer.from('hi'))
-      client.ws.ping('!')
+      const client = new WebSocket(await listen())
+      await once(client, 'open')
+      const pong = once(client, 'pong')
+      client.send('hi')
+      client.send(Buffer.from('hi'))
+      client.ping('!')
       const [answer] = (await pong) as [Buffer]
       assert.equal(answer.toString(), '!')
       await noted(4)
-      client.ws.close(4001, 'bye')
+      client.close(4001, 'bye')
       await noted(5)
       // The pong to the server's first ping may overtake what the client sends once it is open.
       const pongAt = events.findIndex((event) => event.startsWith('pong'))
@@ -164,9 +163,9 @@ describe('a handler', () => {
   )
 
   for (const [how, leave, code] of [
-    ['closes without a code', (ws: WebSocket) => ws.close(), 1005],
-    ['closes with 1000', (ws: WebSocket) => ws.close(1000), 1000],
-    ['vanishes', (ws: WebSocket) => ws.terminate(), 1006],
+    ['closes without a code', (peer: Peer) => void peer.close(), 1005],
+    ['closes with 1000', (peer: Peer) => void peer.close(1000), 1000],
+    ['vanishes', (peer: Peer) => peer.drop(), 1006],
   ] as const) {
     sameOnBoth(
       `is told by 'close' that its client ${how}`,
@@ -178,8 +177,7 @@ describe('a handler', () => {
             onclose: ({ code, wasClean }: CloseEvent) => note(`onclose ${code} ${wasClean}`),
           })
         })
-        const client = await Client.open(await listen())
-        leave(client.ws)
+        leave(await connect(await listen()))
         await noted(2)
         return events
       },
@@ -191,7 +189,8 @@ describe('a handler', () => {
     { code: 4000, reason: 'enough' },
     async ({ app, listen }) => {
       app.get('/', { websocket: true }, (socket: WebSocket) => socket.close(4000, 'enough'))
-      return (await Client.open(await listen())).closed
+      const { code, reason } = await (await connect(await listen())).closed
+      return { code, reason }
     },
   )
 
@@ -201,11 +200,10 @@ describe('a handler', () => {
       stream.on('data', (data: string) => stream.write(data.toUpperCase()))
       stream.on('error', () => {})
     })
-    const client = await Client.open(await listen())
+    const client = await connect(await listen())
     const answer = await ask(client, 'hello')
-    client.ws.close()
-    await client.closed
-    return answer
+    await client.close()
+    return answer.toString()
   })
 
   sameOnBoth(
@@ -218,8 +216,8 @@ describe('a handler', () => {
           onmessage: ({ data }: MessageEvent) => note(`attribute ${data as string}`),
         })
       })
-      const client = await Client.open(await listen())
-      client.ws.send('hi')
+      const client = await connect(await listen())
+      client.send('hi')
       await noted(2)
       return events
     },
@@ -237,8 +235,8 @@ describe('a handler', () => {
         })
       })
       const url = await listen()
-      const clients = [await Client.open(url), await Client.open(url)]
-      clients[0]?.ws.send('go')
+      const clients = [await connect(url), await connect(url)]
+      clients[0]?.send('go')
       const news = await Promise.all(clients.map(async (client) => client.next()))
       return { news, clients: app.websocketServer.clients.size, connections }
     },

@@ -6,7 +6,8 @@ import Fastify, { type RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import type { WebSocket } from 'ws'
 import websocketLifecycle from '../../lib/index.js'
-import { Client, refusal } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
+import { refusal } from '../support/peers/client.js'
 import { delivered } from '../support/time/delivered.js'
 import { endWith } from '../support/servers/server.js'
 import { sameOnBoth } from '../support/servers/both-worlds.js'
@@ -34,11 +35,11 @@ describe('hooks', () => {
         note('handler')
         socket.on('close', () => note('close'))
       })
-      const client = await Client.open(await listen())
+      const client = await connect(await listen())
       await noted(5)
       await delivered()
       const open = [...events]
-      client.ws.close()
+      void client.close()
       await noted(7)
       return { open, ended: events.toSorted((a, b) => isLast(a) - isLast(b)) }
     },
@@ -81,7 +82,7 @@ describe('hooks', () => {
         },
         () => note('handler'),
       )
-      await Client.open(await listen())
+      await connect(await listen())
       await noted(3)
       return events
     },

@@ -4,7 +4,8 @@ import { describe, test } from 'node:test'
 import type { FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import websocketLifecycle from '../../lib/index.js'
-import { Client, refusal } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
+import { refusal } from '../support/peers/client.js'
 import { makeWorld, sameOnBoth, sendUrl } from '../support/servers/both-worlds.js'
 
 describe('routes', () => {
@@ -21,7 +22,7 @@ describe('routes', () => {
         { prefix: '/p' },
       )
       const url = await listen()
-      const clients = [await Client.open(`${url}/p`), await Client.open(`${url}/p/`)]
+      const clients = [await connect(`${url}/p`), await connect(`${url}/p/`)]
       return Promise.all(clients.map(async (client) => client.next()))
     },
   )
@@ -42,10 +43,10 @@ describe('routes', () => {
       }
       const url = await listen()
       return {
-        '/no-slash': await (await Client.open(`${url}/no-slash`)).next(),
+        '/no-slash': await (await connect(`${url}/no-slash`)).next(),
         '/no-slash/': (await refusal(`${url}/no-slash/`)).status,
         '/slash': (await refusal(`${url}/slash`)).status,
-        '/slash/': await (await Client.open(`${url}/slash/`)).next(),
+        '/slash/': await (await connect(`${url}/slash/`)).next(),
       }
     },
   )
@@ -62,9 +63,9 @@ describe('routes', () => {
       )
       const url = await listen()
       const clients = [
-        await Client.open(`${url}/a/1`),
-        await Client.open(`${url}/w/x/y`),
-        await Client.open(`${url}/v`, { headers: { 'accept-version': '2.x' } }),
+        await connect(`${url}/a/1`),
+        await connect(`${url}/w/x/y`),
+        await connect(url, '/v', { headers: { 'accept-version': '2.x' } }),
       ]
       return Promise.all(clients.map(async (client) => client.next()))
     },
@@ -86,8 +87,8 @@ describe('routes', () => {
       )
       const url = await listen()
       const { status, body } = await refusal(url)
-      const client = await Client.open(`${url}/?page=2`)
-      return { status, code: JSON.parse(body).code, ...JSON.parse(await client.next()) }
+      const client = await connect(url, '/?page=2', { parse: JSON.parse })
+      return { status, code: JSON.parse(body).code, ...(await client.next()) }
     },
   )
 
@@ -154,7 +155,7 @@ describe('routes', () => {
         websocket: true,
         handler: (socket: WebSocket) => socket.send('both'),
       })
-      return { twins, asked: await (await Client.open(`${await listen()}/asked`)).next() }
+      return { twins, asked: await (await connect(`${await listen()}/asked`)).next() }
     },
   )
 

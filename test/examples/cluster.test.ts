@@ -1,15 +1,16 @@
 // The example whose processes are let go by node:cluster, or by their parent.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Client } from '../support/peers/client.js'
+import type { Peer } from '../../lib/testing/index.js'
+import { reach, untilEnd } from '../support/peers/heard.js'
 import { addressIn, type Program, start } from '../support/servers/program.js'
 import { run } from './run.js'
 
-const RESTART = { code: 1012, reason: 'service restart' }
+const RESTART = ['close 1012 service restart']
 
 /** A client, and the process that serves it. */
-async function greeted(url: string): Promise<{ client: Client; pid: number }> {
-  const client = await Client.open(url)
+async function greeted(url: string): Promise<{ client: Peer<string>; pid: number }> {
+  const client = await reach(url)
   return { client, pid: Number(/^hello from (\d+)$/.exec(await client.next())?.[1]) }
 }
 
@@ -26,13 +27,13 @@ describe('examples/cluster.ts', () => {
     const old = await Promise.all(Array.from({ length: 8 }, () => greeted(ws)))
 
     program.kill('SIGHUP')
-    for (const { client } of old) assert.deepEqual(await client.closed, RESTART)
+    for (const { client } of old) assert.deepEqual(await untilEnd(client), RESTART)
     const gone = new Set(old.map(({ pid }) => pid))
     const next = await greeted(ws)
     assert.ok(!gone.has(next.pid))
 
     program.kill('SIGTERM')
-    assert.deepEqual(await next.client.closed, RESTART)
+    assert.deepEqual(await untilEnd(next.client), RESTART)
     const { code, stderr } = await program.exited
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
     assert.equal(await count(program, 'presence saved'), old.length + 1)
@@ -49,7 +50,7 @@ describe('the app of examples/cluster.ts, as a child of child_process.fork()', (
       const { host } = addressIn(await program.line('Server listening at http://127.0.0.1'))
       const { client } = await greeted(`ws://${host}`)
       program.kill(signal)
-      assert.deepEqual(await client.closed, RESTART)
+      assert.deepEqual(await untilEnd(client), RESTART)
       await program.exited
       assert.equal(await count(program, 'presence saved'), 1)
     })

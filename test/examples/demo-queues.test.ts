@@ -88,7 +88,7 @@ describe('a guest whose messages take long', () => {
     const [guest, visitor] = [await Visitor.enter(url), await Visitor.enter(url)]
     guest.say('/job one')
     guest.say('/job two')
-    guest.client.ws.close(1000)
+    void guest.client.close(1000)
     assert.equal((await visitor.told('said')).message.text, 'one')
     assert.equal((await visitor.told('said')).message.text, 'two')
     const { ending } = await visitor.told('left')

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isFriendlyName } from '../../examples/demo/names.js'
+import { answered } from '../support/peers/heard.js'
 import { openDemo, Visitor } from './demo.js'
 
 describe('the room', () => {
@@ -42,7 +43,7 @@ describe('the room', () => {
     assert.equal(first.name, 'Quiet Heron')
     const second = await Visitor.enter(url, 'Quiet Heron')
     assert.notEqual(second.name, 'Quiet Heron')
-    first.client.ws.close(1001)
+    void first.client.close(1001)
     await second.told('left')
     assert.equal((await Visitor.enter(url, 'Quiet Heron')).name, 'Quiet Heron')
   })
@@ -79,7 +80,7 @@ describe('the room', () => {
     visitor.say('x'.repeat(600))
     assert.equal((await visitor.told('said')).message.text.length, 500)
     for (let i = 1; i <= 50; i++) visitor.say(String(i))
-    await visitor.client.roundTrip()
+    await answered(visitor.client)
     const { messages } = (await Visitor.enter(url)).welcome
     assert.deepEqual([messages.length, messages[0]?.text, messages[49]?.text], [50, '1', '50'])
   })

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { Demo, type DemoOptions } from '../../examples/demo/demo.js'
 import type { Ending, RoomEvent } from '../../examples/demo/events.js'
-import { Client } from '../support/peers/client.js'
+import type { Peer } from '../../lib/testing/index.js'
+import { reach } from '../support/peers/heard.js'
 
 export type EventOf<Type extends RoomEvent['type']> = Extract<RoomEvent, { type: Type }>
 
@@ -15,10 +16,10 @@ export async function openDemo(t: TestContext, options: DemoOptions = {}): Promi
 
 /** Someone in the room. */
 export class Visitor {
-  readonly client: Client
+  readonly client: Peer<string>
   readonly welcome: EventOf<'welcome'>
 
-  private constructor(client: Client, welcome: EventOf<'welcome'>) {
+  private constructor(client: Peer<string>, welcome: EventOf<'welcome'>) {
     this.client = client
     this.welcome = welcome
   }
@@ -26,7 +27,7 @@ export class Visitor {
   static async enter(url: string, name?: string): Promise<Visitor> {
     const room = new URL('/room', url.replace('http', 'ws'))
     if (name !== undefined) room.searchParams.set('name', name)
-    const client = await Client.open(room.href)
+    const client = await reach(room.href)
     const welcome = JSON.parse(await client.next()) as EventOf<'welcome'>
     assert.equal(welcome.type, 'welcome')
     return new Visitor(client, welcome)
@@ -37,15 +38,13 @@ export class Visitor {
   }
 
   say(text: string): void {
-    this.client.ws.send(text)
+    this.client.send(text)
   }
 
   /** The next thing of that type that the server told; others before it are skipped. */
   async told<Type extends RoomEvent['type']>(type: Type): Promise<EventOf<Type>> {
     for (;;) {
-      const next = await this.client.next()
-      if (next.startsWith('close ')) throw new Error(`Expected ${type}, but: ${next}`)
-      const event = JSON.parse(next) as RoomEvent
+      const event = JSON.parse(await this.client.next()) as RoomEvent
       if (event.type === type) return event as EventOf<Type>
     }
   }

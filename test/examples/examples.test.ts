@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { Client } from '../support/peers/client.js'
+import { answered, assertSilent, reach, untilEnd } from '../support/peers/heard.js'
 import { root } from '../support/servers/tarball.js'
 import { logged, run, serve } from './run.js'
 
@@ -52,18 +52,18 @@ describe('the examples', () => {
 describe('examples/first.ts', () => {
   it('brings a message to all who are in the room, and tells how a member was lost', async (t) => {
     const { program, ws } = await run(t, 'first')
-    const members = [await Client.open(`${ws}/chat`), await Client.open(`${ws}/chat`)] as const
+    const members = [await reach(`${ws}/chat`), await reach(`${ws}/chat`)] as const
     for (const text of ['hello', 'again']) {
-      members[0].ws.send(text)
+      members[0].send(text)
       for (const member of members) assert.equal(await member.next(), text)
     }
 
-    members[1].ws.terminate()
+    members[1].drop()
     assert.match(
       await program.line('"msg":"lost a member"'),
       /"level":40,.*"cause":"connection-lost"/,
     )
-    members[0].ws.send('who is left?')
+    members[0].send('who is left?')
     assert.equal(await members[0].next(), 'who is left?')
   })
 })
@@ -72,15 +72,15 @@ describe('examples/minimal.ts', () => {
   it('echoes, and learns how each client left', async (t) => {
     const { program, ws } = await run(t, 'minimal')
 
-    const polite = await Client.open(`${ws}/echo`)
-    polite.ws.send('hello')
+    const polite = await reach(`${ws}/echo`)
+    polite.send('hello')
     assert.equal(await polite.next(), 'hello')
-    polite.ws.close(4001)
+    void polite.close(4001)
     const first = await logged(program, 'a client has left')
     assert.deepEqual([first['cause'], first['code']], ['client-close', 4001])
 
-    const rude = await Client.open(`${ws}/echo`)
-    rude.ws.terminate()
+    const rude = await reach(`${ws}/echo`)
+    rude.drop()
     const second = await logged(program, 'a client has left')
     assert.equal(second['code'], 1006)
     assert.match(String(second['cause']), /^connection-(lost|reset)$/)
@@ -92,13 +92,13 @@ describe('examples/cleanup.ts', () => {
     const { program, http, ws } = await run(t, 'cleanup')
     const subscribers = async (): Promise<unknown> => (await fetch(`${http}/subscribers`)).json()
 
-    const client = await Client.open(`${ws}/ticks`)
+    const client = await reach(`${ws}/ticks`)
     assert.match(await client.next(), /^\d{4}-\d\d-\d\dT/)
     assert.deepEqual(await subscribers(), { count: 1 })
 
-    client.ws.send('everything')
-    await client.roundTrip()
-    client.ws.terminate()
+    client.send('everything')
+    await answered(client)
+    client.drop()
     await program.line('stopped pondering')
     await program.line('unsubscribed')
     assert.deepEqual(await subscribers(), { count: 0 })
@@ -106,8 +106,8 @@ describe('examples/cleanup.ts', () => {
 
   it('answers those who wait', async (t) => {
     const { ws } = await serve(t, 'cleanup')
-    const client = await Client.open(`${ws}/ticks`)
-    client.ws.send('six times seven')
+    const client = await reach(`${ws}/ticks`)
+    client.send('six times seven')
     while ((await client.next()) !== 'six times seven: 42');
   })
 })
@@ -117,22 +117,22 @@ describe('examples/graceful-shutdown.ts', () => {
     const { program, http, ws } = await run(t, 'graceful-shutdown', { WAIT: '600000' })
     const ready = async (): Promise<number> => (await fetch(`${http}/ready`)).status
     assert.equal(await ready(), 200)
-    const early = await Client.open(ws)
+    const early = await reach(ws)
 
     program.kill('SIGTERM')
     let status = 200
     while (status === 200) status = await ready()
     assert.equal(status, 503)
-    const late = await Client.open(ws)
+    const late = await reach(ws)
     for (const client of [early, late]) {
-      await client.roundTrip()
-      assert.deepEqual(client.events, ['welcome'])
+      assert.equal(await client.next(), 'welcome')
+      await assertSilent(client)
     }
   })
 
   it('says goodbye, closes with 1012, then cleans up, then ends by itself', async (t) => {
     const { program, ws } = await run(t, 'graceful-shutdown', { WAIT: '200' })
-    const clients = [await Client.open(ws), await Client.open(ws)]
+    const clients = [await reach(ws), await reach(ws)]
     for (const client of clients) assert.equal(await client.next(), 'welcome')
 
     const before = Date.now()
@@ -141,7 +141,7 @@ describe('examples/graceful-shutdown.ts', () => {
       assert.equal(await client.next(), 'see you in a moment')
       // Clocks are exact to 1 ms.
       assert.ok(Date.now() - before >= 199)
-      assert.deepEqual(await client.closed, { code: 1012, reason: 'a new version is coming' })
+      assert.deepEqual(await untilEnd(client), ['close 1012 a new version is coming'])
     }
 
     const { code, stdout, stderr } = await program.exited
@@ -165,17 +165,17 @@ describe('examples/migration.ts', () => {
   it('serves handlers that were written for @fastify/websocket', async (t) => {
     const { program, http, ws } = await run(t, 'migration')
 
-    const alice = await Client.open(`${ws}/chat/tea`)
-    const bob = await Client.open(`${ws}/chat/tea`)
+    const alice = await reach(`${ws}/chat/tea`)
+    const bob = await reach(`${ws}/chat/tea`)
     assert.equal(await alice.next(), 'you talk about tea')
     assert.equal(await bob.next(), 'you talk about tea')
-    alice.ws.send('more milk?')
+    alice.send('more milk?')
     assert.equal(await bob.next(), 'more milk?')
-    bob.ws.close(1000)
+    void bob.close(1000)
     assert.equal((await logged(program, 'left the chat'))['code'], 1000)
 
     const { time } = (await (await fetch(`${http}/time`)).json()) as { time: string }
-    const clock = await Client.open(`${ws}/time`)
+    const clock = await reach(`${ws}/time`)
     assert.ok((await clock.next()) >= time)
     assert.equal((await clock.closed).code, 1005)
   })

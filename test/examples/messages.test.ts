@@ -8,26 +8,26 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import type { GroupSendResult } from 'fastify-websocket-lifecycle'
 import { WebSocket } from 'ws'
-import { Client } from '../support/peers/client.js'
+import { answered, reach } from '../support/peers/heard.js'
 import { type Frame, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { logged, run, serve } from './run.js'
 
 describe('examples/ordered-work.ts', () => {
   it('does what it is sent in that order, also what comes before the account is there', async (t) => {
     const { ws } = await run(t, 'ordered-work')
-    const client = await Client.open(`${ws}/accounts/ada`)
+    const client = await reach(`${ws}/accounts/ada`)
     const amounts = Array.from({ length: 20 }, () => [-100, 100]).flat()
-    for (const amount of amounts) client.ws.send(JSON.stringify({ amount }))
+    for (const amount of amounts) client.send(JSON.stringify({ amount }))
     for (const amount of amounts) {
       assert.equal(await client.next(), `balance: ${amount < 0 ? 0 : 100}`)
     }
-    client.ws.send('{"amount":-101}')
+    client.send('{"amount":-101}')
     assert.equal(await client.next(), 'refused: not enough')
   })
 
   it('says what is wrong with a message, and goes on', async (t) => {
     const { ws } = await serve(t, 'ordered-work')
-    const client = await Client.open(`${ws}/accounts/ada`)
+    const client = await reach(`${ws}/accounts/ada`)
     const wrong = [
       ['all of it', /in JSON/],
       ['{}', /must have required property 'amount'/],
@@ -35,29 +35,29 @@ describe('examples/ordered-work.ts', () => {
       [Buffer.from('{"amount":1}'), /binary/],
     ] as const
     for (const [message, expected] of wrong) {
-      client.ws.send(message)
+      client.send(message)
       const answer = await client.next()
       assert.match(answer, /^refused: /)
       assert.match(answer, expected)
     }
-    client.ws.send('{"amount":-30}')
+    client.send('{"amount":-30}')
     assert.equal(await client.next(), 'balance: 70')
   })
 
   it('has done all that a client sent when it says that it has left', async (t) => {
     const { program, ws } = await serve(t, 'ordered-work')
-    const client = await Client.open(`${ws}/accounts/ada`)
-    for (let i = 0; i < 20; i++) client.ws.send('{"amount":-1}')
-    client.ws.close(1000)
+    const client = await reach(`${ws}/accounts/ada`)
+    for (let i = 0; i < 20; i++) client.send('{"amount":-1}')
+    void client.close(1000)
     assert.equal((await logged(program, 'a client has left'))['balance'], 80)
   })
 
   it('has done it also for a client that vanished, whose signal aborted long before', async (t) => {
     const { program, ws } = await serve(t, 'ordered-work')
-    const client = await Client.open(`${ws}/accounts/ada`)
-    for (let i = 0; i < 20; i++) client.ws.send('{"amount":-1}')
-    await client.roundTrip()
-    client.ws.terminate()
+    const client = await reach(`${ws}/accounts/ada`)
+    for (let i = 0; i < 20; i++) client.send('{"amount":-1}')
+    await answered(client)
+    client.drop()
     assert.equal((await logged(program, 'a client has left'))['balance'], 80)
   })
 })
@@ -68,11 +68,11 @@ describe('examples/fan-out.ts', () => {
     const port = Number(new URL(http).port)
     const stuck = await RawPeer.open(port, '/chat')
     stuck.freeze()
-    const well = await Client.open(`${ws}/chat`)
+    const well = await reach(`${ws}/chat`)
     let said = 0
     const say = async (): Promise<void> => {
       const text = numbered(++said)
-      well.ws.send(text)
+      well.send(text)
       assert.equal(await well.next(), text)
     }
     // Until nothing more is queued for it: the kernel takes some megabytes first.
@@ -107,7 +107,7 @@ describe('examples/fan-out.ts', () => {
     const { http, ws } = await run(t, 'fan-out')
     const stuck = await RawPeer.open(Number(new URL(http).port), '/ticker')
     stuck.freeze()
-    const well = await Client.open(`${ws}/ticker`)
+    const well = await reach(`${ws}/ticker`)
     const total = { posted: 0, dropped: 0 }
     const post = async (): Promise<void> => {
       const body = JSON.stringify(numbered(++total.posted))

@@ -1,17 +1,13 @@
 // The example whose token comes as a subprotocol. How a browser does that: test/browser/protocol-token.test.ts.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { reach, untilEnd } from '../support/peers/heard.js'
 import { within } from '../support/time/bound.js'
-import { Client, type Closed } from '../support/peers/client.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { run, serve } from './run.js'
 import { ada, bad, inSeconds, JWT_SECRET, sign } from './tokens.js'
 
 const forged = sign({ sub: 'ada', exp: inSeconds(3_600) }, 'a guess')
-
-async function closeOf(client: Client): Promise<Closed> {
-  return within(client.closed, 'the end of the connection')
-}
 
 describe('examples/protocol-token.ts', () => {
   it('opens for a token that is offered beside "feed", wherever it stands', async (t) => {
@@ -21,9 +17,12 @@ describe('examples/protocol-token.ts', () => {
       ['feed', `token.${token}`],
       [`token.${token}`, 'feed', 'other'],
     ]) {
-      const client = await Client.open(`${ws}/feed`, { origin: 'https://app.example' }, offered)
+      const client = await reach(`${ws}/feed`, {
+        headers: { origin: 'https://app.example' },
+        protocols: offered,
+      })
       assert.equal(await client.next(), 'hello, ada')
-      assert.equal(client.ws.protocol, 'feed')
+      assert.equal(client.protocol, 'feed')
     }
     program.kill('SIGKILL')
     const { stdout } = await program.exited
@@ -62,18 +61,17 @@ describe('examples/protocol-token.ts', () => {
       ['a token within another name', ['feed', `xtoken.${ada}`]],
       ['no offer', []],
     ] as const) {
-      const client = new Client(`${ws}/feed`, {}, [...offered])
-      assert.equal((await closeOf(client)).code, 3000, what)
-      assert.deepEqual(client.events, ['close 3000'], what)
+      const options = offered.length > 0 ? { protocols: offered } : {}
+      assert.deepEqual(await untilEnd(await reach(`${ws}/feed`, options)), ['close 3000'], what)
     }
   })
 
   it('ends with the token', async (t) => {
     const { ws } = await serve(t, 'protocol-token', { JWT_SECRET })
     const exp = inSeconds(1)
-    const client = new Client(`${ws}/feed`, {}, ['feed', `token.${sign({ sub: 'ada', exp })}`])
-    assert.equal((await closeOf(client)).code, 3000)
+    const protocols = ['feed', `token.${sign({ sub: 'ada', exp })}`]
+    const client = await reach(`${ws}/feed`, { protocols })
+    assert.deepEqual(await untilEnd(client), ['hello, ada', 'close 3000 auth-expired'])
     assert.ok(Date.now() >= exp * 1_000)
-    assert.deepEqual(client.events, ['hello, ada', 'close 3000 auth-expired'])
   })
 })

@@ -1,17 +1,24 @@
 // The example with rooms, and with users who have several tabs.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Client, refusal } from '../support/peers/client.js'
+import type { Peer } from '../../lib/testing/index.js'
+import { refusal } from '../support/peers/client.js'
+import { assertSilent, reach } from '../support/peers/heard.js'
 import { run, serve } from './run.js'
 
 /** A client who has been told who is online. */
-async function enter(ws: string, room: string, user: string, online: string[]): Promise<Client> {
-  const client = await Client.open(`${ws}/rooms/${room}?user=${user}`)
+async function enter(
+  ws: string,
+  room: string,
+  user: string,
+  online: string[],
+): Promise<Peer<string>> {
+  const client = await reach(`${ws}/rooms/${room}?user=${user}`)
   assert.deepEqual(await told(client), { online })
   return client
 }
 
-async function told(client: Client): Promise<unknown> {
+async function told(client: Peer<string>): Promise<unknown> {
   return JSON.parse(await client.next())
 }
 
@@ -29,15 +36,13 @@ describe('examples/rooms.ts', () => {
     assert.deepEqual(await onlineIn(http, 'tea'), ['ada', 'bob'])
     assert.deepEqual(await onlineIn(http, 'coffee'), ['eve'])
 
-    bob.ws.send('more milk?')
+    bob.send('more milk?')
     for (const client of [ada, bob]) {
       assert.deepEqual(await told(client), { from: 'bob', text: 'more milk?' })
     }
-    eve.ws.send('sugar?')
+    eve.send('sugar?')
     assert.deepEqual(await told(eve), { from: 'eve', text: 'sugar?' })
-    assert.equal(eve.events.length, 2)
-    await ada.roundTrip()
-    assert.equal(ada.events.length, 3)
+    for (const client of [eve, ada]) await assertSilent(client)
   })
 
   it('tells once that a user has come, and once that the last tab is gone', async (t) => {
@@ -47,14 +52,13 @@ describe('examples/rooms.ts', () => {
     tabs.push(await enter(ws, 'tea', 'ada', ['bob', 'ada']))
     assert.deepEqual(await told(bob), { joined: 'ada' })
 
-    tabs[0]?.ws.close()
-    await tabs[0]?.closed
-    tabs[1]?.ws.send('one of me is here')
+    await tabs[0]?.close()
+    tabs[1]?.send('one of me is here')
     assert.deepEqual(await told(bob), { from: 'ada', text: 'one of me is here' })
     assert.deepEqual(await onlineIn(http, 'tea'), ['bob', 'ada'])
 
     // Without a close frame, as when the network is gone.
-    tabs[1]?.ws.terminate()
+    tabs[1]?.drop()
     assert.deepEqual(await told(bob), { left: 'ada' })
     assert.deepEqual(await onlineIn(http, 'tea'), ['bob'])
 
@@ -67,8 +71,8 @@ describe('examples/rooms.ts', () => {
     const bob = await enter(ws, 'tea', 'bob', ['bob'])
     const ada = await enter(ws, 'tea', 'ada', ['bob', 'ada'])
     assert.deepEqual(await told(bob), { joined: 'ada' })
-    ada.ws.send('goodbye')
-    ada.ws.close()
+    ada.send('goodbye')
+    void ada.close()
     assert.deepEqual(await told(bob), { from: 'ada', text: 'goodbye' })
     assert.deepEqual(await told(bob), { left: 'ada' })
   })
@@ -76,7 +80,7 @@ describe('examples/rooms.ts', () => {
   it('keeps nothing of a room that is empty', async (t) => {
     const { http, ws } = await serve(t, 'rooms')
     const ada = await enter(ws, 'tea', 'ada', ['ada'])
-    ada.ws.close()
+    void ada.close()
     // The server may see that she has left a moment later than she does.
     let online: unknown = ['ada']
     while (JSON.stringify(online) !== '[]') online = await onlineIn(http, 'tea')

@@ -1,18 +1,22 @@
 // The examples that keep strangers out: by a token before the 101, by one after it, and by a rate.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { ClientOptions } from 'ws'
+import type { Peer, PeerOptions } from '../../lib/testing/index.js'
+import { answered, reach, untilEnd } from '../support/peers/heard.js'
 import { within } from '../support/time/bound.js'
-import { Client, type Closed, refusal } from '../support/peers/client.js'
+import { refusal } from '../support/peers/client.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { logged, run, serve } from './run.js'
 import { ada, bad, bob, inSeconds, JWT_SECRET, sign } from './tokens.js'
 
-async function closeOf(client: Client): Promise<Closed> {
-  return within(client.closed, 'the end of the connection')
+/** The first message, or the end of a connection without one. */
+async function firstOf(client: Peer<string>): Promise<string | undefined> {
+  for await (const message of client) return message
+  const [end] = await untilEnd(client)
+  return end
 }
 
-function withToken(token: string, headers: Record<string, string> = {}): ClientOptions {
+function withToken(token: string, headers: Record<string, string> = {}): PeerOptions {
   return { headers: { cookie: `token=${token}`, ...headers } }
 }
 
@@ -22,31 +26,29 @@ describe('examples/jwt-auth.ts', () => {
     const response = await fetch(`${http}/login/ada`, { method: 'POST' })
     const cookie = response.headers.get('set-cookie') ?? ''
     assert.match(cookie, /^token=.*; Path=\/; HttpOnly; SameSite=Lax$/)
-    const byCookie = await Client.open(`${ws}/feed`, { headers: { cookie } })
+    const byCookie = await reach(`${ws}/feed`, { headers: { cookie } })
     assert.equal(await byCookie.next(), 'hello, ada')
     const authorization = `Bearer ${await response.text()}`
-    const byHeader = await Client.open(`${ws}/feed`, { headers: { authorization } })
+    const byHeader = await reach(`${ws}/feed`, { headers: { authorization } })
     assert.equal(await byHeader.next(), 'hello, ada')
   })
 
   it('shows 3000 to all others, and runs no handler for them', async (t) => {
     const { program, http, ws } = await serve(t, 'jwt-auth', { JWT_SECRET })
     for (const [what, token] of bad) {
-      const client = new Client(`${ws}/feed`, withToken(token))
-      assert.equal((await closeOf(client)).code, 3000, what)
-      assert.deepEqual(client.events, ['close 3000'], what)
+      const client = await reach(`${ws}/feed`, withToken(token))
+      assert.deepEqual(await untilEnd(client), ['close 3000'], what)
       assert.equal((await logged(program, 'WebSocket upgrade refused'))['reason'], 'hook')
     }
-    assert.equal((await closeOf(new Client(`${ws}/feed`))).code, 3000)
+    assert.equal((await (await reach(`${ws}/feed`)).closed).code, 3000)
     assert.equal((await fetch(`${http}/feed`)).status, 401)
   })
 
   it('shows 3003 to a page of another site, whose requests bring the cookie, too', async (t) => {
     const { http, ws } = await serve(t, 'jwt-auth', { JWT_SECRET })
-    const stranger = new Client(`${ws}/feed`, withToken(ada, { origin: 'https://evil.example' }))
-    assert.equal((await closeOf(stranger)).code, 3003)
-    assert.deepEqual(stranger.events, ['close 3003 origin'])
-    const own = await Client.open(`${ws}/feed`, withToken(ada, { origin: http }))
+    const foreign = withToken(ada, { origin: 'https://evil.example' })
+    assert.deepEqual(await untilEnd(await reach(`${ws}/feed`, foreign)), ['close 3003 origin'])
+    const own = await reach(`${ws}/feed`, withToken(ada, { origin: http }))
     assert.equal(await own.next(), 'hello, ada')
   })
 
@@ -54,40 +56,41 @@ describe('examples/jwt-auth.ts', () => {
     const { ws } = await serve(t, 'jwt-auth', { JWT_SECRET })
     const first = inSeconds(1)
     const short = withToken(sign({ sub: 'ada', exp: first }))
-    const renewed = await Client.open(`${ws}/feed`, short)
-    const other = await Client.open(`${ws}/feed`, short)
+    const renewed = await reach(`${ws}/feed`, short)
+    const other = await reach(`${ws}/feed`, short)
     for (const client of [renewed, other]) assert.equal(await client.next(), 'hello, ada')
 
-    renewed.ws.send(sign({ sub: 'ada', exp: first + 1 }))
-    assert.equal((await closeOf(other)).code, 3000)
+    renewed.send(sign({ sub: 'ada', exp: first + 1 }))
+    assert.equal((await other.closed).code, 3000)
     assert.ok(Date.now() >= first * 1_000)
     // A peer that is closing answers no ping.
-    await within(renewed.roundTrip(), 'an answer')
-    assert.equal((await closeOf(renewed)).code, 3000)
+    await answered(renewed)
+    assert.equal((await renewed.closed).code, 3000)
     assert.ok(Date.now() >= (first + 1) * 1_000)
   })
 
   it('ends at once for a newer token that is none, or of somebody else', async (t) => {
     const { ws } = await serve(t, 'jwt-auth', { JWT_SECRET })
     for (const [what, token] of [...bad, ["bob's", bob], ['binary', Buffer.of(0xff)]] as const) {
-      const client = await Client.open(`${ws}/feed`, withToken(ada))
+      const client = await reach(`${ws}/feed`, withToken(ada))
       assert.equal(await client.next(), 'hello, ada')
-      client.ws.send(token)
-      assert.deepEqual(await closeOf(client), { code: 3000, reason: 'no token of yours' }, what)
+      client.send(token)
+      assert.deepEqual(await untilEnd(client), ['close 3000 no token of yours'], what)
     }
   })
 
   it('has five places for each user', async (t) => {
     const { ws } = await serve(t, 'jwt-auth', { JWT_SECRET })
-    const knock = (token: string): Client => new Client(`${ws}/feed`, withToken(token))
-    const clients = Array.from({ length: 5 }, () => knock(ada))
+    const knock = async (token: string): Promise<Peer<string>> =>
+      reach(`${ws}/feed`, withToken(token))
+    const clients = await Promise.all(Array.from({ length: 5 }, () => knock(ada)))
     for (const client of clients) assert.equal(await client.next(), 'hello, ada')
-    assert.equal(await knock(ada).next(), 'close 4429 key')
-    assert.equal(await knock(bob).next(), 'hello, bob')
-    clients[0]?.ws.close()
+    assert.equal(await firstOf(await knock(ada)), 'close 4429 key')
+    assert.equal(await firstOf(await knock(bob)), 'hello, bob')
+    void clients[0]?.close()
     // The server may see that it has left a moment later than it does.
-    let answer = 'close 4429 key'
-    while (answer === 'close 4429 key') answer = await knock(ada).next()
+    let answer: string | undefined = 'close 4429 key'
+    while (answer === 'close 4429 key') answer = await firstOf(await knock(ada))
     assert.equal(answer, 'hello, ada')
   })
 })
@@ -96,8 +99,8 @@ describe('examples/first-message-auth.ts', () => {
   it('serves whoever begins with a token of its login, and all that they sent behind it', async (t) => {
     const { http, ws } = await run(t, 'first-message-auth')
     const token = await (await fetch(`${http}/login/ada`, { method: 'POST' })).text()
-    const client = await Client.open(`${ws}/chat`)
-    for (const message of [token, 'good', 'morning']) client.ws.send(message)
+    const client = await reach(`${ws}/chat`)
+    for (const message of [token, 'good', 'morning']) client.send(message)
     for (const expected of ['hello, ada', 'ada says good', 'ada says morning']) {
       assert.equal(await client.next(), expected)
     }
@@ -106,50 +109,49 @@ describe('examples/first-message-auth.ts', () => {
   it('serves nothing to whoever begins with anything else, and shows 3000', async (t) => {
     const { ws } = await serve(t, 'first-message-auth', { JWT_SECRET })
     for (const [what, first] of [...bad, ['binary', Buffer.of(0xff)]] as const) {
-      const client = await Client.open(`${ws}/chat`)
-      for (const message of [first, ada, 'good morning']) client.ws.send(message)
-      assert.equal((await closeOf(client)).code, 3000, what)
-      assert.deepEqual(client.events, ['close 3000'], what)
+      const client = await reach(`${ws}/chat`)
+      for (const message of [first, ada, 'good morning']) client.send(message)
+      assert.deepEqual(await untilEnd(client), ['close 3000'], what)
     }
   })
 
   it('waits for the token until the deadline, whatever else comes meanwhile', async (t) => {
     const { ws } = await serve(t, 'first-message-auth', { JWT_SECRET, DEADLINE: '1000' })
-    const member = await Client.open(`${ws}/chat`)
-    member.ws.send(ada)
+    const member = await reach(`${ws}/chat`)
+    member.send(ada)
     assert.equal(await member.next(), 'hello, ada')
 
     const before = Date.now()
-    const silent = await Client.open(`${ws}/chat`)
+    const silent = await reach(`${ws}/chat`)
     const slow = await RawPeer.open(Number(new URL(ws).port), '/chat')
     slow.send(RawPeer.frame(OPCODE.ping), RawPeer.frame(OPCODE.text, ada.slice(0, 5), false))
-    assert.equal((await closeOf(silent)).code, 3000)
+    assert.equal((await silent.closed).code, 3000)
     assert.ok(Date.now() - before >= 1_000)
     const { payload } = (await within(slow.nextOf(OPCODE.close), 'a close frame')) ?? {}
     assert.equal(payload?.readUInt16BE(), 3000)
     slow.destroy()
 
-    member.ws.send('still here')
+    member.send('still here')
     assert.equal(await member.next(), 'ada says still here')
   })
 
   it('ends with the token', async (t) => {
     const { ws } = await serve(t, 'first-message-auth', { JWT_SECRET })
     const exp = inSeconds(1)
-    const client = await Client.open(`${ws}/chat`)
-    client.ws.send(sign({ sub: 'ada', exp }))
-    assert.equal((await closeOf(client)).code, 3000)
+    const client = await reach(`${ws}/chat`)
+    client.send(sign({ sub: 'ada', exp }))
+    assert.deepEqual(await untilEnd(client), ['hello, ada', 'close 3000 auth-expired'])
     assert.ok(Date.now() >= exp * 1_000)
-    assert.deepEqual(client.events, ['hello, ada', 'close 3000 auth-expired'])
   })
 
   it('lets in the pages of one site, and no more than twenty from one address', async (t) => {
     const { http, ws } = await serve(t, 'first-message-auth')
-    assert.equal((await refusal(`${ws}/chat`, { origin: http })).status, 403)
-    for (let i = 0; i < 20; i++) await Client.open(`${ws}/chat`, { origin: 'https://app.example' })
-    const { status, headers } = await refusal(`${ws}/chat`)
-    assert.equal(status, 429)
-    assert.match(String(headers['retry-after']), /^\d+$/)
+    assert.equal((await refusal(`${ws}/chat`, { headers: { origin: http } })).status, 403)
+    const headers = { origin: 'https://app.example' }
+    for (let i = 0; i < 20; i++) await reach(`${ws}/chat`, { headers })
+    const answer = await refusal(`${ws}/chat`)
+    assert.equal(answer.status, 429)
+    assert.match(String(answer.headers['retry-after']), /^\d+$/)
   })
 })
 
@@ -157,7 +159,7 @@ describe('examples/rate-limit.ts', () => {
   it('answers the eleventh attempt of a minute with 429, and when to come back', async (t) => {
     const { program, ws } = await run(t, 'rate-limit')
     for (let i = 0; i < 10; i++) {
-      await Client.open(`${ws}/feed`)
+      await reach(`${ws}/feed`)
       await program.line('who is it?')
     }
     const { status, headers, body } = await refusal(`${ws}/feed`)
@@ -174,12 +176,10 @@ describe('examples/rate-limit.ts', () => {
   it('shows the same to a page, as 1013', async (t) => {
     const { ws } = await serve(t, 'rate-limit')
     for (let i = 0; i < 10; i++) {
-      assert.equal(await (await Client.open(`${ws}/page`)).next(), 'welcome')
+      assert.equal(await (await reach(`${ws}/page`)).next(), 'welcome')
     }
-    const client = new Client(`${ws}/page`)
-    const { code, reason } = await closeOf(client)
-    assert.equal(code, 1013)
-    assert.match(reason, /^([1-9]|[1-5]\d|60) s$/)
-    assert.equal(client.events.length, 1)
+    const [end = '', ...more] = await untilEnd(await reach(`${ws}/page`))
+    assert.match(end, /^close 1013 ([1-9]|[1-5]\d|60) s$/)
+    assert.deepEqual(more, [])
   })
 })

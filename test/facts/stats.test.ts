@@ -4,9 +4,9 @@ import { describe, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import type { CloseCause, LifecycleSocket, LifecycleStats, RouteStats } from '../../lib/index.js'
 import { CLOSE_CAUSES } from '../../lib/core/close/policy.js'
+import { connect } from '../../lib/testing/index.js'
 import { until } from '../support/time/timed.js'
 import { within } from '../support/time/bound.js'
-import { Client } from '../support/peers/client.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate, never } from '../support/time/gate.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -176,16 +176,15 @@ describe('stats()', () => {
       route: { onClose: () => never },
       handler: (socket) => socket.scope.defer(() => never),
     })
-    const first = await Client.open(`ws://127.0.0.1:${port}/`)
+    const first = await connect(`ws://127.0.0.1:${port}/`)
     const socket = await nextSocket()
-    first.ws.close()
-    await first.closed
+    await first.close()
     await clock.advance(100)
     assert.equal(app.websocketLifecycle.stats().abandoned, 1)
     await clock.advance(100)
     await within(socket.closed, 'the end')
     assert.equal(app.websocketLifecycle.stats().abandoned, 2)
-    await Client.open(`ws://127.0.0.1:${port}/`)
+    await connect(`ws://127.0.0.1:${port}/`)
     const drain = app.websocketLifecycle.drain()
     await until(() => app.websocketLifecycle.stats().closed.shutdown === 1)
     await clock.advance(300)
@@ -197,7 +196,7 @@ describe('stats()', () => {
 
   test('can be read after the app has closed', async (t) => {
     const { app, port } = await serveOne(t)
-    const client = await Client.open(`ws://127.0.0.1:${port}/`)
+    const client = await connect(`ws://127.0.0.1:${port}/`)
     await app.close()
     await client.closed
     const stats = app.websocketLifecycle.stats()
@@ -214,12 +213,11 @@ describe('connections', () => {
     })
     const { websocketLifecycle } = app
     assert.equal(websocketLifecycle.connections.size, 0)
-    const client = await Client.open(`ws://127.0.0.1:${port}/`)
+    const client = await connect(`ws://127.0.0.1:${port}/`)
     const socket = await nextSocket()
     assert.deepEqual([...websocketLifecycle.connections], [socket])
     assert.equal(websocketLifecycle.stats().open, 1)
-    client.ws.close()
-    await client.closed
+    await client.close()
     await until(() => websocketLifecycle.stats().closed['client-close'] === 1)
     assert.equal(websocketLifecycle.stats().closed['client-close'], 1)
     assert.deepEqual([...websocketLifecycle.connections], [socket])
@@ -231,16 +229,14 @@ describe('connections', () => {
   })
 
   test('is the same, live set each time', async (t) => {
-    const { app, port, nextSocket } = await serveOne(t)
+    const { app, nextSocket } = await serveOne(t)
     const { connections } = app.websocketLifecycle
-    const clients = await Promise.all(
-      Array.from({ length: 5 }, async () => Client.open(`ws://127.0.0.1:${port}/`)),
-    )
+    const clients = await Promise.all(Array.from({ length: 5 }, async () => connect(app)))
     const sockets = await Promise.all(clients.map(async () => nextSocket()))
     assert.equal(app.websocketLifecycle.connections, connections)
     assert.equal(connections.size, 5)
     assert.equal(new Set([...connections].map(({ id }) => id)).size, 5)
-    for (const { ws } of clients) ws.terminate()
+    for (const client of clients) client.drop()
     await Promise.all(sockets.map(async ({ closed }) => closed))
     assert.equal(connections.size, 0)
   })
@@ -252,7 +248,7 @@ describe('connections', () => {
       },
     })
     const url = `ws://127.0.0.1:${portOf(app)}`
-    const clients = [await Client.open(`${url}/a`), await Client.open(`${url}/b`)]
+    const clients = [await connect(`${url}/a`), await connect(`${url}/b`)]
     for (const socket of app.websocketLifecycle.connections) {
       socket.send(`you are at ${String(socket.request.routeOptions.url)}`)
     }

@@ -9,8 +9,9 @@ import Fastify, {
 } from 'fastify'
 import type { WebsocketLifecycleOptions } from '../../lib/index.js'
 import { createPlugin } from '../../lib/plugin/plugin.js'
+import { connect, type UpgradeRefusedError } from '../../lib/testing/index.js'
 import { within } from '../support/time/bound.js'
-import { type Answer, Client, parseAnswer, refusal } from '../support/peers/client.js'
+import { type Answer, parseAnswer, refusal } from '../support/peers/client.js'
 import { FakeClock } from '../support/time/fake-clock.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { refused } from '../support/servers/refused.js'
@@ -84,7 +85,7 @@ for (const order of ORDERS) {
   describe(`@fastify/rate-limit, registered ${order} us`, () => {
     test('answers upgrades above the limit of a route with 429, Retry-After and the end', async (t) => {
       const { app, port, url, events } = await start(t, { order, route: onRoute(2) })
-      const clients = [await Client.open(url), await Client.open(url)]
+      const clients = [await connect(url), await connect(url)]
       for (const client of clients) assert.equal(await client.next(), 'welcome')
       assertTooMany(await refusal(url))
       const peer = await RawPeer.dial(port, '/ws')
@@ -100,7 +101,7 @@ for (const order of ORDERS) {
 
     test('does the same for a limit of all routes, in which plain requests count', async (t) => {
       const { app, url } = await start(t, { order, limit: { max: 2, timeWindow: 60_000 } })
-      await Client.open(url)
+      await connect(url)
       const plain = url.replace('ws', 'http').replace('/ws', '/http')
       assert.equal((await fetch(plain)).status, 200)
       assertTooMany(await refusal(url))
@@ -111,24 +112,21 @@ for (const order of ORDERS) {
     test('gives back the place of whom it refuses, each time', async (t) => {
       const plugin = { maxConnections: 2 }
       const { app, url } = await start(t, { order, plugin, route: onRoute(1) })
-      await Client.open(url)
+      await connect(url)
       for (let i = 0; i < 20; i++) assertTooMany(await refusal(url))
       assert.equal(app.websocketLifecycle.stats().refused.limit, 0)
     })
 
     test('lets in exactly as many of a burst as it says', async (t) => {
-      const { app, url } = await start(t, { order, route: onRoute(10) })
-      const burst = Array.from({ length: 200 }, async () => {
-        const client = new Client(url)
-        const answer = new Promise<number | undefined>((resolve) => {
-          client.ws.on('open', () => resolve(101))
-          client.ws.on('unexpected-response', (_request, { statusCode }) => resolve(statusCode))
-        })
-        return answer
-      })
-      const answers = await within(Promise.all(burst), 'all answers')
-      assert.equal(answers.filter((status) => status === 101).length, 10)
-      assert.equal(answers.filter((status) => status === 429).length, 190)
+      const { app } = await start(t, { order, route: onRoute(10) })
+      const burst = Array.from({ length: 200 }, async () =>
+        connect(app, '/ws', { timeout: 10_000 }),
+      )
+      const refusals = (await Promise.allSettled(burst)).filter(
+        (each) => each.status === 'rejected',
+      )
+      assert.equal(refusals.length, 190)
+      for (const { reason } of refusals) assert.equal((reason as UpgradeRefusedError).status, 429)
       const { open, opened } = app.websocketLifecycle.stats()
       assert.deepEqual({ open, opened }, { open: 10, opened: 10 })
     })
@@ -137,22 +135,22 @@ for (const order of ORDERS) {
       let now = Date.now()
       t.mock.method(Date, 'now', () => now)
       const { url } = await start(t, { order, route: onRoute(1) })
-      await Client.open(url)
+      await connect(url)
       assertTooMany(await refusal(url))
       now += 60_000
-      await Client.open(url)
+      await connect(url)
     })
 
     test('does not count what was refused for its origin, or because all is full', async (t) => {
       const plugin = { maxConnections: 1 }
       const { app, url } = await start(t, { order, plugin, route: onRoute(2) })
-      const strangers = { origin: 'https://evil.example' }
+      const strangers = { headers: { origin: 'https://evil.example' } }
       for (let i = 0; i < 5; i++) assert.equal((await refusal(url, strangers)).status, 403)
-      const client = await Client.open(url)
+      const client = await connect(url)
       for (let i = 0; i < 5; i++) assert.equal((await refusal(url)).status, 503)
-      client.ws.close()
+      void client.close()
       await until(() => app.websocketLifecycle.stats().open === 0)
-      await Client.open(url)
+      await connect(url)
       assert.deepEqual(app.websocketLifecycle.stats().refused, refused({ origin: 5, limit: 5 }))
     })
   })
@@ -162,9 +160,9 @@ describe('@fastify/rate-limit', () => {
   test('can count by whom the hooks have found', async (t) => {
     const route = onRoute(1, { hook: 'preHandler', keyGenerator: userOf })
     const { url } = await start(t, { route })
-    await Client.open(url, { headers: { user: 'ada' } })
+    await connect(url, undefined, { headers: { user: 'ada' } })
     assertTooMany(await refusal(url, { headers: { user: 'ada' } }))
-    await Client.open(url, { headers: { user: 'bob' } })
+    await connect(url, undefined, { headers: { user: 'bob' } })
   })
 
   test('whose store does not answer holds up an upgrade for a handshakeTimeout at most', async (t) => {
@@ -230,9 +228,9 @@ describe('@fastify/rate-limit', () => {
     )
     await app.listen({ host: '127.0.0.1', port: 0 })
     const url = `ws://127.0.0.1:${portOf(app)}/ws`
-    const client = await Client.open(url)
+    const client = await connect(url)
     assert.equal(await client.next(), 'welcome')
-    const { code, reason } = await new Client(url).closed
+    const { code, reason } = await (await connect(url)).closed
     assert.equal(code, 1013)
     assert.match(reason, /^(60|59) s$/)
     assert.equal((await fetch(url.replace('ws', 'http'))).status, 503)

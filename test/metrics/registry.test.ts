@@ -6,7 +6,7 @@ import { Counter, type OpenMetricsContentType, Registry } from 'prom-client'
 import { HISTOGRAM_KEYS, HISTOGRAMS, NUMBER_KEYS, NUMBERS } from '../../lib/measures/instruments.js'
 import { Tally } from '../../lib/measures/tally.js'
 import { websocketMetrics } from '../../lib/metrics/index.js'
-import { Client } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { start } from '../support/servers/program.js'
 import { readMetrics } from '../support/servers/scrape.js'
@@ -50,7 +50,7 @@ for (const contentType of [
         },
       })
     const first = await open()
-    const peer = await Client.open(`ws://127.0.0.1:${portOf(first)}/`)
+    const peer = await connect(first, '/')
     await registry.metrics()
     await first.close()
     await peer.closed

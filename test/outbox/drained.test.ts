@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LifecycleSocket } from '../../lib/index.js'
+import { connect } from '../../lib/testing/index.js'
+import { untilEnd } from '../support/peers/heard.js'
 import { within } from '../support/time/bound.js'
-import { Client } from '../support/peers/client.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { clog, connectOver, readAway, TCP, TLS } from '../support/servers/outbox.js'
 import { DEFLATE, RawPeer } from '../support/peers/raw-peer.js'
@@ -234,7 +235,7 @@ for (const { what, data, highWaterMark = 1024 } of LOOPS) {
 
 test('a loop over drained() brings all to a fast reader in this process while timers run', async (t) => {
   const { port, nextSocket } = await serveOne(t)
-  const client = await Client.open(`ws://127.0.0.1:${port}/`)
+  const client = await connect(`ws://127.0.0.1:${port}/`)
   const socket = await nextSocket()
   let ticks = 0
   const timer = setInterval(() => ticks++, 1)
@@ -243,10 +244,9 @@ test('a loop over drained() brings all to a fast reader in this process while ti
   let next = 0
   while ((await socket.drained()) && next < count) socket.send(String(next++))
   socket.close(4000)
-  await client.closed
-  assert.ok(ticks > 0)
   const expected = [...Array.from({ length: count }, (_, i) => String(i)), 'close 4000']
-  assert.deepEqual(client.events, expected)
+  assert.deepEqual(await untilEnd(client), expected)
+  assert.ok(ticks > 0)
 })
 
 const WRECKS: Readonly<Record<string, (socket: LifecycleSocket) => unknown>> = {
@@ -260,19 +260,19 @@ const WRECKS: Readonly<Record<string, (socket: LifecycleSocket) => unknown>> = {
 for (const [state, wreck] of Object.entries(WRECKS)) {
   test(`a careless loop over drained() on a ${state} socket stops no timer and no connection`, async (t) => {
     const { port, socket, nextSocket } = await connectOne(t)
-    const client = await Client.open(`ws://127.0.0.1:${port}/`)
+    const client = await connect(`ws://127.0.0.1:${port}/`)
     const other = await nextSocket()
     await wreck(socket)
     const others = { messages: 0, ticks: 0 }
     setTimeout(() => others.ticks++, 1)
     other.on('message', () => others.messages++)
-    client.ws.send('hello')
+    client.send('hello')
     for (let round = 0; others.messages === 0 || others.ticks === 0; round++) {
       assert.ok(round < 100_000, 'nothing else came to its turn')
       assert.equal(await socket.drained(), false)
       assert.equal(socket.send('x'), false)
     }
-    client.ws.terminate()
+    client.drop()
   })
 }
 

@@ -5,8 +5,9 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { test } from 'node:test'
 import { createWebSocketStream } from 'ws'
+import { connect } from '../../lib/testing/index.js'
+import { untilEnd } from '../support/peers/heard.js'
 import { allRead } from '../support/peers/exchange.js'
-import { until } from '../support/time/timed.js'
 import { Client } from '../support/peers/client.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { connectOver, readAway, TCP, TLS, rawOf } from '../support/servers/outbox.js'
@@ -25,22 +26,15 @@ test('a broadcast cuts off the one that does not read; the others get all of it,
   const frozen = await RawPeer.open(port)
   frozen.freeze()
   const slow = await nextSocket()
-  const clients = await Promise.all([0, 1, 2].map(() => Client.open(`ws://127.0.0.1:${port}/`)))
+  const clients = await Promise.all([0, 1, 2].map(() => connect(`ws://127.0.0.1:${port}/`)))
   const count = 200
   for (let i = 0; i < count; i++) {
     const message = `${i} `.padEnd(100_000, '.')
     for (const socket of app.websocketLifecycle.connections) socket.send(message)
-    await until(() => clients.every(({ events }) => events.length > i))
+    for (const client of clients) assert.equal(await client.next(), message)
   }
   for (const socket of app.websocketLifecycle.connections) socket.close(4000)
-  await Promise.all(clients.map(({ closed }) => closed))
-  const expected = [...Array.from({ length: count }, (_, i) => i), 'close']
-  for (const { events } of clients) {
-    assert.deepEqual(
-      events.map((event) => Number.parseInt(event, 10) || event.split(' ')[0]),
-      expected.map((each) => each || '0'),
-    )
-  }
+  for (const client of clients) assert.deepEqual(await untilEnd(client), ['close 4000'])
   slow.terminate()
   assert.equal((await slow.closed).cause, 'slow-consumer')
   assert.equal(app.websocketLifecycle.stats().closed['slow-consumer'], 1)
@@ -53,14 +47,14 @@ test("a library's stream over the socket works as over any other", async (t) => 
       stream.pipe(stream)
     },
   })
-  const client = await Client.open(`ws://127.0.0.1:${port}/`)
+  const client = await connect(`ws://127.0.0.1:${port}/`)
   await nextSocket()
-  for (let i = 0; i < 100; i++) client.ws.send(`${i} `.repeat(1_000))
+  for (let i = 0; i < 100; i++) client.send(`${i} `.repeat(1_000))
   const expected = Array.from({ length: 100 }, (_, i) => `${i} `.repeat(1_000)).join('')
-  while (client.events.join('').length < expected.length) await client.next()
-  assert.equal(client.events.join(''), expected)
-  client.ws.close(1000)
-  await client.closed
+  let heard = ''
+  while (heard.length < expected.length) heard += await client.next()
+  assert.equal(heard, expected)
+  await client.close(1000)
 })
 
 const SMALL_BOUNDS = [

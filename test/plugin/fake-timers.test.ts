@@ -12,7 +12,7 @@ import websocketLifecycle, {
   type WebsocketLifecycleOptions,
 } from '../../lib/index.js'
 import { toExpiry } from '../../lib/options/expiry.js'
-import { Client } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { endWith, portOf } from '../support/servers/server.js'
 
@@ -164,22 +164,18 @@ for (const [way, fake] of Object.entries(WAYS)) {
 
   test(`${way}: a real socket lives and ends in real time`, async (t) => {
     const keepalive = { interval: 50, timeout: 100 } as const
-    const { app, closes } = await serveFaked(t, fake, { keepalive, closeTimeout: 100 })
-    const url = `ws://127.0.0.1:${portOf(app)}/`
-    const client = await within(Client.open(url), 'the 101')
-    client.ws.send('hi')
-    assert.deepEqual(
-      [await within(client.next(), 'an echo'), await within(client.next(), 'the other')],
-      ['1 hi', '2 hi'],
-    )
-    await within(once(client.ws, 'ping'), 'a ping')
+    const { app, closes, sockets } = await serveFaked(t, fake, { keepalive, closeTimeout: 100 })
+    const client = await connect(app)
+    client.send('hi')
+    assert.deepEqual([await client.next(), await client.next()], ['1 hi', '2 hi'])
+    await within(once(sockets[0]!, 'pong'), 'the pong of its ping')
     // It answers no ping.
     const peer = await RawPeer.open(portOf(app))
     await within(peer.ended(), 'the verdict')
     // Nor a close frame.
     const silent = await RawPeer.open(portOf(app))
     await within(app.close(), 'the end of app.close()')
-    assert.equal((await within(client.closed, 'the close')).code, 1012)
+    assert.equal((await client.closed).code, 1012)
     await within(silent.ended(), 'the cut')
     const causes = closes.map(({ cause }) => cause)
     assert.deepEqual(causes, ['heartbeat-timeout', 'shutdown', 'shutdown'])

@@ -9,8 +9,9 @@ import { describe, test } from 'node:test'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import websocketLifecycle, { type WebsocketLifecycleOptions } from '../../lib/index.js'
+import { connect, type Peer } from '../../lib/testing/index.js'
 import { within } from '../support/time/bound.js'
-import { Client, refusal } from '../support/peers/client.js'
+import { refusal } from '../support/peers/client.js'
 import { endWith, portOf, serve } from '../support/servers/server.js'
 import { cert, key } from '../support/servers/tls.js'
 import { makeApp, listen, addEcho, assertEchoes } from '../support/servers/echoing.js'
@@ -94,9 +95,9 @@ describe('a registration', () => {
     app.get('/ws', { websocket: true }, (socket, request) => socket.send(request.protocol))
     await app.listen({ host: '127.0.0.1', port: 0 })
     const { port } = app.server.address() as AddressInfo
-    const client = await Client.open(`wss://127.0.0.1:${port}/ws`, { ca: cert })
+    const client = await connect(`wss://127.0.0.1:${port}/ws`, undefined, { tls: { ca: cert } })
     assert.equal(await client.next(), 'https')
-    const { status } = await refusal(`wss://127.0.0.1:${port}/nowhere`, { ca: cert })
+    const { status } = await refusal(`wss://127.0.0.1:${port}/nowhere`, { tls: { ca: cert } })
     assert.equal(status, 404)
     await within(app.close(), 'app.close()')
     assert.equal((await client.closed).code, 1012)
@@ -110,8 +111,8 @@ describe('a registration', () => {
     await app.register(websocketLifecycle)
     addEcho(app)
     await app.listen({ path })
-    const client = await Client.open(`ws+unix://${path}:/ws`)
-    client.ws.send('hi')
+    const client = await connect(app, '/ws')
+    client.send('hi')
     assert.equal(await client.next(), 'echo hi')
     await within(app.close(), 'app.close()')
     assert.equal((await client.closed).code, 1012)
@@ -119,26 +120,26 @@ describe('a registration', () => {
 
   test('can be repeated by any number of apps in one process, each with its own connections', async (t) => {
     const apps = [makeApp(t), makeApp(t)]
-    const clients: Client[] = []
+    const clients: Peer[] = []
     for (const app of apps) {
       await app.register(websocketLifecycle)
       addEcho(app)
       const { url } = await listen(app)
-      clients.push(await Client.open(`${url}/ws`), await Client.open(`${url}/ws`))
+      clients.push(await connect(`${url}/ws`), await connect(`${url}/ws`))
     }
     const [first, second] = apps as [FastifyInstance, FastifyInstance]
     await first.close()
     assert.equal(first.websocketLifecycle.stats().open, 0)
     assert.equal(second.websocketLifecycle.stats().open, 2)
     assert.equal(second.websocketLifecycle.draining, false)
-    clients[2]?.ws.send('hi')
+    clients[2]?.send('hi')
     assert.equal(await clients[2]?.next(), 'echo hi')
   })
 
   test('is over with its app: a new app takes the same port', async (t) => {
     const first = await serve(t, { routes: addEcho })
     const port = portOf(first)
-    const client = await Client.open(`ws://127.0.0.1:${port}/ws`)
+    const client = await connect(`ws://127.0.0.1:${port}/ws`)
     await first.close()
     assert.equal((await client.closed).code, 1012)
     const second = makeApp(t)

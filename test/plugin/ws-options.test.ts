@@ -1,15 +1,17 @@
 // Which options of ws pass through the plugin.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { IncomingMessage } from 'node:http'
 import { describe, test, type TestContext } from 'node:test'
 import type { FastifyInstance } from 'fastify'
+import { WebSocket } from 'ws'
 import websocketLifecycle, { type WebsocketLifecycleOptions } from '../../lib/index.js'
+import { connect } from '../../lib/testing/index.js'
+import { untilEnd } from '../support/peers/heard.js'
 import { within } from '../support/time/bound.js'
-import { Client, parseAnswer } from '../support/peers/client.js'
+import { parseAnswer } from '../support/peers/client.js'
 import { delivered } from '../support/time/delivered.js'
 import { FakeClock } from '../support/time/fake-clock.js'
-import { RawPeer } from '../support/peers/raw-peer.js'
+import { DEFLATE, RawPeer } from '../support/peers/raw-peer.js'
 import { portOf, serve } from '../support/servers/server.js'
 import { makeApp, addEcho } from '../support/servers/echoing.js'
 
@@ -24,46 +26,48 @@ async function serveWith(
 describe('options of ws', () => {
   test('maxPayload is 1 MiB: not a byte more gets in', async (t) => {
     const { url } = await serveWith(t, undefined)
-    const client = await Client.open(url)
-    client.ws.send('x'.repeat(1024 * 1024))
+    const client = await connect(url)
+    client.send('x'.repeat(1024 * 1024))
     assert.equal((await client.next()).length, 'echo '.length + 1024 * 1024)
-    client.ws.send('x'.repeat(1024 * 1024 + 1))
-    assert.equal(await client.next(), 'close 1009 message-too-big')
+    client.send('x'.repeat(1024 * 1024 + 1))
+    assert.deepEqual(await untilEnd(client), ['close 1009 message-too-big'])
   })
 
   test('maxPayload can be smaller', async (t) => {
     const { url } = await serveWith(t, { maxPayload: 10 })
-    const client = await Client.open(url)
-    client.ws.send('x'.repeat(11))
+    const client = await connect(url)
+    client.send('x'.repeat(11))
     assert.equal((await client.closed).code, 1009)
   })
 
   test('maxPayload can be larger', async (t) => {
     const { url } = await serveWith(t, { maxPayload: 2 * 1024 * 1024 })
-    const client = await Client.open(url)
-    client.ws.send('x'.repeat(2 * 1024 * 1024))
+    const client = await connect(url)
+    client.send('x'.repeat(2 * 1024 * 1024))
     assert.equal((await client.next()).length, 'echo '.length + 2 * 1024 * 1024)
   })
 
   test('another option leaves the default of maxPayload as it is', async (t) => {
     const { url } = await serveWith(t, { perMessageDeflate: false })
-    const client = await Client.open(url)
-    client.ws.send('x'.repeat(1024 * 1024 + 1))
+    const client = await connect(url)
+    client.send('x'.repeat(1024 * 1024 + 1))
     assert.equal((await client.closed).code, 1009)
   })
 
   test('perMessageDeflate is off', async (t) => {
     const { url } = await serveWith(t, undefined)
-    const client = await Client.open(url)
-    assert.equal(client.ws.extensions, '')
+    const { headers } = await connect(url, undefined, { headers: DEFLATE })
+    assert.equal(headers['sec-websocket-extensions'], undefined)
   })
 
   test('perMessageDeflate can be on', async (t) => {
     const { url } = await serveWith(t, { perMessageDeflate: { threshold: 0 } })
-    const client = await Client.open(url)
-    assert.equal(client.ws.extensions, 'permessage-deflate')
-    client.ws.send('x'.repeat(10_000))
-    assert.equal((await client.next()).length, 'echo '.length + 10_000)
+    const client = new WebSocket(url)
+    await once(client, 'open')
+    assert.equal(client.extensions, 'permessage-deflate')
+    client.send('x'.repeat(10_000))
+    const [echo] = (await once(client, 'message')) as [Buffer]
+    assert.equal(echo.length, 'echo '.length + 10_000)
   })
 
   test('handleProtocols chooses', async (t) => {
@@ -73,8 +77,8 @@ describe('options of ws', () => {
         return protocols.has('v2') ? 'v2' : false
       },
     })
-    const client = await Client.open(url, {}, ['v1', 'v2'])
-    assert.equal(client.ws.protocol, 'v2')
+    const client = await connect(url, undefined, { protocols: ['v1', 'v2'] })
+    assert.equal(client.protocol, 'v2')
     const [socket] = app.websocketLifecycle.connections
     assert.equal(socket?.protocol, 'v2')
   })
@@ -105,16 +109,16 @@ describe('options of ws', () => {
     assert.deepEqual(released, ['/ws'])
     assert.equal(app.websocketLifecycle.stats().opened, 0)
     assert.equal(clock.pending, 0)
-    const client = await Client.open(`ws://127.0.0.1:${portOf(app)}/ws`, {
+    const client = await connect(app, '/ws', {
       headers: { 'x-token': 'good' },
     })
-    client.ws.send('hi')
+    client.send('hi')
     assert.equal(await client.next(), 'echo hi')
   })
 
   test('clientTracking can be off: the app closes its connections all the same', async (t) => {
     const { app, url } = await serveWith(t, { clientTracking: false })
-    const client = await Client.open(url)
+    const client = await connect(url)
     assert.equal(app.websocketServer.clients, undefined)
     await app.close()
     assert.equal((await client.closed).code, 1012)
@@ -134,8 +138,7 @@ describe('options of ws', () => {
   test("the server's own 'headers' event can add to the 101", async (t) => {
     const { app, url } = await serveWith(t, undefined)
     app.websocketServer.on('headers', (headers) => headers.push('x-extra: yes'))
-    const client = new Client(url)
-    const [response] = (await once(client.ws, 'upgrade')) as [IncomingMessage]
-    assert.equal(response.headers['x-extra'], 'yes')
+    const { headers } = await connect(url)
+    assert.equal(headers['x-extra'], 'yes')
   })
 })

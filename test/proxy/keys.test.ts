@@ -7,9 +7,10 @@ import { describe, test, type TestContext } from 'node:test'
 import Fastify, { type FastifyServerOptions } from 'fastify'
 import type { LifecycleSocket } from '../../lib/index.js'
 import { createPlugin } from '../../lib/plugin/plugin.js'
-import { Client, refusal } from '../support/peers/client.js'
+import { Client } from '../support/peers/client.js'
 import { refused } from '../support/servers/refused.js'
 import { endWith } from '../support/servers/server.js'
+import { refusalFrom } from './support/refusal-from.js'
 import {
   type Behind,
   FORWARDED,
@@ -98,7 +99,7 @@ describe('one connection for each address, at an app that trusts nginx', () => {
   test('cannot be escaped by who comes past nginx', async (t) => {
     const { port } = await serveOneEach(t, TRUSTING)
     await Client.open(`ws://127.0.0.1:${port}/`, PAST_NGINX[0])
-    assert.equal((await refusal(`ws://127.0.0.1:${port}/`, PAST_NGINX[1])).status, 429)
+    assert.equal((await refusalFrom(`ws://127.0.0.1:${port}/`, PAST_NGINX[1])).status, 429)
   })
 })
 

@@ -235,7 +235,7 @@ describe('a refusal by a hook of the app', () => {
 test('where nginx hands on no upgrades, the client gets a 404', async (t) => {
   const { app, port } = await serveOne(t)
   const nginx = await startNginx(t, `127.0.0.1:${port}`, HOST)
-  const { status } = await refusal(`wss://localhost:${nginx.port}/`, { ca: cert, family: 4 })
+  const { status } = await refusal(`wss://127.0.0.1:${nginx.port}/`, { tls: { ca: cert } })
   assert.equal(status, 404)
   // A plain request is none that could be refused.
   assert.deepEqual(app.websocketLifecycle.stats().refused, refused())

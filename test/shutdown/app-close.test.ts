@@ -6,8 +6,9 @@ import { describe, test } from 'node:test'
 import Fastify, { type FastifyInstance } from 'fastify'
 import websocketLifecycle, { type LifecycleSocket } from '../../lib/index.js'
 import { createPlugin } from '../../lib/plugin/plugin.js'
+import { connect } from '../../lib/testing/index.js'
 import { within } from '../support/time/bound.js'
-import { Client, parseAnswer } from '../support/peers/client.js'
+import { parseAnswer } from '../support/peers/client.js'
 import { allRead } from '../support/peers/exchange.js'
 import { delivered } from '../support/time/delivered.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
@@ -88,7 +89,7 @@ describe('app.close()', () => {
       },
     )
     const client = await openClient(served)
-    client.ws.send('shut down')
+    client.send('shut down')
     assert.equal((await client.closed).code, 1012)
     await within(closed.opened, 'app.close()')
   })
@@ -124,7 +125,7 @@ describe('app.close()', () => {
     app.addHook('onClose', note('onClose of the root, added after the plugin'))
     app.after(() => app.addHook('onClose', note('onClose of the root, added in after()')))
     await app.listen({ host: '127.0.0.1', port: 0 })
-    await Client.open(`ws://127.0.0.1:${portOf(app)}/ws`)
+    await connect(app, '/ws')
     const closing = app.close()
     await cleaning.opened
     await delivered()
@@ -150,7 +151,7 @@ describe('app.close()', () => {
       )
     })
     await app.listen({ host: '127.0.0.1', port: 0 })
-    await Client.open(`ws://127.0.0.1:${portOf(app)}/ws`)
+    await connect(app, '/ws')
     await within(app.close(), 'app.close()')
     assert.deepEqual(events, ['release', 'onClose'])
   })
@@ -170,8 +171,7 @@ describe('app.close()', () => {
       { before: (app) => app.addHook('onClose', async () => void events.push('onClose')) },
     )
     const client = await openClient(served)
-    client.ws.close()
-    await client.closed
+    await client.close()
     const closing = served.app.close()
     await delivered()
     assert.deepEqual(events, [])
@@ -185,7 +185,7 @@ describe('app.close()', () => {
       options: { cleanupTimeout: 60_000, drain: { timeout: 100 } },
       routes: (app) => app.get('/ws', { websocket: true, onClose: () => never }, () => {}),
     })
-    await Client.open(`ws://127.0.0.1:${portOf(app)}/ws`)
+    await connect(app, '/ws')
     await within(app.close(), 'app.close()', 5_000)
     assert.equal(app.websocketLifecycle.stats().abandoned, 1)
   })
@@ -206,7 +206,7 @@ describe('app.close()', () => {
       const frozen = await openPeer(served)
       frozen.freeze()
       const closing = served.app.close()
-      assert.equal((await within(client.closed, 'the close')).code, 1012)
+      assert.equal((await client.closed).code, 1012)
       await served.clock.advance(1_100)
       await Promise.all(
         served.sockets.map(async (socket) => within(socket.closed, 'the end of a connection')),
@@ -231,14 +231,14 @@ describe('app.close()', () => {
       app.get('/ws', { websocket: true }, (socket) => void sockets.push(socket))
       await app.listen({ host: '127.0.0.1', port: 0 })
       t.after(() => app.server.close())
-      const client = await Client.open(`ws://127.0.0.1:${portOf(app)}/ws`)
+      const client = await connect(app, '/ws')
       const frozen = await RawPeer.open(portOf(app), '/ws')
       frozen.freeze()
       const closing = app.close().then(
         () => undefined,
         (error: unknown) => (error as Error).message,
       )
-      assert.equal((await within(client.closed, 'the close')).code, 1012)
+      assert.equal((await client.closed).code, 1012)
       await clock.advance(1_100)
       for (const socket of sockets) await within(socket.closed, 'the end of a connection')
       assert.equal(app.websocketLifecycle.stats().open, 0)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { DrainOptions, LifecycleSocket } from '../../lib/index.js'
+import { answered, assertSilent, untilEnd } from '../support/peers/heard.js'
 import { within } from '../support/time/bound.js'
 import { refusal } from '../support/peers/client.js'
 import { delivered } from '../support/time/delivered.js'
@@ -19,9 +20,7 @@ describe('a drain', () => {
     )
     const client = await openClient(served)
     await drained(served.app.websocketLifecycle.drain())
-    const { code, reason } = await client.closed
-    assert.deepEqual({ code, reason }, { code: 1012, reason: 'service restart' })
-    assert.deepEqual(client.events, [
+    assert.deepEqual(await untilEnd(client), [
       'the route says goodbye',
       'the plugin says goodbye',
       'close 1012 service restart',
@@ -42,19 +41,20 @@ describe('a drain', () => {
     )
     const client = await openClient(served)
     const report = served.app.websocketLifecycle.drain()
-    await client.roundTrip()
-    assert.deepEqual(client.events, [])
+    await assertSilent(client)
     fetched.open()
     await drained(report)
-    assert.equal(await client.next(), 'goodbye /ws, from function')
-    assert.equal(await client.next(), 'close 1012 service restart')
+    assert.deepEqual(await untilEnd(client), [
+      'goodbye /ws, from function',
+      'close 1012 service restart',
+    ])
   })
 
   test('closes with the code and reason that it is given', async (t) => {
     const served = await start(t, { drain: { code: 4001, reason: 'żegnaj' } })
     const client = await openClient(served)
     await drained(served.app.websocketLifecycle.drain())
-    assert.deepEqual(await client.closed, { code: 4001, reason: 'żegnaj' })
+    assert.deepEqual(await untilEnd(client), ['close 4001 żegnaj'])
   })
 
   test('records the cause shutdown, whatever code is sent', async (t) => {
@@ -92,7 +92,7 @@ describe('a drain', () => {
     const clients = await Promise.all(Array.from({ length: 4 }, async () => openClient(served)))
     const report = served.app.websocketLifecycle.drain()
     await delivered()
-    clients[3]?.ws.terminate()
+    clients[3]?.drop()
     await within((served.sockets[3] as LifecycleSocket).closed, 'the end')
     await served.clock.advance(1_000)
     const { closed, terminated } = await drained(report)
@@ -109,8 +109,7 @@ describe('a drain', () => {
     const report = served.app.websocketLifecycle.drain()
     await delivered()
     assert.deepEqual(asked, served.sockets)
-    second.ws.close(1000)
-    await second.closed
+    await second.close(1000)
     await served.clock.advance(1_000)
     assert.equal((await first.closed).code, 1012)
     assert.equal((await drained(report)).closed, 2)
@@ -162,11 +161,11 @@ describe('a drain', () => {
       },
     )
     const client = await openClient(served)
-    client.ws.send('before')
-    await client.roundTrip()
+    client.send('before')
+    await answered(client)
     const report = served.app.websocketLifecycle.drain()
-    for (let i = 0; i < 3; i++) client.ws.send('meanwhile')
-    await client.roundTrip()
+    for (let i = 0; i < 3; i++) client.send('meanwhile')
+    await answered(client)
     goodbye.open()
     await drained(report)
     assert.deepEqual(messages, ['before', 'meanwhile', 'meanwhile', 'meanwhile'])
@@ -246,7 +245,7 @@ describe('a drain', () => {
     const client = await openClient(served)
     const said = await drained(served.app.websocketLifecycle.drain({ code: 4002, retryAfter: 7 }))
     assert.equal(said.closed, 1)
-    assert.deepEqual(await client.closed, { code: 4002, reason: 'from the plugin' })
+    assert.deepEqual(await untilEnd(client), ['close 4002 from the plugin'])
     const { status, headers } = await refusal(served.url)
     assert.equal(status, 503)
     assert.equal(headers['retry-after'], '7')
@@ -268,7 +267,7 @@ describe('a drain', () => {
         message,
       })
       assert.equal(served.app.websocketLifecycle.draining, false)
-      await client.roundTrip()
+      await answered(client)
     })
   }
 

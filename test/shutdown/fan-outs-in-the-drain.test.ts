@@ -8,19 +8,20 @@ import type {
   RouteLifecycleOptions,
   WebsocketLifecycleOptions,
 } from '../../lib/index.js'
+import { connect, type Peer } from '../../lib/testing/index.js'
+import { answered, assertSilent, untilEnd } from '../support/peers/heard.js'
 import { within } from '../support/time/bound.js'
-import { Client } from '../support/peers/client.js'
 import { delivered } from '../support/time/delivered.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate, never } from '../support/time/gate.js'
-import { portOf, serve } from '../support/servers/server.js'
+import { serve } from '../support/servers/server.js'
 
 /** A room: what one says in it, all hear. */
 interface Room {
   readonly clock: FakeClock
   readonly members: LifecycleSocket[]
   readonly say: (text: string) => void
-  readonly enter: () => Promise<Client>
+  readonly enter: () => Promise<Peer>
   readonly drain: (options?: DrainOptions) => Promise<unknown>
   readonly close: () => Promise<unknown>
   readonly dropped: () => number
@@ -48,7 +49,7 @@ async function openRoom(
     clock,
     members,
     say,
-    enter: async () => Client.open(`ws://127.0.0.1:${portOf(app)}/`),
+    enter: async () => connect(app),
     drain: async (options) =>
       heard(within(websocketLifecycle.drain(options), 'the end of the drain')),
     close: async () => heard(within(app.close(), 'app.close()')),
@@ -73,15 +74,16 @@ test('who is idle still hears what the message of another leads to, however long
     },
   }))
   const [idle, busy] = [await room.enter(), await room.enter()]
-  busy.ws.send('work')
-  await busy.roundTrip()
+  busy.send('work')
+  await answered(busy)
   const closing = room.close()
   await room.clock.advance(1_700)
-  assert.deepEqual([idle.events, busy.events], [[], []])
+  for (const client of [idle, busy]) await assertSilent(client)
   work.open()
   await closing
-  assert.deepEqual(idle.events, ['the result', GOODBYE])
-  assert.deepEqual(busy.events, ['the result', GOODBYE])
+  for (const client of [idle, busy]) {
+    assert.deepEqual(await untilEnd(client), ['the result', GOODBYE])
+  }
 })
 
 test('who is idle hears the goodbyes of all others', async (t) => {
@@ -100,8 +102,8 @@ test('who is idle hears the goodbyes of all others', async (t) => {
   await delivered()
   doors[0]?.open()
   await drained
-  for (const { events } of clients) {
-    assert.deepEqual(events, ['2 leaves', '1 leaves', '0 leaves', GOODBYE])
+  for (const client of clients) {
+    assert.deepEqual(await untilEnd(client), ['2 leaves', '1 leaves', '0 leaves', GOODBYE])
   }
 })
 
@@ -114,14 +116,13 @@ test('who is idle hears what the last message of one that has left leads to', as
     },
   }))
   const [idle, leaving] = [await room.enter(), await room.enter()]
-  leaving.ws.send('work')
-  leaving.ws.close()
-  await leaving.closed
+  leaving.send('work')
+  await leaving.close()
   const drained = room.drain()
   await delivered()
   work.open()
   await drained
-  assert.deepEqual(idle.events, ['the result', GOODBYE])
+  assert.deepEqual(await untilEnd(idle), ['the result', GOODBYE])
 })
 
 test('all wait no longer than the budget for one that hangs', async (t) => {
@@ -130,14 +131,13 @@ test('all wait no longer than the budget for one that hangs', async (t) => {
     drain: { timeout: 4_000 },
   })
   const [idle, hanging] = [await room.enter(), await room.enter()]
-  hanging.ws.send('for ever')
-  await hanging.roundTrip()
+  hanging.send('for ever')
+  await answered(hanging)
   const drained = room.drain()
   await room.clock.advance(2_499)
-  assert.deepEqual([idle.events, hanging.events], [[], []])
+  for (const client of [idle, hanging]) await assertSilent(client)
   await room.clock.advance(1)
-  await Promise.all([idle.closed, hanging.closed])
-  assert.deepEqual([idle.events, hanging.events], [[GOODBYE], [GOODBYE]])
+  for (const client of [idle, hanging]) assert.deepEqual(await untilEnd(client), [GOODBYE])
   await room.clock.advance(2_000)
   await drained
 })
@@ -147,8 +147,8 @@ test('a message that has had its time is not waited for again when its turn come
     cleanupTimeout: 1_000,
   })
   const hanging = await room.enter()
-  hanging.ws.send('for ever')
-  await hanging.roundTrip()
+  hanging.send('for ever')
+  await answered(hanging)
   const drained = room.drain({ timeout: 60_000 })
   await room.clock.advance(1_000)
   assert.equal((await hanging.closed).code, 1012)
@@ -169,13 +169,13 @@ test('what is being handled when its turn comes is finished, also late in the sp
   const drained = room.drain({ spread: 1_000, timeout: 20_000 })
   await room.clock.advance(500)
   assert.equal((await first.closed).code, 1012)
-  second.ws.send('one more')
-  await second.roundTrip()
+  second.send('one more')
+  await answered(second)
   await room.clock.advance(600)
-  assert.deepEqual(second.events, [])
+  await assertSilent(second)
   work.open()
   await drained
-  assert.deepEqual(second.events, ['one more', GOODBYE])
+  assert.deepEqual(await untilEnd(second), ['one more', GOODBYE])
   assert.equal(room.dropped(), 0)
 })
 
@@ -187,12 +187,13 @@ test('a talker that always has something in work keeps no other from its close',
     },
   }))
   const [idle, talker] = [await room.enter(), await room.enter()]
-  for (let i = 0; i < 3; i++) talker.ws.send('and another thing')
-  talker.ws.on('message', (data: Buffer) => talker.ws.send(data.toString()))
-  await talker.next()
-  await room.drain()
-  assert.deepEqual(idle.events, [GOODBYE])
-  assert.equal(talker.events.at(-1), GOODBYE)
+  for (let i = 0; i < 3; i++) talker.send('and another thing')
+  const talk = async (): Promise<void> => {
+    for await (const message of talker) talker.send(message)
+  }
+  talker.send(await talker.next())
+  await Promise.all([talk(), room.drain()])
+  for (const client of [idle, talker]) assert.deepEqual(await untilEnd(client), [GOODBYE])
   assert.equal(room.clock.pending, 0)
 })
 
@@ -209,9 +210,9 @@ test('all are closed in time where app.close() leaves less of it than a goodbye 
   await room.clock.advance(200)
   const closing = room.close()
   await room.clock.advance(999)
-  for (const { events } of clients) assert.deepEqual(events, [])
+  for (const client of clients) await assertSilent(client)
   await room.clock.advance(1)
-  for (const { closed } of clients) assert.equal((await closed).code, 1012)
+  for (const client of clients) assert.equal((await client.closed).code, 1012)
   await Promise.all([drained, closing])
   assert.equal(room.clock.pending, 0)
 })

@@ -1,9 +1,8 @@
 // What only a whole process can show: that it survives, that it ends, and with which exit code.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { test } from 'node:test'
+import { reach, untilEnd } from '../support/peers/heard.js'
 import { within } from '../support/time/bound.js'
-import { Client } from '../support/peers/client.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import type { Outcome } from '../support/servers/program.js'
 import { tell, type Story } from '../support/servers/story.js'
@@ -21,11 +20,10 @@ async function assertExits(story: Story, limit = 8_000): Promise<Outcome> {
 test('SIGTERM with close-with-grace: goodbye, 1012, cleanups, then the database; exit code 0', async (t) => {
   const story = tell(t, 'sigterm')
   const url = `ws://127.0.0.1:${await story.next()}/`
-  const clients = [await Client.open(url), await Client.open(url)]
+  const clients = [await reach(url), await reach(url)]
   story.kill('SIGTERM')
   for (const client of clients) {
-    assert.equal((await client.closed).code, 1012)
-    assert.deepEqual(client.events, ['goodbye', 'close 1012 service restart'])
+    assert.deepEqual(await untilEnd(client), ['goodbye', 'close 1012 service restart'])
   }
   const { stdout: lines } = await assertExits(story)
   assert.deepEqual(lines.slice(1), [
@@ -39,7 +37,7 @@ test('one frozen peer makes app.close() take about closeTimeout, not 30 s', asyn
   const story = tell(t, 'frozen-peer')
   const port = Number(await story.next())
   const peer = await RawPeer.open(port)
-  const other = await Client.open(`ws://127.0.0.1:${port}/`)
+  const other = await reach(`ws://127.0.0.1:${port}/`)
   peer.freeze()
   t.after(() => peer.destroy())
   story.kill('SIGTERM')
@@ -57,9 +55,9 @@ test('a reset while an asynchronous hook runs does not end the process, but the 
   assert.equal(await story.next(), 'in the hook')
   peer.reset()
   assert.equal(await story.next(), 'released')
-  const client = await Client.open(`ws://127.0.0.1:${port}/`)
+  const client = await reach(`ws://127.0.0.1:${port}/`)
   assert.equal(await client.next(), 'still here')
-  client.ws.close()
+  void client.close()
   const { stdout: lines } = await assertExits(story)
   assert.deepEqual(lines.slice(1), ['in the hook', 'released'])
 })
@@ -68,11 +66,11 @@ test('a process ends by itself after app.close(), whatever its connections were 
   const story = tell(t, 'nothing-left')
   const port = Number(await story.next())
   const pending = await RawPeer.dial(port, '/slow')
-  const hanging = await Client.open(`ws://127.0.0.1:${port}/`)
+  const hanging = await reach(`ws://127.0.0.1:${port}/`)
   const frozen = await RawPeer.open(port)
   frozen.freeze()
   t.after(() => frozen.destroy())
-  const last = await Client.open(`ws://127.0.0.1:${port}/`)
+  const last = await reach(`ws://127.0.0.1:${port}/`)
   assert.equal((await last.closed).code, 1012)
   assert.equal((await hanging.closed).code, 1012)
   assert.match(await pending.answer(), /^HTTP\/1\.1 503 /)
@@ -93,7 +91,7 @@ test('a drain holds its process until it is over', async (t) => {
 test('nothing that a connection throws ends the process, or another connection', async (t) => {
   const story = tell(t, 'errors')
   const url = `ws://127.0.0.1:${await story.next()}`
-  const bystander = await Client.open(`${url}/echo`)
+  const bystander = await reach(`${url}/echo`)
   const codes: Record<string, number> = {}
   for (const name of [
     'handler',
@@ -108,13 +106,12 @@ test('nothing that a connection throws ends the process, or another connection',
     'release',
     'hooks',
   ]) {
-    const client = new Client(`${url}/${name}`)
-    await once(client.ws, 'open')
-    client.ws.send('x')
-    const { code, reason } = await within(client.closed, `the close of ${name}`)
+    const client = await reach(`${url}/${name}`)
+    client.send('x')
+    const { code, reason } = await client.closed
     assert.equal(reason, code === 1011 ? 'handler-error' : '')
     codes[name] = code
-    bystander.ws.send(name)
+    bystander.send(name)
     assert.equal(await bystander.next(), name)
   }
   assert.deepEqual(codes, {

@@ -3,7 +3,8 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import type { ClientOptions } from 'ws'
-import { type Answer, Client, refusal } from '../../support/peers/client.js'
+import { type Answer, Client } from '../../support/peers/client.js'
+import { refusalFrom } from './refusal-from.js'
 import { type Observed, type OneRoute, serveOne } from '../../support/servers/server.js'
 import { cert } from '../../support/servers/tls.js'
 import { type Nginx, startNginx } from './nginx.js'
@@ -70,7 +71,7 @@ export async function openFront(t: TestContext, server: string, location: string
     nginx,
     host,
     open: async (visit = {}) => Client.open(urlOf(visit), optionsOf(visit)),
-    refusal: async (visit = {}) => refusal(urlOf(visit), optionsOf(visit)),
+    refusal: async (visit = {}) => refusalFrom(urlOf(visit), optionsOf(visit)),
     dial: async (localAddress = '127.0.0.1') => {
       const tcp = connectTcp({ port: nginx.port, host: '127.0.0.1', localAddress })
       const stream = connectTls({ socket: tcp, ca: cert, servername: 'localhost' })

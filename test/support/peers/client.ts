@@ -1,7 +1,11 @@
 import { once } from 'node:events'
-import type { IncomingMessage } from 'node:http'
-import { text } from 'node:stream/consumers'
 import { WebSocket, type ClientOptions } from 'ws'
+import {
+  connect,
+  type PeerOptions,
+  type PeerTarget,
+  UpgradeRefusedError,
+} from '../../../lib/testing/index.js'
 
 export interface Closed {
   readonly code: number
@@ -66,18 +70,11 @@ export interface Answer {
 }
 
 /** What a client gets that is refused; resolves when the body is there. */
-export async function refusal(url: string, options: ClientOptions = {}): Promise<Answer> {
-  const ws = new WebSocket(url, options)
-  ws.on('error', () => {})
-  const refused = once(ws, 'unexpected-response')
-  const opened = once(ws, 'open').then(() => {
-    ws.terminate()
-    throw new Error('Expected the upgrade to be refused, but it opened')
-  })
-  opened.catch(() => {})
-  const [, response] = (await Promise.race([refused, opened])) as [unknown, IncomingMessage]
-  const { statusCode = 0, headers } = response
-  return { status: statusCode, headers, body: await text(response) }
+export async function refusal(target: PeerTarget, options: PeerOptions = {}): Promise<Answer> {
+  const outcome = await connect(target, undefined, options).catch((error: unknown) => error)
+  if (outcome instanceof UpgradeRefusedError) return outcome
+  if (outcome instanceof Error) throw outcome
+  throw new Error('Expected the upgrade to be refused, but it opened')
 }
 
 /** An answer as RawPeer reads it. */

@@ -4,8 +4,8 @@ import fastifyWebsocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import websocketLifecycle from '../../../lib/index.js'
+import type { Peer } from '../../../lib/testing/index.js'
 import { within } from '../time/bound.js'
-import type { Client } from '../peers/client.js'
 import { endWith, portOf } from './server.js'
 
 export interface World {
@@ -66,9 +66,9 @@ export function sameOnBoth(
 }
 
 /** Sends a message and takes the answer. */
-export async function ask(client: Client, message: string): Promise<string> {
-  client.ws.send(message)
-  return within(client.next(), 'an answer')
+export async function ask(peer: Peer, message: string): Promise<string | Buffer> {
+  peer.send(message)
+  return peer.next()
 }
 
 export function echo(socket: WebSocket): void {

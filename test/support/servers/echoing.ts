@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import { Client } from '../peers/client.js'
+import { connect } from '../../../lib/testing/index.js'
 import { endWith, portOf } from './server.js'
 
 export function makeApp(t: TestContext, options?: FastifyServerOptions): FastifyInstance {
@@ -23,9 +23,8 @@ export function addEcho(app: FastifyInstance, path = '/ws'): void {
 }
 
 export async function assertEchoes(url: string): Promise<void> {
-  const client = await Client.open(url)
-  client.ws.send('hi')
-  assert.equal(await client.next(), 'echo hi')
-  client.ws.close()
-  await client.closed
+  const peer = await connect(url)
+  peer.send('hi')
+  assert.equal(await peer.next(), 'echo hi')
+  await peer.close()
 }

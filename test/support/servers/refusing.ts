@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import type { LifecycleSocket, RefusalReason } from '../../../lib/index.js'
-import { Client } from '../peers/client.js'
+import { connect, type Peer } from '../../../lib/testing/index.js'
 import { FakeClock, turns } from '../time/fake-clock.js'
 import { refused } from './refused.js'
 import { type OneRoute, portOf, serve } from './server.js'
@@ -51,11 +51,11 @@ export async function serveFrames(t: TestContext, setup: RefusingSetup = {}): Pr
 }
 
 /** Opens a connection that takes a place. */
-export async function occupy({ port, events }: Refusing, path = '/ws'): Promise<Client> {
-  const client = await Client.open(`ws://127.0.0.1:${port}${path}`)
+export async function occupy({ app, events }: Refusing, path = '/ws'): Promise<Peer> {
+  const peer = await connect(app, path)
   await until(() => events.includes('handler'))
   events.length = 0
-  return client
+  return peer
 }
 
 /** That nothing but `opened` connections has been, and that not a socket is left of what was refused. */

@@ -1,0 +1,48 @@
+// What a peer of the kit hears.
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { frameOf, OPCODE } from '../../../lib/testing/frames.js'
+import { connect, type Peer, type PeerOptions } from '../../../lib/testing/index.js'
+import { within } from '../time/bound.js'
+
+/** Resolves when the server has answered a ping: it has read all that was sent before. */
+export async function answered(peer: Peer<unknown>): Promise<void> {
+  const { socket } = peer
+  const payload = randomBytes(8)
+  let bytes = Buffer.alloc(0)
+  const pong = new Promise<void>((resolve, reject) => {
+    const hear = (data: Buffer): void => {
+      bytes = Buffer.concat([bytes.subarray(1 - payload.length), data])
+      if (bytes.includes(payload)) leave(resolve)
+    }
+    const fail = (): void => leave(() => reject(new Error('Expected a pong, got an end')))
+    const leave = (settle: () => void): void => {
+      socket.off('data', hear)
+      socket.off('close', fail)
+      settle()
+    }
+    socket.on('data', hear)
+    socket.on('close', fail)
+  })
+  peer.sendRaw(frameOf(OPCODE.ping, payload))
+  await within(pong, 'a pong')
+}
+
+/** That the server has read all that was sent, and nothing has come that was not taken. */
+export async function assertSilent(peer: Peer<unknown>): Promise<void> {
+  await answered(peer)
+  await assert.rejects(peer.next({ timeout: 0 }), /within 0 ms, got none/)
+}
+
+/** All that was not taken until the connection ends, then the end: `close <code> <reason>`. */
+export async function untilEnd(peer: Peer): Promise<string[]> {
+  const heard: string[] = []
+  for await (const message of peer) heard.push(message.toString())
+  const { code, reason } = await peer.closed
+  return [...heard, `close ${code} ${reason}`.trimEnd()]
+}
+
+/** Connects to another process, which may be slow where others run beside it. */
+export async function reach(url: string, options: PeerOptions = {}): Promise<Peer<string>> {
+  return connect(url, undefined, { timeout: 20_000, parse: String, ...options })
+}
