@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CloseAnswer } from '../../lib/dashboard/protocol.js'
-import { Client } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
+import { untilEnd } from '../support/peers/heard.js'
 import { LinkPeer } from '../support/peers/link-peer.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { logLines, type LogLine } from '../support/servers/log-lines.js'
@@ -31,12 +32,12 @@ async function close(
 test('the client gets the code and the reason, and the log says who it was', async (t) => {
   const { lines, fastify } = logLines()
   const { look, url } = await serveDashboard(t, { fastify })
-  const client = await Client.open(url)
+  const client = await connect(url)
   const onlooker = await look()
   await onlooker.tick()
   const id = onlooker.rowsOf('/')[0]?.[0] ?? ''
   assert.deepEqual(await close(onlooker, id, 4001, 'bye ü'), { type: 'closed', id, refusal: '' })
-  assert.deepEqual(await client.closed, { code: 4001, reason: 'bye ü' })
+  assert.deepEqual(await untilEnd(client), ['close 4001 bye ü'])
   await onlooker.tick()
   assert.deepEqual(onlooker.each('gone'), [[id]])
   const [line, ...others] = closesIn(lines)
@@ -60,7 +61,7 @@ test('the client gets the code and the reason, and the log says who it was', asy
 test('what cannot be sent is refused, and nothing is closed', async (t) => {
   const { lines, fastify } = logLines()
   const { app, look, url } = await serveDashboard(t, { fastify })
-  const client = await Client.open(url)
+  const client = await connect(url)
   const onlooker = await look()
   await onlooker.tick()
   const id = onlooker.rowsOf('/')[0]?.[0] ?? ''
@@ -76,7 +77,7 @@ test('what cannot be sent is refused, and nothing is closed', async (t) => {
   assert.equal(app.websocketLifecycle.connections.size, 1)
   assert.deepEqual(closesIn(lines), [])
   assert.equal((await close(onlooker, id, 1000, 'x'.repeat(123))).refusal, '')
-  assert.deepEqual(await client.closed, { code: 1000, reason: 'x'.repeat(123) })
+  assert.deepEqual(await untilEnd(client), [`close 1000 ${'x'.repeat(123)}`])
 })
 
 test('one that is ending already is not closed again', async (t) => {
@@ -127,17 +128,18 @@ for (const [how, no] of Object.entries(NOS)) {
       fastify,
       authorize: () => (mayLook ? true : no()),
     })
-    const client = await Client.open(url)
+    const client = await connect(url)
     const onlooker = await look()
     await onlooker.tick()
     const id = onlooker.rowsOf('/')[0]?.[0] ?? ''
     mayLook = false
     const { refusal } = await close(onlooker, id)
     assert.equal(refusal, 'you may not do that')
-    assert.deepEqual(await onlooker.client.closed, { code: 3000, reason: 'unauthorized' })
+    const { code, reason } = await onlooker.client.closed
+    assert.deepEqual({ code, reason }, { code: 3000, reason: 'unauthorized' })
     assert.equal(app.websocketLifecycle.connections.size, 1)
     assert.deepEqual(closesIn(lines), [])
-    client.ws.terminate()
+    client.drop()
   })
 }
 
@@ -153,7 +155,7 @@ test('`authorize` is asked about the last request of the page, whose reply was s
       return 'me'
     },
   })
-  const client = await Client.open(url)
+  const client = await connect(url)
   const live = `ws://127.0.0.1:${port}/admin/live`
   const page = await LinkPeer.confirmed(live, { headers: { 'x-try': '1' } })
   page.cut()
@@ -186,12 +188,12 @@ test('an order that waits for `authorize` is carried out also if its page has go
       return true
     },
   })
-  const client = await Client.open(url)
+  const client = await connect(url)
   const onlooker = await look()
   await onlooker.tick()
   const id = onlooker.rowsOf('/')[0]?.[0] ?? ''
   await onlooker.order({ type: 'close', id, code: 4000, reason: '' })
-  onlooker.client.ws.terminate()
+  onlooker.client.drop()
   slow.open()
   assert.equal((await client.closed).code, 4000)
   await until(() => app.websocketLifecycle.sessions.size === 0)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EndAnswer, EndDetails, EndRow } from '../../lib/dashboard/protocol.js'
-import { Client } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { type Onlooker, serveDashboard } from '../support/servers/with-dashboard.js'
 import { gate } from '../support/time/gate.js'
@@ -27,12 +27,11 @@ test('an end is told of, with a record on demand', async (t) => {
   await onlooker.tick()
   const openedAt = clock.wall()
   const headers = { 'user-agent': 'A', origin: `http://127.0.0.1:${port}` }
-  const client = await Client.open(`ws://127.0.0.1:${port}/`, { headers })
+  const client = await connect(`ws://127.0.0.1:${port}`, '/', { headers })
   await clock.advance(1_100)
-  client.ws.send('hi')
+  client.send('hi')
   await client.next()
-  client.ws.close(4321, '<script>')
-  await client.closed
+  await client.close(4321, '<script>')
   await onlooker.tick()
   const [row, ...others] = endsOf(onlooker)
   assert.deepEqual(others, [])
@@ -103,11 +102,10 @@ test('the steps of an end are known when the last one is over', async (t) => {
       })
     },
   })
-  const client = await Client.open(`ws://127.0.0.1:${port}/slow`)
+  const client = await connect(`ws://127.0.0.1:${port}/slow`)
   const onlooker = await look()
   await onlooker.tick()
-  client.ws.close(1000)
-  await client.closed
+  await client.close(1000)
   await onlooker.tick(5)
   const [, id = ''] = endsOf(onlooker)[0] ?? []
   assert.equal((await recordOf(onlooker, id))?.steps, null)
@@ -130,7 +128,7 @@ test('an error of the app is told by its name and its message, never by its stac
   })
   const onlooker = await look()
   await onlooker.tick()
-  const client = await Client.open(`ws://127.0.0.1:${port}/fails`)
+  const client = await connect(`ws://127.0.0.1:${port}/fails`)
   await client.closed
   await until(() => app.websocketLifecycle.connections.size === 0)
   await onlooker.tick()
@@ -153,9 +151,8 @@ test('the last 500 are kept, and one update has no more', async (t) => {
   const onlooker = await look()
   await onlooker.tick()
   // Its end is forgotten when its steps are over.
-  const slow = await Client.open(`ws://127.0.0.1:${port}/slow`)
-  slow.ws.close()
-  await slow.closed
+  const slow = await connect(`ws://127.0.0.1:${port}/slow`)
+  await slow.close()
   for (let i = 0; i < 6; i++) {
     const peers = await Promise.all(Array.from({ length: 100 }, async () => RawPeer.open(port)))
     for (const peer of peers) peer.destroy()

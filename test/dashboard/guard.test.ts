@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { Client, refusal } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
+import { refusal } from '../support/peers/client.js'
 import { logLines } from '../support/servers/log-lines.js'
 import { OPERATOR, serveDashboard } from '../support/servers/with-dashboard.js'
 
@@ -149,9 +150,9 @@ test('a page of another origin does not get in, although its visitor would', asy
   }
   assert.equal(app.websocketLifecycle.sessions.size, 0)
   const own = { ...OPERATOR, origin: `http://127.0.0.1:${port}` }
-  const client = await Client.open(url, { headers: own })
+  const client = await connect(url, undefined, { headers: own })
   assert.equal(app.websocketLifecycle.sessions.size, 1)
-  client.ws.terminate()
+  client.drop()
 })
 
 test('what there is not, and what is no request of a page, tells nothing', async (t) => {

@@ -1,7 +1,8 @@
 // What a page is told of a real server.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Client } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
+import { answered } from '../support/peers/heard.js'
 import { LinkPeer } from '../support/peers/link-peer.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { serveDashboard } from '../support/servers/with-dashboard.js'
@@ -50,19 +51,19 @@ test('a page that comes gets what there is, and then what changes', async (t) =>
     ],
   )
 
-  const later = await Client.open(`ws://127.0.0.1:${port}/`)
+  const later = await connect(`ws://127.0.0.1:${port}/`)
   await onlooker.tick()
   assert.equal(onlooker.rowsOf('/').length, 2)
   before.destroy()
   await until(() => app.websocketLifecycle.connections.size === 1)
   await onlooker.tick()
   assert.equal(onlooker.rowsOf('/').length, 1)
-  later.ws.terminate()
+  later.drop()
 })
 
 test('nothing is told where nothing has changed, but each second', async (t) => {
   const { look, url } = await serveDashboard(t)
-  const client = await Client.open(url)
+  const client = await connect(url)
   const onlooker = await look()
   await onlooker.tick(8)
   const { length } = onlooker.told
@@ -70,7 +71,7 @@ test('nothing is told where nothing has changed, but each second', async (t) => 
   assert.ok(length > 0)
   assert.equal(later.length, 10)
   assert.ok(later.every((each) => each.type === 'update' && each.second !== undefined))
-  client.ws.terminate()
+  client.drop()
 })
 
 test('each second tells what has opened, ended and been refused', async (t) => {
@@ -131,10 +132,10 @@ test('the second tells the latency, what waits, and how long the loop stood stil
       instance.get('/slow', { websocket: true, keepalive, onMessage: () => busy.opened }, () => {})
     },
   })
-  const client = await Client.open(`ws://127.0.0.1:${port}/slow`)
+  const client = await connect(`ws://127.0.0.1:${port}/slow`)
   const onlooker = await look()
-  for (const text of ['1', '2', '3']) client.ws.send(text)
-  await client.roundTrip()
+  for (const text of ['1', '2', '3']) client.send(text)
+  await answered(client)
   await onlooker.tick(9)
   const seconds = onlooker.each('second')
   assert.deepEqual(seconds.at(-1)?.inbox, 2)
@@ -145,7 +146,7 @@ test('the second tells the latency, what waits, and how long the loop stood stil
   await onlooker.tick(8)
   assert.ok(onlooker.each('second').some(({ stalled }) => stalled >= 600))
   assert.equal(app.websocketLifecycle.connections.size, 1)
-  client.ws.terminate()
+  client.drop()
 })
 
 test('a page gets the details of the connection that it looks at, at once and each second', async (t) => {
@@ -156,7 +157,7 @@ test('a page gets the details of the connection that it looks at, at once and ea
     },
   })
   const headers = { origin: `http://127.0.0.1:${port}`, 'user-agent': 'A' }
-  const client = await Client.open(`ws://127.0.0.1:${port}/chat`, { headers })
+  const client = await connect(app, '/chat', { headers })
   const onlooker = await look()
   await onlooker.tick()
   const [row] = onlooker.rowsOf('/chat')
@@ -187,7 +188,7 @@ test('a page gets the details of the connection that it looks at, at once and ea
   await onlooker.tick(8)
   assert.equal(onlooker.each('live').length, 3)
   // It goes, and then there is nothing to look at.
-  client.ws.terminate()
+  client.drop()
   await until(() => app.websocketLifecycle.connections.size === 0)
   await onlooker.tick(8)
   assert.equal(onlooker.each('live').length, 3)
@@ -198,18 +199,18 @@ test('a page gets the details of the connection that it looks at, at once and ea
 
 test('rows that a page sees are looked at each time', async (t) => {
   const { look, url } = await serveDashboard(t)
-  const client = await Client.open(url)
+  const client = await connect(url)
   const onlooker = await look()
   await onlooker.tick()
   const [row] = onlooker.rowsOf('/')
   await onlooker.order({ type: 'see', ids: [row?.[0] ?? ''] })
   await onlooker.tick(5)
-  client.ws.send('x')
-  await client.roundTrip()
+  client.send('x')
+  await answered(client)
   await onlooker.tick()
   const heardAt = onlooker.rowsOf('/')[0]?.[5][1] ?? 0
   assert.ok(heardAt > (row?.[5][1] ?? Infinity))
-  client.ws.terminate()
+  client.drop()
 })
 
 test('a session is told of with its client: suspended, and back', async (t) => {

@@ -106,8 +106,7 @@ test('what comes when nobody looks any more is forgotten', async (t) => {
   const node = nodeOf(served)
   const onlooker = await served.look()
   await onlooker.tick()
-  onlooker.client.ws.close()
-  await onlooker.client.closed
+  await onlooker.client.close()
   await served.clock.advance(1)
   await node.answer({ here: 1, away: 7 })
   const next = await served.look()

@@ -91,11 +91,11 @@ test('whoever says something else is closed, and does no harm to others', async 
   const good = await look()
   for (const said of ['no JSON', '{"type":"close"}', Buffer.from('{"type":"look","id":null}')]) {
     const bad = await look()
-    bad.client.ws.send(said)
+    bad.client.send(said)
     assert.equal((await bad.client.closed).code, 1008)
   }
   await until(() => app.websocketLifecycle.sessions.size === 1)
   await good.tick()
   assert.equal(good.hellos.length, 1)
-  good.client.ws.terminate()
+  good.client.drop()
 })

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { channel } from 'node:diagnostics_channel'
 import { test } from 'node:test'
 import type { ToPage } from '../../lib/dashboard/protocol.js'
-import { Client, refusal } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
+import { refusal } from '../support/peers/client.js'
+import { answered } from '../support/peers/heard.js'
 import { LinkPeer } from '../support/peers/link-peer.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { OPERATOR, serveDashboard, type WithDashboard } from '../support/servers/with-dashboard.js'
@@ -37,8 +39,7 @@ test('two pages are told the same, and each only what it has not got', async (t)
   assert.deepEqual(second.each('second'), first.each('second').slice(1))
   assert.deepEqual(second.rows, first.rows)
   assert.equal(second.rows.size, 3)
-  first.client.ws.close()
-  await first.client.closed
+  await first.client.close()
   peer.destroy()
   await second.tick(4)
   assert.equal(second.rowsOf('/').length, 0)
@@ -82,10 +83,10 @@ test('while nobody looks there is nothing but an ear for rare reports', async (t
   await first.tick(5)
   assert.ok(OF_PICTURE.every(isHeard))
   assert.equal(clock.periods.filter((each) => each === 250).length, 1)
-  first.client.ws.terminate()
+  first.client.drop()
   await until(() => app.websocketLifecycle.sessions.size === 1)
   assert.ok(OF_PICTURE.every(isHeard))
-  second.client.ws.close()
+  void second.client.close()
   await until(() => app.websocketLifecycle.sessions.size === 0)
   assert.ok(!OF_PICTURE.some(isHeard))
   assert.ok(!clock.periods.includes(250))
@@ -208,8 +209,8 @@ test('the page comes back after an hour at most, and is asked again who it is', 
   const { look } = await serveDashboard(t)
   const onlooker = await look()
   await onlooker.tick(4 * 60 * 54)
-  assert.ok(!onlooker.client.events.some((each) => each.startsWith('close')))
-  const closed = onlooker.client.closed
+  await answered(onlooker.client)
+  const { closed } = onlooker.client
   await onlooker.tick(4 * 60 * 7).catch(() => {})
   assert.equal((await closed).code, 1001)
 })
@@ -217,12 +218,12 @@ test('the page comes back after an hour at most, and is asked again who it is', 
 test('each server of a process has a picture of its own', async (t) => {
   const [one, other] = [await serveDashboard(t), await serveDashboard(t)]
   const [first, second] = [await one.look(), await other.look()]
-  const client = await Client.open(one.url)
+  const client = await connect(one.url)
   await first.tick(4)
   await second.tick(4)
   assert.deepEqual([first.rowsOf('/').length, second.rowsOf('/').length], [1, 0])
   assert.deepEqual([first.each('second')[0]?.opened, second.each('second')[0]?.opened], [1, 0])
-  client.ws.terminate()
+  client.drop()
 })
 
 test('a drain is told of, and ends pages like all others', async (t) => {
@@ -232,7 +233,7 @@ test('a drain is told of, and ends pages like all others', async (t) => {
       instance.get('/slow', { websocket: true, onShutdown: () => goodbye.opened }, () => {})
     },
   })
-  const client = await Client.open(`ws://127.0.0.1:${port}/slow`)
+  const client = await connect(`ws://127.0.0.1:${port}/slow`)
   const onlooker = await look()
   await onlooker.tick()
   const closing = app.close()

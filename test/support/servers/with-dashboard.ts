@@ -2,8 +2,9 @@ import type { TestContext } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { websocketDashboard, type WebsocketDashboardOptions } from '../../../lib/dashboard/index.js'
 import type { Hello, Row, ToPage, ToServer, Update } from '../../../lib/dashboard/protocol.js'
-import { Client } from '../peers/client.js'
-import { FakeClock } from '../time/fake-clock.js'
+import { connect, type Peer } from '../../../lib/testing/index.js'
+import { answered } from '../peers/heard.js'
+import { FakeClock, turns } from '../time/fake-clock.js'
 import { portOf, serve, type Setup } from './server.js'
 
 /** A server with an echo at `/`, and the page for operators at `/admin/`. */
@@ -52,22 +53,22 @@ export async function serveDashboard(
 
 /** A page without a page: it keeps what it is told. */
 export class Onlooker {
-  readonly client: Client
+  readonly client: Peer<ToPage>
+  /** All that it was told. */
+  readonly told: ToPage[] = []
   readonly #clock: FakeClock
 
-  private constructor(client: Client, clock: FakeClock) {
+  private constructor(client: Peer<ToPage>, clock: FakeClock) {
     this.client = client
     this.#clock = clock
   }
 
   static async come(port: number, clock: FakeClock): Promise<Onlooker> {
-    const url = `ws://127.0.0.1:${port}/admin/live`
-    return new Onlooker(await Client.open(url, { headers: OPERATOR }), clock)
-  }
-
-  /** All that it was told. */
-  get told(): ToPage[] {
-    return this.client.events.map((each) => JSON.parse(each) as ToPage)
+    const options = { headers: OPERATOR, parse: JSON.parse, timeout: Infinity }
+    const url = `ws://127.0.0.1:${port}`
+    const onlooker = new Onlooker(await connect<ToPage>(url, '/admin/live', options), clock)
+    void onlooker.#listen()
+    return onlooker
   }
 
   get hellos(): Hello[] {
@@ -106,13 +107,18 @@ export class Onlooker {
 
   /** Moves the clock by one look of the server, and gives what that has told. */
   async tick(count = 1): Promise<ToPage[]> {
-    const before = this.client.events.length
+    const before = this.told.length
     await this.#clock.advance(250 * count)
     return this.told.slice(before)
   }
 
   async order(order: ToServer): Promise<void> {
-    this.client.ws.send(JSON.stringify(order))
-    await this.client.roundTrip()
+    this.client.send(JSON.stringify(order))
+    await answered(this.client)
+    await turns(1)
+  }
+
+  async #listen(): Promise<void> {
+    for await (const message of this.client) this.told.push(message)
   }
 }
