@@ -1,6 +1,5 @@
 // What hooks have set on the reply is sent with the 101.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { describe, test, type TestContext } from 'node:test'
 import fastifyCookie from '@fastify/cookie'
@@ -12,9 +11,10 @@ import Fastify, {
   type onRequestHookHandler,
 } from 'fastify'
 import type { WebsocketLifecycleOptions } from '../../lib/index.js'
+import { connect } from '../../lib/testing/index.js'
 import { endWith } from '../support/servers/app.js'
 import { within } from '../support/time/bound.js'
-import { Client, parseAnswer } from '../support/peers/client.js'
+import { parseAnswer } from '../support/peers/client.js'
 import { logLines } from '../support/servers/log-lines.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { portOf, serve } from '../support/servers/server.js'
@@ -216,11 +216,10 @@ describe('the 101', () => {
 
   test('is understood by a client', async (t) => {
     const app = await start(t, { set: (reply) => reply.setCookie('a', '1').setCookie('b', '2') })
-    const client = new Client(`ws://127.0.0.1:${portOf(app)}/`)
-    const [response] = (await once(client.ws, 'upgrade')) as [IncomingMessage]
-    assert.equal(response.headers['set-cookie']?.length, 2)
+    const client = await connect(app)
+    assert.equal(client.headers['set-cookie']?.length, 2)
     assert.equal(await client.next(), 'open')
-    client.ws.terminate()
+    client.drop()
   })
 
   test('of bare @fastify/websocket has nothing of them', async (t) => {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CloseInfo, LifecycleSocket } from '../../lib/index.js'
-import { Client } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
+import { untilEnd } from '../support/peers/heard.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { join, lostIn, NotingNode } from '../support/servers/cluster.js'
 import { portOf, serve } from '../support/servers/server.js'
@@ -46,9 +47,9 @@ for (const [ofPlugin, of] of [
 ] as const) {
   test(`a place of ${of} is taken before the 101, and given back at the end`, async (t) => {
     const { closes, node, url } = await servePlaces(t, ofPlugin)
-    const client = await Client.open(url, ANNA)
+    const client = await connect(url, undefined, ANNA)
     assert.deepEqual(node.events, [`place ${of} anna 1`, 'placed'])
-    client.ws.close()
+    void client.close()
     await until(() => closes.length === 1)
     assert.deepEqual(node.events.slice(2), ['given back'])
   })
@@ -56,15 +57,15 @@ for (const [ofPlugin, of] of [
 
 test('who has no key takes none', async (t) => {
   const { node, url } = await servePlaces(t)
-  await Client.open(url)
+  await connect(url)
   assert.deepEqual(node.events, [])
 })
 
 test('a connection gives way to one on another node', async (t) => {
   const { closes, node, url } = await servePlaces(t)
-  const client = await Client.open(url, ANNA)
+  const client = await connect(url, undefined, ANNA)
   node.owners.at(-1)?.giveWay()
-  assert.deepEqual(await client.closed, { code: 4409, reason: 'replaced' })
+  assert.deepEqual(await untilEnd(client), ['close 4409 replaced'])
   await until(() => closes.length === 1)
   assert.equal(closes[0]?.cause, 'replaced')
 })
@@ -73,10 +74,10 @@ test('so does an upgrade that still waits: it never opens', async (t) => {
   const { node, sockets, url } = await servePlaces(t)
   const { open, opened } = gate()
   node.known = () => opened
-  const client = new Client(url, ANNA)
+  const connecting = connect(url, undefined, ANNA)
   await until(() => node.owners.length === 1)
   node.owners[0]?.giveWay()
-  assert.deepEqual(await client.closed, { code: 4409, reason: 'replaced' })
+  assert.deepEqual(await untilEnd(await connecting), ['close 4409 replaced'])
   open()
   await until(() => node.events.includes('given back'))
   assert.equal(sockets.length, 0)
@@ -84,8 +85,8 @@ test('so does an upgrade that still waits: it never opens', async (t) => {
 
 test('on the same node the older one gives way first', async (t) => {
   const { closes, node, url } = await servePlaces(t)
-  const older = await Client.open(url, ANNA)
-  await Client.open(url, ANNA)
+  const older = await connect(url, undefined, ANNA)
+  await connect(url, undefined, ANNA)
   assert.equal((await older.closed).code, 4409)
   await until(() => closes.length === 1)
   const place = 'place route / anna 1'

@@ -8,7 +8,9 @@ import type {
   WebsocketLifecycleOptions,
 } from '../../lib/index.js'
 import { createPlugin } from '../../lib/plugin/plugin.js'
-import { Client, refusal } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
+import { refusal } from '../support/peers/client.js'
+import { answered, untilEnd } from '../support/peers/heard.js'
 import { LinkPeer } from '../support/peers/link-peer.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { join, lostIn, NotingNode } from '../support/servers/cluster.js'
@@ -65,10 +67,10 @@ test('it is recorded after the hooks and before the 101, and released after all 
   const { events, ids, node, url } = await serveRecorded(t, {
     data: (request) => request.headers.host?.length ?? 0,
   })
-  const client = await Client.open(url)
-  client.ws.send('x')
-  await client.roundTrip()
-  client.ws.close(1000)
+  const client = await connect(url)
+  client.send('x')
+  await answered(client)
+  void client.close(1000)
   await until(() => events.includes('forgotten'))
   const bytes = new URL(url).host.length
   const before = ['hook', 'recording', 'opened', 'handler', 'close', 'late release']
@@ -84,7 +86,7 @@ test('who is recorded opens when that is certain, and not before', async (t) => 
   const { events, node, url } = await serveRecorded(t)
   const { open, opened } = gate()
   node.known = () => opened
-  const opening = Client.open(url)
+  const opening = connect(url)
   await until(() => events.includes('recording'))
   assert.ok(!events.includes('handler'))
   open()
@@ -164,8 +166,8 @@ test('a release that fails is an error of its connection', async (t) => {
     },
     { onHandlerError: (_socket, _request, error) => void errors.push(error) },
   )
-  const client = await Client.open(url)
-  client.ws.close()
+  const client = await connect(url)
+  void client.close()
   await until(() => errors.length > 0)
   assert.equal(errors[0]?.message, 'not today')
   assert.ok(!events.includes('forgotten'))
@@ -178,9 +180,9 @@ test('a connection whose cleanup is another node’s ends so', async (t) => {
     {},
     { onClose: (_socket, _request, close) => void closes.push(close) },
   )
-  const client = await Client.open(url)
+  const client = await connect(url)
   node.holds[0]?.owner?.end('node-fenced')
-  assert.deepEqual(await client.closed, { code: 1012, reason: 'node-fenced' })
+  assert.deepEqual(await untilEnd(client), ['close 1012 node-fenced'])
   await until(() => closes.length > 0)
   const [{ cause, expected, initiator, retryable } = assert.fail()] = closes
   assert.deepEqual([cause, expected, initiator, retryable], ['node-fenced', false, 'server', true])

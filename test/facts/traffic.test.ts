@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { CallTimer } from '../../lib/facts/call-timer.js'
 import { factsOf } from '../../lib/facts/door.js'
 import type { Traffic } from '../../lib/facts/traffic.js'
-import { Client } from '../support/peers/client.js'
+import { connect } from '../../lib/testing/index.js'
 import { LinkPeer } from '../support/peers/link-peer.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { DIFFERS } from '../support/servers/second-pass.js'
@@ -93,12 +93,12 @@ test('a session counts its messages once, however often its connections repeat t
 
 test('a session of a client that confirms nothing counts as a plain connection', async (t) => {
   const { app, url, sessions, noted } = await serveSessions(t)
-  const client = await Client.open(url)
+  const client = await connect(url)
   await noted('handler')
   sessions[0]?.send('one')
   assert.equal(await client.next(), 'one')
   assert.deepEqual(countsOf(factsOf(app).traffic().get('/ws/:room')), [0, 1, 0, 0, 0])
-  client.ws.terminate()
+  client.drop()
 })
 
 test('messages of a suspended session that wait count', async (t) => {
