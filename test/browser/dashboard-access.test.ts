@@ -20,7 +20,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
         const { page } = dashboard
         assert.deepEqual(await violationsOn(page), [])
         const clients = [await server.connect(), await server.connect()]
-        clients[0]?.ws.terminate()
+        clients[0]?.drop()
         await dashboard.row('connection-lost', 'ends').waitFor()
         await server.connect()
         await assert.rejects(server.connect())

@@ -1,7 +1,7 @@
 // What the page of operators says of what stands out.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Client } from '../support/peers/client.js'
+import type { Peer } from '../../lib/testing/index.js'
 import { openDashboard } from './support/dashboard.js'
 
 /** So many unexpected ends are a storm. */
@@ -16,9 +16,9 @@ describe('a report of the diagnosis', () => {
     const dashboard = await look()
     const { page } = dashboard
     assert.equal(await page.locator('#reports-none').innerText(), 'Nothing stands out.')
-    const clients: Client[] = []
+    const clients: Peer[] = []
     for (let i = 0; i < MANY; i++) clients.push(await server.connect())
-    for (const { ws } of clients) ws.terminate()
+    for (const client of clients) client.drop()
     const report = page.locator('#reports-now li')
     await report.waitFor()
     assert.match(await report.innerText(), /^Storm\s+\d\d:\d\d:\d\d\s+Many connections end/)

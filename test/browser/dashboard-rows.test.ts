@@ -1,7 +1,7 @@
 // The table of connections: many rows, of which only those are made that are seen.
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import type { Client } from '../support/peers/client.js'
+import type { Peer } from '../../lib/testing/index.js'
 import type { DashboardPage } from './support/dashboard-page.js'
 import type { DashboardServer } from './support/dashboard-server.js'
 import { openDashboard } from './support/dashboard.js'
@@ -10,12 +10,12 @@ const MANY = 600
 
 async function openMany(
   t: TestContext,
-): Promise<{ server: DashboardServer; dashboard: DashboardPage; clients: Client[] }> {
+): Promise<{ server: DashboardServer; dashboard: DashboardPage; clients: Peer[] }> {
   const { server, look } = await openDashboard(t, {
     plugin: { maxConnections: 2 * MANY },
     routes: (app) => void app.get('/other', { websocket: true, onMessage: () => {} }, () => {}),
   })
-  const clients: Client[] = []
+  const clients: Peer[] = []
   for (let i = 0; i < MANY; i++) {
     const agent = `agent-${String(i).padStart(4, '0')}`
     clients.push(await server.connect(i % 100 === 7 ? '/other' : '/chat', { 'user-agent': agent }))
@@ -110,7 +110,7 @@ describe('a table of many connections', () => {
     await sortByAgent(dashboard)
     await dashboard.row('agent-0003').hover()
     await dashboard.says('#connections-count', /held still while you point at them$/)
-    clients[1]?.ws.close(1000)
+    void clients[1]?.close(1000)
     await dashboard.row('agent-0001').filter({ hasText: 'ended' }).waitFor()
     await server.connect('/chat', { 'user-agent': 'agent-00009' })
     // Nobody points at it any more.

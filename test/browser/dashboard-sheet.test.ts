@@ -1,6 +1,7 @@
 // What operators see of one connection, and how they close it.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { answered, untilEnd } from '../support/peers/heard.js'
 import { logLines } from '../support/servers/log-lines.js'
 import { openDashboard } from './support/dashboard.js'
 
@@ -29,7 +30,7 @@ describe('the view of one connection', () => {
     assert.equal(facts['groups'], 'staff')
     assert.equal(facts['session'], 'none')
     await dashboard.says('#sheet-history', /open/)
-    client.ws.close(1000, 'bye')
+    void client.close(1000, 'bye')
     await dashboard.says('#sheet-facts', /client-close/)
     assert.equal((await dashboard.facts())['code'], '1000 bye')
     assert.equal(await dashboard.page.locator('#close').isVisible(), false)
@@ -51,10 +52,10 @@ describe('an operator', () => {
     await page.getByRole('button', { name: 'Close…' }).click()
     await dashboard.says('#close-status', /^Close it with 4001 and “moved “away””\?$/)
     await page.getByRole('button', { name: 'No, leave it open' }).click()
-    assert.equal(client.ws.readyState, client.ws.OPEN)
+    await answered(client)
     await page.getByRole('button', { name: 'Close…' }).click()
     await page.getByRole('button', { name: 'Yes, close it' }).click()
-    assert.deepEqual(await client.closed, { code: 4001, reason: 'moved “away”' })
+    assert.deepEqual(await untilEnd(client), ['close 4001 moved “away”'])
     await dashboard.says('#sheet-facts', /server-close/)
     const line = lines.find(({ msg }) => /operator has closed/.test(String(msg)))
     assert.equal(line?.['by'], 'ada')
@@ -71,7 +72,7 @@ describe('an operator', () => {
     await page.getByRole('button', { name: 'Close…' }).click()
     await page.getByRole('button', { name: 'Yes, close it' }).click()
     await dashboard.says('#close-status', /^It was not closed: no close frame may have this code$/)
-    assert.equal(client.ws.readyState, client.ws.OPEN)
+    await answered(client)
   })
 
   it('is not asked about a reason that does not fit', async (t) => {

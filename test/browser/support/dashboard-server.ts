@@ -4,7 +4,8 @@ import {
   websocketDashboard,
   type WebsocketDashboardOptions,
 } from 'fastify-websocket-lifecycle/dashboard'
-import { Client } from '../../support/peers/client.js'
+import type { Peer } from '../../../lib/testing/index.js'
+import { reach } from '../../support/peers/heard.js'
 import { portOf } from '../../support/servers/app.js'
 
 export interface DashboardOptions {
@@ -54,7 +55,7 @@ export class DashboardServer {
   }
 
   /** A client of the app. */
-  connect(path = '/chat', headers: Readonly<Record<string, string>> = {}): Promise<Client> {
-    return Client.open(`${this.origin.replace('http', 'ws')}${path}`, { headers })
+  connect(path = '/chat', headers: Readonly<Record<string, string>> = {}): Promise<Peer<string>> {
+    return reach(`${this.origin.replace('http', 'ws')}${path}`, { headers })
   }
 }
