@@ -12,7 +12,7 @@ export interface Closed {
   readonly reason: string
 }
 
-/** A well-behaved client: ws, with nothing that it receives lost. */
+/** ws, with nothing that it receives lost: for what a peer of the kit does not do, as to compress. */
 export class Client {
   readonly ws: WebSocket
   /** All that has come so far: messages, and the close frame as `close <code> <reason>`. */

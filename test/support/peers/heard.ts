@@ -7,22 +7,15 @@ import { within } from '../time/bound.js'
 
 /** Resolves when the server has answered a ping: it has read all that was sent before. */
 export async function answered(peer: Peer<unknown>): Promise<void> {
-  const { socket } = peer
-  const payload = randomBytes(8)
-  let bytes = Buffer.alloc(0)
-  const pong = new Promise<void>((resolve, reject) => {
-    const hear = (data: Buffer): void => {
-      bytes = Buffer.concat([bytes.subarray(1 - payload.length), data])
-      if (bytes.includes(payload)) leave(resolve)
-    }
-    const fail = (): void => leave(() => reject(new Error('Expected a pong, got an end')))
-    const leave = (settle: () => void): void => {
-      socket.off('data', hear)
-      socket.off('close', fail)
-      settle()
-    }
-    socket.on('data', hear)
-    socket.on('close', fail)
+  const payload = randomBytes(8).toString('hex')
+  const pong = new Promise<void>((resolve) => {
+    let heard = ''
+    peer.socket.on('data', function hear(data) {
+      heard = heard.slice(1 - payload.length) + data.toString('latin1')
+      if (!heard.includes(payload)) return
+      peer.socket.off('data', hear)
+      resolve()
+    })
   })
   peer.sendRaw(frameOf(OPCODE.ping, payload))
   await within(pong, 'a pong')
@@ -42,7 +35,10 @@ export async function untilEnd(peer: Peer): Promise<string[]> {
   return [...heard, `close ${code} ${reason}`.trimEnd()]
 }
 
-/** Connects to another process, which may be slow where others run beside it. */
+/** For peers of another process, or of a crowd: these may be slow where others run beside them. */
+export const PATIENT = { timeout: 20_000 } as const
+
+/** Connects to another process. */
 export async function reach(url: string, options: PeerOptions = {}): Promise<Peer<string>> {
-  return connect(url, undefined, { timeout: 20_000, parse: String, ...options })
+  return connect(url, undefined, { ...PATIENT, parse: String, ...options })
 }
