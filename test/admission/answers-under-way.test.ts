@@ -10,7 +10,7 @@ import Fastify, {
   type RouteShorthandOptions,
 } from 'fastify'
 import websocketLifecycle from '../../lib/index.js'
-import { connect } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { refusal } from '../support/peers/client.js'
 import { allRead } from '../support/peers/exchange.js'
 import { turns } from '../support/time/fake-clock.js'

@@ -11,7 +11,7 @@ import Fastify, {
   type onRequestHookHandler,
 } from 'fastify'
 import type { WebsocketLifecycleOptions } from '../../lib/index.js'
-import { connect } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { endWith } from '../support/servers/app.js'
 import { within } from '../support/time/bound.js'
 import { parseAnswer } from '../support/peers/client.js'

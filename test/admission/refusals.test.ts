@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { LifecycleStats } from '../../lib/index.js'
-import { connect } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { within } from '../support/time/bound.js'
 import { parseAnswer } from '../support/peers/client.js'
 import { turns } from '../support/time/fake-clock.js'

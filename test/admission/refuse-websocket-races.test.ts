@@ -10,7 +10,7 @@ import type {
   WebsocketLifecycleOptions,
 } from '../../lib/index.js'
 import { createPlugin } from '../../lib/plugin/plugin.js'
-import { connect } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { within } from '../support/time/bound.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { type Gate, gate } from '../support/time/gate.js'

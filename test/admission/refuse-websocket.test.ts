@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import type { FastifyInstance, FastifyReply, onRequestHookHandler, RouteOptions } from 'fastify'
 import type { LifecycleSocket } from '../../lib/index.js'
-import { connect } from '../../lib/testing/index.js'
-import { PATIENT, untilEnd } from '../support/peers/heard.js'
+import { connect } from '../support/peers/connect.js'
+import { untilEnd } from '../support/peers/heard.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { refused } from '../support/servers/refused.js'
 import { portOf, serve } from '../support/servers/server.js'
@@ -237,7 +237,7 @@ describe('a refusal by a hook', () => {
       },
     })
     const codes = Array.from({ length: 100 }, (_, i) => 4000 + i)
-    const clients = await Promise.all(codes.map(async (code) => connect(app, `/${code}`, PATIENT)))
+    const clients = await Promise.all(codes.map(async (code) => connect(app, `/${code}`)))
     for (const [i, client] of clients.entries()) {
       assert.deepEqual(await untilEnd(client), [`close ${codes[i]} for ${codes[i]}`])
     }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CloseInfo, LifecycleSocket } from '../../lib/index.js'
-import { connect } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { untilEnd } from '../support/peers/heard.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { join, lostIn, NotingNode } from '../support/servers/cluster.js'

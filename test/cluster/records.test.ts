@@ -8,7 +8,7 @@ import type {
   WebsocketLifecycleOptions,
 } from '../../lib/index.js'
 import { createPlugin } from '../../lib/plugin/plugin.js'
-import { connect } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { refusal } from '../support/peers/client.js'
 import { answered, untilEnd } from '../support/peers/heard.js'
 import { LinkPeer } from '../support/peers/link-peer.js'

@@ -4,12 +4,8 @@ import { describe, test, type TestContext } from 'node:test'
 import jwt from '@fastify/jwt'
 import Fastify, { type FastifyInstance } from 'fastify'
 import websocketLifecycle from '../../lib/index.js'
-import {
-  connect,
-  type ManualClock,
-  manualClock,
-  type UpgradeRefusedError,
-} from '../../lib/testing/index.js'
+import { type ManualClock, manualClock, type UpgradeRefusedError } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { describeFeedStages, visitFeed } from './support/feed.js'
 
 declare module '@fastify/jwt' {

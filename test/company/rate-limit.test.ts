@@ -4,7 +4,8 @@ import { describe, test, type TestContext } from 'node:test'
 import rateLimit, { type RateLimitOptions } from '@fastify/rate-limit'
 import Fastify, { type FastifyInstance } from 'fastify'
 import websocketLifecycle from '../../lib/index.js'
-import { connect, type Link, type UpgradeRefusedError } from '../../lib/testing/index.js'
+import type { Link, UpgradeRefusedError } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { describeFeedStages, FEED, type FeedVisitor, visitFeed } from './support/feed.js'
 
 /** One attempt for each user. */

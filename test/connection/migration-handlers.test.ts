@@ -5,7 +5,8 @@ import type { Duplex } from 'node:stream'
 import { describe } from 'node:test'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { createWebSocketStream, WebSocket, type CloseEvent, type MessageEvent } from 'ws'
-import { connect, type Peer } from '../../lib/testing/index.js'
+import type { Peer } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { sameOnBoth, ask, echo } from '../support/servers/both-worlds.js'
 
 function sendOwner(this: FastifyInstance, socket: WebSocket): void {

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import type { FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import websocketLifecycle from '../../lib/index.js'
-import { connect } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { refusal } from '../support/peers/client.js'
 import { makeWorld, sameOnBoth, sendUrl } from '../support/servers/both-worlds.js'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EndAnswer, EndDetails, EndRow } from '../../lib/dashboard/protocol.js'
-import { connect } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { type Onlooker, serveDashboard } from '../support/servers/with-dashboard.js'
 import { gate } from '../support/time/gate.js'

@@ -1,7 +1,7 @@
 // What a page is told of a real server.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { connect } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { answered } from '../support/peers/heard.js'
 import { LinkPeer } from '../support/peers/link-peer.js'
 import { RawPeer } from '../support/peers/raw-peer.js'

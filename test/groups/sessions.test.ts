@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LifecycleSession } from '../../lib/index.js'
-import { connect } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { untilEnd } from '../support/peers/heard.js'
 import { LinkPeer } from '../support/peers/link-peer.js'
 import { portOf, serve } from '../support/servers/server.js'

@@ -9,9 +9,9 @@ import Fastify, {
 } from 'fastify'
 import type { WebsocketLifecycleOptions } from '../../lib/index.js'
 import { createPlugin } from '../../lib/plugin/plugin.js'
-import { connect, type UpgradeRefusedError } from '../../lib/testing/index.js'
+import type { UpgradeRefusedError } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { within } from '../support/time/bound.js'
-import { PATIENT } from '../support/peers/heard.js'
 import { type Answer, parseAnswer, refusal } from '../support/peers/client.js'
 import { FakeClock } from '../support/time/fake-clock.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
@@ -120,7 +120,7 @@ for (const order of ORDERS) {
 
     test('lets in exactly as many of a burst as it says', async (t) => {
       const { app } = await start(t, { order, route: onRoute(10) })
-      const burst = Array.from({ length: 200 }, async () => connect(app, '/ws', PATIENT))
+      const burst = Array.from({ length: 200 }, async () => connect(app, '/ws'))
       const refusals = (await Promise.allSettled(burst)).filter(
         (each) => each.status === 'rejected',
       )

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SendCallbacks } from '../../lib/outbox/send-callbacks.js'
-import { connect } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { serve } from '../support/servers/server.js'
 import { until } from '../support/time/timed.js'
 

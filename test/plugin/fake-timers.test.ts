@@ -12,7 +12,7 @@ import websocketLifecycle, {
   type WebsocketLifecycleOptions,
 } from '../../lib/index.js'
 import { toExpiry } from '../../lib/options/expiry.js'
-import { connect } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { endWith, portOf } from '../support/servers/server.js'
 

@@ -8,8 +8,9 @@ import type {
   RouteLifecycleOptions,
   WebsocketLifecycleOptions,
 } from '../../lib/index.js'
-import { connect, type Peer } from '../../lib/testing/index.js'
-import { answered, assertSilent, PATIENT, untilEnd } from '../support/peers/heard.js'
+import type { Peer } from '../../lib/testing/index.js'
+import { connect } from '../support/peers/connect.js'
+import { answered, assertSilent, untilEnd } from '../support/peers/heard.js'
 import { within } from '../support/time/bound.js'
 import { delivered } from '../support/time/delivered.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'

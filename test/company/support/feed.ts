@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import type { FastifyInstance, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { LifecycleSocket, RouteLifecycleOptions } from '../../../lib/index.js'
-import { connect, type Link } from '../../../lib/testing/index.js'
+import type { Link } from '../../../lib/testing/index.js'
+import { connect } from '../../support/peers/connect.js'
 import { describeFiveStages, type Throwing, type Visitor } from './five-stages.js'
 import type { Kept } from './kept.js'
 

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { WebSocket, type ClientOptions } from 'ws'
 import {
-  connect,
   type PeerOptions,
   type PeerTarget,
   UpgradeRefusedError,
 } from '../../../lib/testing/index.js'
+import { connect } from './connect.js'
 
 export interface Closed {
   readonly code: number

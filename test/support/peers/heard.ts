@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { frameOf, OPCODE } from '../../../lib/testing/frames.js'
-import { connect, type Peer, type PeerOptions } from '../../../lib/testing/index.js'
+import type { Peer, PeerOptions } from '../../../lib/testing/index.js'
+import { connect } from './connect.js'
 import { within } from '../time/bound.js'
 
 /** Resolves when the server has answered a ping: it has read all that was sent before. */
@@ -35,10 +36,7 @@ export async function untilEnd(peer: Peer): Promise<string[]> {
   return [...heard, `close ${code} ${reason}`.trimEnd()]
 }
 
-/** For peers of another process, or of a crowd: these may be slow where others run beside them. */
-export const PATIENT = { timeout: 20_000 } as const
-
 /** Connects to another process. */
 export async function reach(url: string, options: PeerOptions = {}): Promise<Peer<string>> {
-  return connect(url, undefined, { ...PATIENT, parse: String, ...options })
+  return connect(url, undefined, { parse: String, ...options })
 }

@@ -6,8 +6,8 @@ import type {
   LifecycleSocket,
   WebsocketLifecycleOptions,
 } from '../../../lib/index.js'
-import { connect, type Peer } from '../../../lib/testing/index.js'
-import { PATIENT } from '../peers/heard.js'
+import type { Peer } from '../../../lib/testing/index.js'
+import { connect } from '../peers/connect.js'
 import { within } from '../time/bound.js'
 import { FakeClock } from '../time/fake-clock.js'
 import { RawPeer } from '../peers/raw-peer.js'
@@ -48,7 +48,7 @@ export async function start(
   return { app, clock, port, url: `ws://127.0.0.1:${port}/ws`, sockets }
 }
 
-export const openClient = async ({ app }: Served): Promise<Peer> => connect(app, '/ws', PATIENT)
+export const openClient = async ({ app }: Served): Promise<Peer> => connect(app, '/ws')
 export const openPeer = async ({ port }: Served): Promise<RawPeer> => RawPeer.open(port, '/ws')
 
 /** Whether a promise has settled by now. */

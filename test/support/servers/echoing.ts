@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import { connect } from '../../../lib/testing/index.js'
+import { connect } from '../peers/connect.js'
 import { endWith, portOf } from './server.js'
 
 export function makeApp(t: TestContext, options?: FastifyServerOptions): FastifyInstance {
