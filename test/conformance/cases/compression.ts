@@ -1,7 +1,7 @@
 import { randomFrom } from '../../support/models/random.js'
 
-/** The suite sends 1,000 messages in each case: it measures, too. Three show whether contexts are kept or not. */
-export const MESSAGES = 3
+/** The suite sends 1,000 messages in each case: it measures, too. The second shows whether a context is kept. */
+export const MESSAGES = 2
 
 /** What is sent, as often as it takes. The suite has five files; these are like them. */
 interface Content {

@@ -24,8 +24,9 @@ interface Kind {
 const TEXTS: Kind = { opcode: TEXT, fill: 'BAsd7&jh23', answer: text }
 const BINARIES: Kind = { opcode: BINARY, fill: Buffer.from('00fe23faf0', 'hex'), answer: binary }
 
-function whole(group: string, { opcode, fill, answer }: Kind): Case[] {
-  return MESSAGES.map((length, index) => {
+function whole(group: string, scale: number, { opcode, fill, answer }: Kind): Case[] {
+  return MESSAGES.map((most, index) => {
+    const length = most / scale
     const payload = Buffer.alloc(length, fill)
     return {
       number: `${group}.${index + 1}`,
@@ -40,11 +41,11 @@ function whole(group: string, { opcode, fill, answer }: Kind): Case[] {
   })
 }
 
-function inParts(group: string, { opcode, fill, answer }: Kind): Case[] {
-  const payload = Buffer.alloc(4 * MIB, fill)
+function inParts(group: string, scale: number, { opcode, fill, answer }: Kind): Case[] {
+  const payload = Buffer.alloc((4 * MIB) / scale, fill)
   return PARTS.map((length, index) => ({
     number: `${group}.${index + 1}`,
-    what: `4 MiB in parts of ${length} bytes`,
+    what: `${payload.length / KIB} KiB in parts of ${length} bytes`,
     get sends() {
       return [fragments(opcode, payload, length)]
     },
@@ -53,11 +54,11 @@ function inParts(group: string, { opcode, fill, answer }: Kind): Case[] {
   }))
 }
 
-function inPackets(group: string, { opcode, fill, answer }: Kind): Case[] {
-  const payload = Buffer.alloc(MIB, fill)
+function inPackets(group: string, scale: number, { opcode, fill, answer }: Kind): Case[] {
+  const payload = Buffer.alloc(MIB / scale, fill)
   return PACKETS.map((chunk, index) => ({
     number: `${group}.${index + 1}`,
-    what: `1 MiB in packets of ${chunk} bytes`,
+    what: `${payload.length / KIB} KiB in packets of ${chunk} bytes`,
     sends: [frame(opcode, payload)],
     chunk,
     answers: [answer(payload)],
@@ -84,21 +85,26 @@ function roundTrips(group: string, { opcode, fill, answer }: Kind): Case[] {
 
 const PARTED = Buffer.alloc(65_536, '*')
 
-/** Groups 9 and 10. */
-export const SIZES: readonly Case[] = [
-  ...whole('9.1', TEXTS),
-  ...whole('9.2', BINARIES),
-  ...inParts('9.3', TEXTS),
-  ...inParts('9.4', BINARIES),
-  ...inPackets('9.5', TEXTS),
-  ...inPackets('9.6', BINARIES),
-  ...roundTrips('9.7', TEXTS),
-  ...roundTrips('9.8', BINARIES),
-  {
-    number: '10.1.1',
-    what: '64 KiB in parts of 1,300 bytes, as a library cuts them by itself',
-    sends: [fragments(TEXT, PARTED, 1_300)],
-    answers: [text(PARTED)],
-    end: AFTER,
-  },
-]
+/**
+ * Groups 9 and 10.
+ * @param scale divides the lengths of large messages; 1: those of the suite
+ */
+export function sizes(scale: number): readonly Case[] {
+  return [
+    ...whole('9.1', scale, TEXTS),
+    ...whole('9.2', scale, BINARIES),
+    ...inParts('9.3', scale, TEXTS),
+    ...inParts('9.4', scale, BINARIES),
+    ...inPackets('9.5', scale, TEXTS),
+    ...inPackets('9.6', scale, BINARIES),
+    ...roundTrips('9.7', TEXTS),
+    ...roundTrips('9.8', BINARIES),
+    {
+      number: '10.1.1',
+      what: '64 KiB in parts of 1,300 bytes, as a library cuts them by itself',
+      sends: [fragments(TEXT, PARTED, 1_300)],
+      answers: [text(PARTED)],
+      end: AFTER,
+    },
+  ]
+}

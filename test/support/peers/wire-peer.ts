@@ -61,6 +61,7 @@ export class WirePeer {
     const peer = await WirePeer.dial(port)
     peer.socket.write(RawPeer.handshake(port, path, headers))
     await peer.#until(() => peer.head !== '', 'a 101')
+    if (!peer.head.startsWith('HTTP/1.1 101')) throw new Error(`Expected a 101, got ${peer.head}`)
     return peer
   }
 

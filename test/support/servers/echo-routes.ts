@@ -8,7 +8,10 @@ import { portOf, serve } from './server.js'
 /** The three ways in which an app gets messages. */
 export const ECHO_ROUTES = ['plain', 'on-message', 'loop'] as const
 
-export type EchoRoute = (typeof ECHO_ROUTES)[number]
+/** The same with `resume`. */
+export const SESSION_ROUTE = 'session'
+
+export type EchoRoute = (typeof ECHO_ROUTES)[number] | typeof SESSION_ROUTE
 
 /** What a server saw of one connection. */
 export class Seen {
@@ -100,5 +103,10 @@ function addRoutes(app: FastifyInstance, connections: Map<string, Seen>): void {
     const seen = of(request)
     socket.scope.defer(() => seen.released())
     for await (const message of socket.messages()) onMessage(socket, request, message)
+  })
+  const resume = { key: () => null }
+  app.get('/session', { websocket: true, resume, onClose, onMessage }, (session, request) => {
+    const seen = of(request)
+    session.scope.defer(() => seen.released())
   })
 }
