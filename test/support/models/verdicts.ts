@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test'
 import type { ServerOptions, WebSocket } from 'ws'
 import type { CloseCause } from '../../../lib/core/close/policy.js'
 import { isParsing } from '../../../lib/platform/ws-receiver.js'
-import { queuedFrames } from '../../../lib/platform/ws-sender.js'
+import { isBetweenMessages, queuedFrames } from '../../../lib/platform/ws-sender.js'
 import { OPCODE } from '../../../lib/testing/frames.js'
 import { type ServerFrame, WirePeer } from '../peers/wire-peer.js'
 import { BareWs } from '../servers/bare-ws.js'
@@ -152,7 +152,8 @@ export class Judges {
 }
 
 function isBusy(socket: WebSocket): boolean {
-  return socket.readyState === socket.OPEN && (isParsing(socket) || queuedFrames(socket) > 0)
+  if (socket.readyState !== socket.OPEN) return false
+  return isParsing(socket) || queuedFrames(socket) > 0 || !isBetweenMessages(socket)
 }
 
 /** What may be the cause of our end, by what ws tells of its own. */

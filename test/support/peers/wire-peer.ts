@@ -45,6 +45,11 @@ export class WirePeer {
     })
   }
 
+  /** What has come before the first frame: the answer, also where it is no whole one. */
+  get text(): string {
+    return this.head === '' ? Buffer.concat(this.#chunks).toString('latin1') : this.head
+  }
+
   /** Only connects. */
   static async dial(port: number): Promise<WirePeer> {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
