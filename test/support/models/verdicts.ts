@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { ServerOptions, WebSocket } from 'ws'
 import type { CloseCause } from '../../../lib/core/close/policy.js'
-import { isParsing } from '../../../lib/platform/ws-receiver.js'
+import { hasParserFailed, isParsing } from '../../../lib/platform/ws-receiver.js'
 import { isBetweenMessages, queuedFrames } from '../../../lib/platform/ws-sender.js'
 import { OPCODE } from '../../../lib/testing/frames.js'
 import { type ServerFrame, WirePeer } from '../peers/wire-peer.js'
@@ -152,8 +152,8 @@ export class Judges {
 }
 
 function isBusy(socket: WebSocket): boolean {
-  if (socket.readyState !== socket.OPEN) return false
-  return isParsing(socket) || queuedFrames(socket) > 0 || !isBetweenMessages(socket)
+  const isWriting = queuedFrames(socket) > 0 || !isBetweenMessages(socket)
+  return isWriting || (isParsing(socket) && !hasParserFailed(socket))
 }
 
 /** What may be the cause of our end, by what ws tells of its own. */
