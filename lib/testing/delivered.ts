@@ -11,6 +11,9 @@ const STILL_UNSEEN = 6
 /** One end of a connection. It is only looked at: nothing is kept alive by that, and no listener is added. */
 interface End {
   readonly ref: WeakRef<Socket>
+  readonly isClient: boolean
+  /** Ends are counted as they are made. */
+  readonly number: number
   /** The other end, if it is in this thread. */
   far: End | undefined
   /** Its own port and that of the other end, once it is connected. */
@@ -27,6 +30,7 @@ const endless = new WeakSet<Socket>()
 /** The ports at which this thread has accepted somebody. */
 const served = new Set<number>()
 let isWatching = false
+let made = 0
 
 interface Joined {
   readonly socket: Socket
@@ -41,13 +45,13 @@ export function watchSockets(): void {
 }
 
 function clientMade(message: unknown): void {
-  join(message as Joined)
+  join(message as Joined, true)
 }
 
 function serverMade(message: unknown): void {
   const { localPort } = (message as Joined).socket
   if (localPort !== undefined) served.add(localPort)
-  join(message as Joined)
+  join(message as Joined, false)
 }
 
 /**
@@ -105,10 +109,17 @@ function look(): Look {
   return seen
 }
 
-function join({ socket }: Joined): void {
+function join({ socket }: Joined, isClient: boolean): void {
   // It counts what it has decrypted, and its other end what came: Node 20 does not tell of it at all.
   if (socket instanceof TLSSocket) return
-  const end: End = { ref: new WeakRef(socket), far: undefined, name: undefined, progress: -1 }
+  const end: End = {
+    ref: new WeakRef(socket),
+    isClient,
+    number: made++,
+    far: undefined,
+    name: undefined,
+    progress: -1,
+  }
   ends.add(end)
   introduce(end, socket)
 }
@@ -121,13 +132,21 @@ function introduce(end: End, socket: Socket): void {
   end.name = `${localPort} ${remotePort}`
   const nameOfFar = `${remotePort} ${localPort}`
   const far = alone.get(nameOfFar)
-  if (far === undefined) {
+  alone.delete(nameOfFar)
+  if (far === undefined || isOfAnother(far, end)) {
     alone.set(end.name, end)
     return
   }
-  alone.delete(nameOfFar)
   end.far = far
   far.far = end
+}
+
+/**
+ * Whether it is left over from a connection of before, with the same ports: that one was over before anybody has looked.
+ * The end of a server is made after that of its client.
+ */
+function isOfAnother(far: End, end: End): boolean {
+  return end.isClient && far.number < end.number
 }
 
 /** An end that is gone counts as long as the other one is there, or may still be connecting. */

@@ -85,6 +85,35 @@ test('of whoever is in another thread nothing is known, and nothing is awaited',
   assert.equal(socket.bytesRead, 0)
 })
 
+test('a connection is not taken for one of before that had the same ports', async (t) => {
+  // Nobody looks while it lives.
+  const server = createServer()
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const before = connect(port, '127.0.0.1')
+  const [far] = (await once(server, 'connection')) as [Socket]
+  const localPort = far.remotePort as number
+  far.resetAndDestroy()
+  await once(before, 'error')
+  await once(server.close(), 'close')
+  // Whoever accepts the next one is not seen from here.
+  const worker = new Worker(
+    `const server = require('node:net').createServer(() => {})
+     server.listen(${port}, '127.0.0.1', () => require('node:worker_threads').parentPort.postMessage(0))`,
+    { eval: true, execArgv: [] },
+  )
+  await once(worker, 'message')
+  const socket = connect({ port, host: '127.0.0.1', localPort })
+  t.after(() => {
+    socket.destroy()
+    return worker.terminate()
+  })
+  socket.resume()
+  await once(socket, 'connect')
+  assert.equal(socket.localPort, localPort)
+  await assert.rejects(delivered(), /got a connection that is not accepted/)
+})
+
 test('a socket of TLS itself, of which later Nodes tell, is left out', async () => {
   const socket = new TLSSocket(new Socket())
   channel('net.client.socket').publish({ socket })
