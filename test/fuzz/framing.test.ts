@@ -140,7 +140,7 @@ test('what the kit of tests writes is what a client of ws writes with the same m
       const arrived = once(server, 'connection')
       const client = new WebSocket(`ws://127.0.0.1:${port}`, {
         perMessageDeflate: false,
-        generateMask: (mask) => void mask.set([1, 2, 3, 4]),
+        generateMask: (mask) => mask.set([1, 2, 3, 4]),
       })
       const [, { socket }] = (await arrived) as [WebSocket, { socket: Socket }]
       // A copy: ws takes the mask off where it stands.

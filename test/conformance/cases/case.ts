@@ -25,7 +25,7 @@ export interface Case {
   readonly what: string
   readonly sends: readonly Step[]
   /** How many bytes are sent at once; by default all of a step. */
-  readonly chunk?: number
+  readonly chunk?: number | undefined
   /** With how much else it is sent: each frame by itself, or all in one piece (the default). */
   readonly apart?: boolean
   readonly answers: readonly Answer[]

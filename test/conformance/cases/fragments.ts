@@ -3,9 +3,11 @@ import { AFTER, type Answer, type Case, failed, frame, OPCODE, part, pong, text 
 const { continuation: MORE, text: TEXT, ping: PING, pong: PONG } = OPCODE
 
 /** How what is sent is cut into packets. */
-const ONE_PACKET = {}
-const BY_FRAME = { apart: true }
-const BY_BYTE = { chunk: 1 }
+type Way = Pick<Case, 'apart' | 'chunk'>
+
+const ONE_PACKET: Way = {}
+const BY_FRAME: Way = { apart: true }
+const BY_BYTE: Way = { chunk: 1 }
 const WAYS = [
   ['in one packet', ONE_PACKET],
   ['frame by frame', BY_FRAME],
@@ -22,7 +24,8 @@ function threeWays(
     number: `5.${first + index}`,
     what: `${what}, ${how}`,
     sends,
-    ...way,
+    apart: way.apart ?? false,
+    chunk: way.chunk,
     answers,
     end,
   }))

@@ -27,7 +27,7 @@ function echoes(group: string, opcode: number, fill: string | number): Case[] {
       number: `${group}.${index + 1}`,
       what: `${length} bytes${isChopped ? ' in small packets' : ''}`,
       sends: [frame(opcode, payload)],
-      ...(isChopped && { chunk: 997 }),
+      chunk: isChopped ? 997 : undefined,
       answers: [answer(payload)],
       end: AFTER,
     }

@@ -63,8 +63,12 @@ export const calls: fc.Arbitrary<Call[]> = fc.array(
 export const callsOfGroup: fc.Arbitrary<Call[]> = calls.map((all) =>
   all
     .filter(({ does }) => does === 'send' || does === 'next turn')
-    .map(({ does, data, options: { fin: _, ...options } }) => ({ does, data, options })),
+    .map(({ does, data, options }) => ({ does, data, options: wholeOf(options) })),
 )
+
+function wholeOf(options: Call['options']): Call['options'] {
+  return { ...options, fin: true }
+}
 
 /** Makes all calls, and closes. */
 export async function makeCalls(socket: Sending, all: readonly Call[]): Promise<void> {

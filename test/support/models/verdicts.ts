@@ -191,7 +191,6 @@ function closeOf(frames: readonly ServerFrame[]): number | undefined {
  * something waits to be written only the latest is answered (RFC 6455 §5.5.3).
  */
 function compareFrames(ours: readonly ServerFrame[], bare: readonly ServerFrame[]): void {
-  const isMessage = ({ opcode }: ServerFrame): boolean => opcode < OPCODE.close
   assert.deepEqual(ours.filter(isMessage), bare.filter(isMessage))
   const pongs = bare.filter(({ opcode }) => opcode === OPCODE.pong)
   let at = 0
@@ -203,4 +202,8 @@ function compareFrames(ours: readonly ServerFrame[], bare: readonly ServerFrame[
     at = found + 1
   }
   assert.ok(pongs.length === 0 || at > 0 || closeOf(bare) !== undefined, 'no pong at all')
+}
+
+function isMessage({ opcode }: ServerFrame): boolean {
+  return opcode < OPCODE.close
 }
