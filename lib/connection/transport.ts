@@ -59,7 +59,8 @@ export class Transport {
     const { raw, socket } = this.#owner
     this.#hasStreamClosed = true
     if (!isParsing(socket)) return
-    const saysItsLast = raw.readableEnded && !raw.errored && !this.#isCutOff
+    // Also if the stream has an error since: an answer of ours may have come too late for it.
+    const saysItsLast = raw.readableEnded && !this.#isCutOff
     if (saysItsLast) return
     this.#owner.noteUnparsed()
     abandonReceiver(socket)
