@@ -173,7 +173,8 @@ function causesOf(
       'message-too-big',
     ]
   }
-  const isFault = error?.startsWith('WS_ERR') === true
+  // What is no compressed data is told by zlib itself.
+  const isFault = /^(WS_ERR|Z)_/.test(error ?? '')
   if (isFault && leave === 'fin') return ['protocol-error', 'message-too-big', 'connection-lost']
   if (isFault) return sent === 1009 ? ['message-too-big'] : ['protocol-error']
   return code === 1006 ? ['connection-lost'] : ['client-close']
