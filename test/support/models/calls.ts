@@ -66,8 +66,11 @@ export const callsOfGroup: fc.Arbitrary<Call[]> = calls.map((all) =>
     .map(({ does, data, options }) => ({ does, data, options: wholeOf(options) })),
 )
 
+/** A group takes no parts. */
 function wholeOf(options: Call['options']): Call['options'] {
-  return { ...options, fin: true }
+  const whole = { ...options }
+  delete whole.fin
+  return whole
 }
 
 /** Makes all calls, and closes. */
