@@ -104,10 +104,10 @@ test(
       hooks++
       if (hooks < PEERS) return looked.opened
       void stat('.').then(looked.open)
-      standStill()
+      standStill(3_000)
     }
     const app = await serve(t, {
-      options: { keepalive, handshakeTimeout: 300 },
+      options: { keepalive, handshakeTimeout: 2_000 },
       routes: (app) => {
         app.get('/', { websocket: true, preHandler }, () => {})
       },
