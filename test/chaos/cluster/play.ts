@@ -2,7 +2,7 @@ import process from 'node:process'
 import { setTimeout as wait } from 'node:timers/promises'
 import { randomFrom } from '../../support/models/random.js'
 import { Acts } from './acts.js'
-import { bundleNode } from './bundle.js'
+import { bundle } from '../bundle.js'
 import { Population } from './clients/population.js'
 import type { World } from './clients/world.js'
 import { Failovers } from './failovers.js'
@@ -32,7 +32,7 @@ const MAY_STAY = /^wsl:(\{c\}:(dead|fence)|\{n:[^}]+\}:sealed)$/
  */
 export async function play(settings: PlaySettings): Promise<string[]> {
   const { folder, minutes, seed, hasFailovers } = settings
-  const script = await bundleNode()
+  const script = await bundle(new URL('./node/main.ts', import.meta.url), 'node')
   const random = randomFrom(seed + 1)
   const stage = await Stage.open(folder, script, random)
   process.on('exit', () => stage.kill())

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { play } from './play.js'
-import { reportOf, tableOf } from './verdict/table.js'
+import { reportOf, tableOf } from '../table.js'
 import { readLedgers } from './ledger.js'
 import { judge } from './verdict/verdict.js'
 

@@ -1,7 +1,7 @@
 // R2: a node is never claimed while its renewals reach Redis in time. R3: what was claimed is not served for long.
 import { type Entry, only } from '../ledger.js'
 import { BEAT, LEASE, RECOVERY } from '../timings.js'
-import { groupBy, type Judgement } from './judgement.js'
+import { groupBy, type Judgement } from '../../judgement.js'
 import type { Timeline } from './timeline.js'
 
 /** A close frame and its answer, on a busy machine. */

@@ -1,7 +1,7 @@
 // What is published reaches all who were there, or its node is named; and nobody finds who is not there.
 import { type Entry, type Of, only } from '../ledger.js'
 import { ANSWER, BEAT, LEASE, RECOVERY } from '../timings.js'
-import type { Judgement } from './judgement.js'
+import type { Judgement } from '../../judgement.js'
 import type { Timeline } from './timeline.js'
 
 /** How long after its 101 a member is known to all, and how long a message takes on a busy machine. */

@@ -1,7 +1,7 @@
 // After Redis lost data, by a failover too, nodes write again what they hold: within a renewal.
 import { type Entry, type Of, only } from '../ledger.js'
 import { BEAT, RECOVERY } from '../timings.js'
-import { groupBy, type Judgement } from './judgement.js'
+import { groupBy, type Judgement } from '../../judgement.js'
 import type { Timeline } from './timeline.js'
 
 /** A client waits for up to 2 s before it connects again; and the machine is busy. */

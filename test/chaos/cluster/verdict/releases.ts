@@ -1,7 +1,7 @@
 // R1: every upgrade that got its 101 on a durable route is released at least once; twice only where that is allowed.
 import { type Entry, type Of, only } from '../ledger.js'
 import { BEAT, LEASE, RATE, RECOVERY } from '../timings.js'
-import { groupBy, type Judgement } from './judgement.js'
+import { groupBy, type Judgement } from '../../judgement.js'
 import { judgeDeaths, judgeRepeats } from './repeats.js'
 import type { Timeline } from './timeline.js'
 

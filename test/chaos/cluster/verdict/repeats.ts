@@ -1,7 +1,7 @@
 // Who released a record that was released before, and whether that is allowed.
 import type { Of } from '../ledger.js'
 import { CONCURRENCY, LEASE } from '../timings.js'
-import type { Judgement } from './judgement.js'
+import type { Judgement } from '../../judgement.js'
 import type { Timeline } from './timeline.js'
 
 type Run = Of<'released'>

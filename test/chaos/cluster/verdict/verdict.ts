@@ -2,7 +2,7 @@ import { type Entry, only } from '../ledger.js'
 import { judgeClaims } from './claims.js'
 import { judgeLosses } from './losses.js'
 import { judgeGroups } from './groups.js'
-import { Judgement } from './judgement.js'
+import { Judgement } from '../../judgement.js'
 import { judgeReleases } from './releases.js'
 import { Timeline } from './timeline.js'
 

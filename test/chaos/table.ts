@@ -1,4 +1,3 @@
-import type { Entry } from '../ledger.js'
 import { groupBy, type Judgement } from './judgement.js'
 
 /** How many violations of a rule are shown with their lines. */
@@ -22,6 +21,6 @@ export function reportOf({ violations }: Judgement): string {
   return lines.join('\n')
 }
 
-function lineOf(entry: Entry): string {
+function lineOf(entry: object): string {
   return JSON.stringify(entry).slice(0, 500)
 }

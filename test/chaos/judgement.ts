@@ -1,12 +1,10 @@
-import type { Entry } from '../ledger.js'
-
 /** Something that must not happen has happened. */
 export interface Violation {
   /** Which promise is broken, such as R1. */
   readonly rule: string
   readonly text: string
   /** The lines that show it. */
-  readonly evidence: readonly Entry[]
+  readonly evidence: readonly object[]
 }
 
 /** What the verdict finds: counts for the table, and violations. */
@@ -23,7 +21,7 @@ export class Judgement {
     this.counts.set(name, Math.max(this.counts.get(name) ?? 0, Math.round(value)))
   }
 
-  violated(rule: string, text: string, evidence: readonly Entry[] = []): void {
+  violated(rule: string, text: string, evidence: readonly object[] = []): void {
     this.violations.push({ rule, text, evidence })
   }
 }
