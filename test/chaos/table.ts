@@ -22,5 +22,5 @@ export function reportOf({ violations }: Judgement): string {
 }
 
 function lineOf(entry: object): string {
-  return JSON.stringify(entry).slice(0, 500)
+  return JSON.stringify(entry).slice(0, 1_500)
 }

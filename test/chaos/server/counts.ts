@@ -1,9 +1,13 @@
 import type { Judgement } from '../judgement.js'
+import type { OpensStory } from './opens.js'
 import type { Story } from './play.js'
-import { sum } from './verdict.js'
+import { growthOf, sum } from './verdict.js'
 
 /** What happened, in numbers: for the table. */
-export function count({ after, outcome, calm, parts, warm }: Story, judgement: Judgement): void {
+export function countStorm(
+  { after, outcome, calm, parts, warm }: Story,
+  judgement: Judgement,
+): void {
   const ledger = outcome.ledger ?? calm
   const { events, logged, stats, stalls } = ledger
   const ofAll = (of: (part: (typeof parts)[number]) => number): number =>
@@ -60,6 +64,26 @@ export function count({ after, outcome, calm, parts, warm }: Story, judgement: J
   judgement.count('ms of the drain', ledger.drain ?? 0)
   judgement.count('connections cut off by the drain', ledger.terminated ?? 0)
   judgement.count('ms from SIGTERM to the exit', outcome.took)
+}
+
+export function countOpens(story: OpensStory, judgement: Judgement): void {
+  const { calm, looks, opens, took } = story
+  const grown = growthOf(story)
+  const since = opens - (looks[0]?.opened ?? 0)
+  judgement.count('connections opened', opens)
+  judgement.count('calls of onClose', sum(calm.closes))
+  judgement.count('acquisitions', calm.acquired)
+  judgement.count('releases', calm.released)
+  for (const [cause, n] of Object.entries(calm.stats.closed)) {
+    if (n > 0) judgement.count(`ended: ${cause}`, n)
+  }
+  judgement.count('in a second', Math.round(since / took))
+  for (const { bytes, opened } of looks) {
+    const name = `KiB of heap and buffers after ${opened.toLocaleString('en')}`
+    judgement.count(name, Math.round(bytes / 1024))
+  }
+  judgement.count('KiB that heap and buffers grew by', Math.round(grown / 1024))
+  judgement.count('bytes of growth for each connection', Math.round((grown / since) * 100) / 100)
 }
 
 function kib({ buffers, heap }: { readonly buffers: number; readonly heap: number }): number {

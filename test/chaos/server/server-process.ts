@@ -69,8 +69,8 @@ export class ServerProcess {
     await this.#ask({ order: 'storm', isOn })
   }
 
-  async measure(how: 'measure' | 'heap' = 'measure'): Promise<Measurement> {
-    const answer = await this.#ask({ order: how })
+  async measure(): Promise<Measurement> {
+    const answer = await this.#ask({ order: 'measure' })
     if (answer.answer !== 'measurement') throw new Error(`Expected numbers, got ${answer.answer}`)
     return answer
   }

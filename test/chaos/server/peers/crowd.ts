@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { ChaosProxy, plansOf } from '../../../support/peers/chaos-proxy.js'
+import { ChaosProxy, type Plan, plansOf } from '../../../support/peers/chaos-proxy.js'
 import type { SessionRecord } from '../server/config.js'
 import {
   ages,
@@ -35,14 +35,25 @@ const HEALTHY = [
 const WITH_WS = 8
 const SESSIONS = 12
 const ONLOOKERS = 2
-/** How long the goodbyes of sessions may take, in ms. */
+/** How long all may take to leave, and the goodbyes of sessions, in ms. */
+const LEAVE_WITHIN = 60_000
 const GOODBYE_WITHIN = 10_000
+
+/** Lines live for long enough to bring a large message. */
+function plansFor(seed: number): () => Plan {
+  const planOf = plansOf(seed)
+  return () => {
+    const plan = planOf()
+    return { ...plan, after: (plan.after ?? 0) * 10 }
+  }
+}
 
 /** All peers at a time. */
 export class Crowd {
   readonly #world: World
   readonly #sessions: SessionPeer[] = []
-  readonly #running: Array<Promise<void>> = []
+  /** By name, those that have not left. */
+  readonly #running = new Map<string, Promise<void>>()
   readonly #proxy: ChaosProxy
 
   private constructor(world: World, proxy: ChaosProxy) {
@@ -52,27 +63,32 @@ export class Crowd {
 
   /** @param name of this crowd: no two share a key or a session */
   static async gather(world: World, size: number, seed: number, name: string): Promise<Crowd> {
-    const proxy = await ChaosProxy.to({ after: () => {} }, world.port, plansOf(seed))
+    const proxy = await ChaosProxy.to({ after: () => {} }, world.port, plansFor(seed))
     const crowd = new Crowd(world, proxy)
     let next = seed
-    const run = (running: Promise<void>): void => void crowd.#running.push(running)
+    const run = (who: string, running: Promise<void>): void => crowd.#add(who, running)
     for (const [count, path, live] of HEALTHY) {
       for (let index = 0; index < count; index++) {
         const who = `${name}-${path.split('/')[1]}-${next}`
         const where = path.endsWith('/') ? `${path}${who}` : path
-        run(new HealthyPeer(world, next++, who, where, live).run())
+        run(who, new HealthyPeer(world, next++, who, where, live).run())
       }
     }
-    for (let index = 0; index < WITH_WS; index++) run(runWs(world, next++, `${name}-ws-${next}`))
+    for (let index = 0; index < WITH_WS; index++) {
+      const who = `${name}-ws-${next}`
+      run(who, runWs(world, next++, who))
+    }
     for (let index = 0; index < SESSIONS; index++) {
       const session = new SessionPeer(world, next++, `${name}-${index}`, proxy.port)
       crowd.#sessions.push(session)
-      run(session.run())
+      run(`${name}-session-${index}`, session.run())
     }
-    run(watchPage(world, 'the page for operators'))
-    run(runHttp(world, 'plain requests'))
-    const others = size - crowd.#running.length
-    for (let index = 0; index < others; index++) run(new WildPeer(world, next++).run())
+    run('the page', watchPage(world, 'the page for operators'))
+    run('requests', runHttp(world, 'plain requests'))
+    for (let others = size - crowd.#running.size; others > 0; others--) {
+      const wild = new WildPeer(world, next)
+      run(`${name}-wild-${next++}`, wild.run())
+    }
     return crowd
   }
 
@@ -89,7 +105,7 @@ export class Crowd {
   async leave(ask: () => Promise<readonly SessionRecord[]>): Promise<void> {
     this.#world.end()
     this.#proxy.calm()
-    await Promise.all(this.#running)
+    await this.#allLeave()
     await Promise.all(
       this.#sessions.map(async (session) =>
         session.leave(async () => {
@@ -106,6 +122,21 @@ export class Crowd {
     this.#proxy.close()
   }
 
+  #add(who: string, running: Promise<void>): void {
+    this.#running.set(who, running)
+    void running.then(() => this.#running.delete(who))
+  }
+
+  async #allLeave(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const isLate = new Promise((resolve) => {
+      timer = setTimeout(resolve, LEAVE_WITHIN)
+    })
+    await Promise.race([Promise.all(this.#running.values()), isLate])
+    clearTimeout(timer)
+    for (const who of this.#running.keys()) this.#world.log.fault(`${who} does not leave`)
+  }
+
   /** The close frames of sessions are on their way, over lines that are ours. */
   async #untilOver(ask: () => Promise<readonly SessionRecord[]>): Promise<void> {
     const names = new Set(this.#sessions.map(({ log }) => log.name))
@@ -118,7 +149,7 @@ export class Crowd {
   /** The server has gone: whoever is left goes too. */
   async end(): Promise<void> {
     this.#world.end()
-    await Promise.all(this.#running)
+    await this.#allLeave()
     await Promise.all(this.#sessions.map(async (session) => session.end()))
     this.#proxy.close()
   }

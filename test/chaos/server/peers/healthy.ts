@@ -45,7 +45,7 @@ export class HealthyPeer {
   async connect(): Promise<Peer | undefined> {
     const { log, url } = this.world
     try {
-      const peer = await connect(url, this.#path, { timeout: LONG })
+      const peer = await connect(url, `${this.#path}?who=${this.name}`, { timeout: LONG })
       log.healthyOpened++
       log.opened++
       return peer

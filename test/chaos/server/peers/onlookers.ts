@@ -7,6 +7,9 @@ import { anything } from './healthy.js'
 import { LONG } from './wild.js'
 import type { World } from './world.js'
 
+/** The page is told something four times a second, if anything happens. In ms. */
+const QUIET = 15_000
+
 interface Closed {
   readonly code: number
   readonly reason: string
@@ -18,11 +21,15 @@ async function closeOf(ws: WebSocket): Promise<Closed> {
   })
 }
 
+async function openOf(ws: WebSocket, closed: Promise<Closed>): Promise<void> {
+  await Promise.race([new Promise((resolve) => ws.once('open', resolve)), closed])
+}
+
 /** A client of ws, with compression: it echoes. */
 export async function runWs(world: World, seed: number, name: string): Promise<void> {
   const random = randomFrom(seed)
   while (world.isOn) {
-    const ws = new WebSocket(`ws://127.0.0.1:${world.port}/echo`)
+    const ws = new WebSocket(`ws://127.0.0.1:${world.port}/echo?who=${name}`)
     const expected: string[] = []
     ws.on('message', (data: Buffer) => {
       world.log.answers++
@@ -31,7 +38,7 @@ export async function runWs(world: World, seed: number, name: string): Promise<v
     // What has failed is told by the close.
     ws.on('error', (error) => world.isDraining || world.log.fault(`${name}: ${error.message}`))
     const closed = closeOf(ws)
-    await Promise.race([new Promise((resolve) => ws.once('open', resolve)), closed])
+    await openOf(ws, closed)
     if (ws.readyState === ws.OPEN) {
       world.log.healthyOpened++
       world.log.opened++
@@ -72,8 +79,11 @@ export async function watchPage(world: World, name: string): Promise<void> {
     })
     ws.on('error', (error) => world.isDraining || world.log.fault(`${name}: ${error.message}`))
     const closed = closeOf(ws)
-    await Promise.race([closed, world.pause(10_000)])
-    if (told === 0 && world.isOn && !world.isDraining) world.log.fault(`${name}: is told nothing`)
+    await openOf(ws, closed)
+    await Promise.race([closed, world.pause(QUIET)])
+    if (told === 0 && world.isOn && !world.isDraining) {
+      world.log.fault(`${name}: is told nothing for ${QUIET} ms, in state ${ws.readyState}`)
+    }
     await wsLeaves(world, ws, closed, name)
   }
 }
@@ -94,7 +104,7 @@ async function fetchOf(url: string): Promise<number | string> {
     const request = get(url, { agent: false, timeout: LONG }, (response) => {
       text(response).then(
         () => resolve(response.statusCode ?? 0),
-        (error: Error) => resolve(error.message),
+        (error: unknown) => resolve(String(error)),
       )
     })
     request.on('timeout', () => request.destroy(new Error('no answer')))

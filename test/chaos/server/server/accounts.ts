@@ -1,8 +1,11 @@
 import type { CloseInfo } from '../../../../lib/index.js'
 import { Tally } from '../tally.js'
+import type { Cut } from './config.js'
 
 /** How many lines of faults are kept. */
 const MOST_FAULTS = 50
+/** How many ends of healthy peers are. */
+const MOST_CUTS = 300
 
 /** An error that a callback of ours throws on purpose. */
 export class OnPurposeError extends Error {}
@@ -13,6 +16,7 @@ export class Accounts {
   readonly closes = new Tally()
   readonly causes = new Tally()
   readonly faults: string[] = []
+  readonly cuts: Cut[] = []
   acquired = 0
   released = 0
   /** Of hooks and releases that run before `socket.closed` resolves: whoever throws there is heard. */
@@ -44,6 +48,14 @@ export class Accounts {
     this.causes.add(cause)
     if (this.#open.delete(id)) return
     this.fault(`onClose of ${route}, ${cause}: for ${id}, which is over or did not open`)
+  }
+
+  /** A peer has ended that has told its name. */
+  named(who: string, route: string, close: CloseInfo): void {
+    const { cause, code, duration, history } = close
+    if (code === 1000) return
+    this.cuts.push({ who, route, cause, code, duration, history })
+    if (this.cuts.length > MOST_CUTS) this.cuts.shift()
   }
 
   /**

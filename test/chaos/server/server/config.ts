@@ -12,8 +12,6 @@ export type Order =
   | { readonly order: 'storm'; readonly isOn: boolean }
   /** Waits until nothing of a connection is left, collects garbage, and looks. */
   | { readonly order: 'measure' }
-  /** Without waiting for anything. */
-  | { readonly order: 'heap' }
   /** What the sessions that live have counted. */
   | { readonly order: 'sessions' }
   | { readonly order: 'ledger' }
@@ -49,6 +47,17 @@ export interface SessionRecord {
   readonly unacknowledged?: number
 }
 
+/** How the connection of a healthy peer has ended that did not leave by itself. */
+export interface Cut {
+  /** The name of the peer. */
+  readonly who: string
+  readonly route: string
+  readonly cause: string
+  readonly code: number
+  readonly duration: number
+  readonly history: unknown
+}
+
 /** Numbers by name: of a route, of a cause. */
 export type Counts = Readonly<Record<string, number>>
 
@@ -81,6 +90,8 @@ export interface ServerLedger {
   readonly metrics: { readonly opened: number; readonly closed: number }
   readonly spans: { readonly started: number; readonly ended: number }
   readonly sessions: readonly SessionRecord[]
+  /** The last ones. */
+  readonly cuts: readonly Cut[]
   /** For how long the loop was blocked on purpose, how often, in ms. */
   readonly stalls: { readonly count: number; readonly total: number }
   /** What the app's log has, by its text. */

@@ -7,6 +7,7 @@ import type { Storm } from './storm.js'
 export type Who = LifecycleSocket | LifecycleSession
 
 const SLOW = 300
+const LATE = 2_000
 
 export function routeOf(request: FastifyRequest): string {
   return request.routeOptions.url ?? ''
@@ -16,6 +17,8 @@ export function routeOf(request: FastifyRequest): string {
 export class Duties {
   readonly accounts: Accounts
   readonly storm: Storm
+
+  readonly #late = new Set<Promise<void>>()
 
   constructor(accounts: Accounts, storm: Storm) {
     this.accounts = accounts
@@ -35,16 +38,25 @@ export class Duties {
     // It may come after the end.
     if (!storm.has(0.1)) return
     const release = accounts.acquire('what came late')
-    void storm.pause(2_000).then(() => who.scope.defer(release))
+    const late = storm.pause(LATE).then(() => who.scope.defer(release))
+    this.#late.add(late)
+    void late.then(() => this.#late.delete(late))
   }
 
   async closed(who: Who, request: FastifyRequest, close: CloseInfo): Promise<void> {
     // The page for operators has a handler of its own.
     if (routeOf(request).startsWith('/admin')) return
     this.accounts.closed(routeOf(request), who.id, close)
+    const { who: name } = request.query as { readonly who?: string }
+    if (name !== undefined) this.accounts.named(name, routeOf(request), close)
     if (who.groups.length > 0) this.accounts.fault(`onClose with groups: ${who.groups.join(', ')}`)
     if (!who.scope.signal.aborted) this.accounts.fault('onClose before the signal has aborted')
     await this.#badly('onClose', () => {})()
+  }
+
+  /** Resolves when nothing comes late any more. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#late)
   }
 
   /** Any other hook that runs before `socket.closed` resolves. */

@@ -41,6 +41,7 @@ export async function ledgerOf(seen: Seen): Promise<ServerLedger> {
     metrics: { opened: await sumOf(registry, 'opened'), closed: await sumOf(registry, 'closed') },
     spans: { started, ended },
     sessions: sessions(),
+    cuts: accounts.cuts,
     stalls: { count: storm.stalls, total: Math.round(storm.stalled) },
     logged: logged.all,
     faults,

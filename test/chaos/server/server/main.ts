@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net'
 import process from 'node:process'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
-import websocketDashboard from '../../../../lib/dashboard/index.js'
+import { websocketDashboard } from '../../../../lib/dashboard/index.js'
 import websocketLifecycle from '../../../../lib/index.js'
-import websocketMetrics from '../../../../lib/metrics/index.js'
+import { websocketMetrics } from '../../../../lib/metrics/index.js'
 import websocketOtel from '../../../../lib/otel/index.js'
 import {
   CLEANUP_TIMEOUT,
@@ -20,7 +20,7 @@ import { Accounts } from './accounts.js'
 import { type Answer, LEDGER, type Order, type Report, type ServerConfig } from './config.js'
 import { Duties } from './duties.js'
 import { ledgerOf } from './ledger.js'
-import { heapInUse, measure } from './measure.js'
+import { measure } from './measure.js'
 import { addRoutes } from './routes.js'
 import { addSessionRoute } from './session-route.js'
 import { Storm } from './storm.js'
@@ -88,14 +88,10 @@ async function obey(order: Order): Promise<Answer> {
       return { answer: 'done' }
     case 'measure':
       return { answer: 'measurement', ...(await measure(app)) }
-    case 'heap': {
-      const nothing = { resources: {}, sockets: 0, left: [], open: {} }
-      const { opened } = app.websocketLifecycle.stats()
-      return { answer: 'measurement', ...(await heapInUse()), ...nothing, opened }
-    }
     case 'sessions':
       return { answer: 'sessions', sessions: sessions() }
     case 'ledger':
+    default:
       return { answer: 'ledger', ledger: await ledgerOf(seen) }
   }
 }
@@ -112,6 +108,7 @@ async function leave(): Promise<void> {
   await app.close()
   const drain = Math.round(performance.now() - from)
   const { terminated } = await ended
+  await duties.settled()
   process.removeAllListeners('disconnect')
   if (process.connected) process.disconnect()
   console.log(LEDGER + JSON.stringify({ ...(await ledgerOf(seen)), drain, terminated }))

@@ -9,7 +9,7 @@ import type { Measurement } from './config.js'
 const PATIENCE = 20_000
 
 /** Bytes that are still in use, after all garbage has gone. */
-export async function heapInUse(): Promise<{ heap: number; buffers: number }> {
+async function heapInUse(): Promise<{ heap: number; buffers: number }> {
   for (let round = 0; round < 4; round++) {
     // Finalizers, and what they let go of.
     globalThis.gc?.()

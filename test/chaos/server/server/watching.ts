@@ -4,6 +4,7 @@ import process from 'node:process'
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'
 import { NodeTracerProvider, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import type { LifecycleEventName, LifecycleEvents } from '../../../../lib/index.js'
+import { LOG_LINES } from '../../../../lib/facts/log-lines.js'
 import { Tally } from '../tally.js'
 import type { Accounts } from './accounts.js'
 
@@ -125,6 +126,8 @@ export function logInto(accounts: Accounts, logged: Tally): { write: (line: stri
       // Fastify's own lines about a request have an error with its stack.
       if (bytes > LONGEST_LINE && res === undefined)
         accounts.fault(`a line of the log has ${bytes} bytes: ${msg}`)
+      if (msg === LOG_LINES.listenerFailed.text)
+        accounts.fault(`the log says: ${line.slice(0, 600)}`)
       if (level > ERROR) accounts.fault(`the log has a line of level ${level}: ${msg}`)
     },
   }
