@@ -44,6 +44,7 @@ export function countStorm(
   )
   judgement.count('times the loop stood still', stalls.count)
   judgement.count('ms in all', stalls.total)
+  judgement.count('longest stall that the plugin told, ms', ledger.worst.lateness)
   judgement.count('verdicts averted', events['verdict.averted'] ?? 0)
   judgement.count('errors thrown by hooks and releases', ledger.thrown)
   judgement.count('steps left behind', stats.abandoned)

@@ -41,6 +41,7 @@ export function ledger(others: Partial<ServerLedger> = {}): ServerLedger {
     sessions: [],
     cuts: [],
     stalls: { count: 0, total: 0 },
+    worst: { lateness: 0 },
     logged: {},
     faults: [],
     drain: 2_000,

@@ -94,6 +94,8 @@ export interface ServerLedger {
   readonly cuts: readonly Cut[]
   /** For how long the loop was blocked on purpose, how often, in ms. */
   readonly stalls: { readonly count: number; readonly total: number }
+  /** The longest stall that the plugin has told, in ms, and during what. */
+  readonly worst: { readonly lateness: number; readonly during?: unknown }
   /** What the app's log has, by its text. */
   readonly logged: Counts
   /** What must never happen, a line for each. */

@@ -43,6 +43,7 @@ export async function ledgerOf(seen: Seen): Promise<ServerLedger> {
     sessions: sessions(),
     cuts: accounts.cuts,
     stalls: { count: storm.stalls, total: Math.round(storm.stalled) },
+    worst: events.worst,
     logged: logged.all,
     faults,
   }

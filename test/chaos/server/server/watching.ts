@@ -33,7 +33,6 @@ const OTHERS = [
   'peer.ponged',
   'verdict.averted',
   'callback.failed',
-  'loop.stalled',
   'drain.begun',
   'drain.ended',
   'diagnosis.storm',
@@ -47,6 +46,11 @@ export class Events {
   readonly refused = new Tally()
   /** Steps that took too long, by name. */
   readonly overran = new Tally()
+  /** The longest stall, and what it was. */
+  worst: { readonly lateness: number; readonly during: unknown } = {
+    lateness: 0,
+    during: undefined,
+  }
   /** By id, how many of its moments a connection has told. */
   readonly #told = new Map<string, number>()
   readonly #accounts: Accounts
@@ -58,6 +62,9 @@ export class Events {
     }
     this.#listen('upgrade.refused', ({ reason }) => this.refused.add(reason))
     this.#listen('step.overran', ({ step }) => this.overran.add(step))
+    this.#listen('loop.stalled', ({ during, lateness }) => {
+      if (lateness > this.worst.lateness) this.worst = { lateness: Math.round(lateness), during }
+    })
     for (const name of OTHERS) this.#listen(name, () => {})
   }
 
