@@ -45,6 +45,8 @@ export function countStorm(
   judgement.count('times the loop stood still', stalls.count)
   judgement.count('ms in all', stalls.total)
   judgement.count('longest stall that the plugin told, ms', ledger.worst.lateness)
+  judgement.count('longest time without a timer, ms', ledger.beat.gap)
+  judgement.count('upgrades in that time', ledger.beat.requests)
   judgement.count('verdicts averted', events['verdict.averted'] ?? 0)
   judgement.count('errors thrown by hooks and releases', ledger.thrown)
   judgement.count('steps left behind', stats.abandoned)
@@ -60,8 +62,8 @@ export function countStorm(
     Math.max(...parts.map((part) => part.latest)),
   )
   judgement.count('lines logged', sum(logged))
-  judgement.count('KiB of heap and buffers after the first crowd', kib(warm))
-  judgement.count('KiB of heap and buffers after the storm', kib(after))
+  judgement.count('KiB of heap without code, and buffers after the first crowd', kib(warm))
+  judgement.count('KiB of heap without code, and buffers after the storm', kib(after))
   judgement.count('ms of the drain', ledger.drain ?? 0)
   judgement.count('connections cut off by the drain', ledger.terminated ?? 0)
   judgement.count('ms from SIGTERM to the exit', outcome.took)
@@ -80,7 +82,7 @@ export function countOpens(story: OpensStory, judgement: Judgement): void {
   }
   judgement.count('in a second', Math.round(since / took))
   for (const { bytes, opened } of looks) {
-    const name = `KiB of heap and buffers after ${opened.toLocaleString('en')}`
+    const name = `KiB of heap without code, and buffers after ${opened.toLocaleString('en')}`
     judgement.count(name, Math.round(bytes / 1024))
   }
   judgement.count('KiB that heap and buffers grew by', Math.round(grown / 1024))

@@ -42,6 +42,7 @@ export function ledger(others: Partial<ServerLedger> = {}): ServerLedger {
     cuts: [],
     stalls: { count: 0, total: 0 },
     worst: { lateness: 0 },
+    beat: { gap: 0, requests: 0 },
     logged: {},
     faults: [],
     drain: 2_000,

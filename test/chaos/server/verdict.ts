@@ -6,8 +6,8 @@ import type { Part, Story } from './play.js'
 import type { Counts, Measurement, ServerLedger, SessionRecord } from './server/config.js'
 import { DRAIN_TIMEOUT, LONGEST_STALL, PLACES, SHARED_PLACES } from './timings.js'
 
-/** How much the heap may have grown after a storm of any length, in bytes: code that was compiled, and maps that grew. */
-export const MOST_GROWTH = 3 * 1024 * 1024
+/** How much the heap may have grown after a storm of any length, in bytes: maps that grew, and what V8 knows of types. */
+const MOST_GROWTH = 4 * 1024 * 1024
 /** How long after `drain.timeout` all is over, in ms. */
 const DRAIN_SLACK = 1_000
 /** The signal may come while the loop stands still, and what the app does late keeps the process, on a busy machine. */
@@ -52,7 +52,7 @@ export function judge(story: Story): Judgement {
   return judgement
 }
 
-/** Below that the code that V8 compiles is more than what connections could leave. */
+/** Below that what V8 learns of types is more than what connections could leave. */
 const LEAST_OPENS = 500_000
 /** How much a million connections may leave behind, in bytes. */
 const MOST_PER_MILLION = 2 * 1024 * 1024

@@ -18,7 +18,7 @@ export type Order =
 
 /** What lives in the process. */
 export interface Measurement {
-  /** Bytes after a collection of garbage. */
+  /** Bytes after a collection of garbage, without those of code. */
   readonly heap: number
   /** Bytes beside the heap: buffers. */
   readonly buffers: number
@@ -96,6 +96,8 @@ export interface ServerLedger {
   readonly stalls: { readonly count: number; readonly total: number }
   /** The longest stall that the plugin has told, in ms, and during what. */
   readonly worst: { readonly lateness: number; readonly during?: unknown }
+  /** For how long no timer of the app has run, at most, in ms, and how many upgrades came meanwhile. */
+  readonly beat: { readonly gap: number; readonly requests: number }
   /** What the app's log has, by its text. */
   readonly logged: Counts
   /** What must never happen, a line for each. */

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { Tally } from '../tally.js'
 import type { Accounts } from './accounts.js'
+import type { Beat } from './beat.js'
 import type { ServerLedger, SessionRecord } from './config.js'
 import type { Storm } from './storm.js'
 import type { Events, Telemetry } from './watching.js'
@@ -10,6 +11,7 @@ import type { Events, Telemetry } from './watching.js'
 export interface Seen {
   readonly accounts: Accounts
   readonly app: FastifyInstance
+  readonly beat: Beat
   readonly events: Events
   readonly logged: Tally
   readonly registry: Registry
@@ -44,6 +46,7 @@ export async function ledgerOf(seen: Seen): Promise<ServerLedger> {
     cuts: accounts.cuts,
     stalls: { count: storm.stalls, total: Math.round(storm.stalled) },
     worst: events.worst,
+    beat: { gap: seen.beat.gap, requests: seen.beat.requests },
     logged: logged.all,
     faults,
   }

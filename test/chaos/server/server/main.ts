@@ -17,6 +17,7 @@ import {
 } from '../timings.js'
 import { Tally } from '../tally.js'
 import { Accounts } from './accounts.js'
+import { Beat } from './beat.js'
 import { type Answer, LEDGER, type Order, type Report, type ServerConfig } from './config.js'
 import { Duties } from './duties.js'
 import { ledgerOf } from './ledger.js'
@@ -41,7 +42,8 @@ const app = await build()
 const sessions = addSessionRoute(app, duties)
 await app.listen({ port: 0, host: '127.0.0.1' })
 
-const seen = { accounts, app, events, logged, registry, sessions, storm, telemetry }
+const beat = new Beat(accounts)
+const seen = { accounts, app, beat, events, logged, registry, sessions, storm, telemetry }
 process.on('message', (message) => {
   const { number, ...order } = message as Order & { number: number }
   void obey(order).then((answer) => report({ report: 'answer', to: number, answer }))
