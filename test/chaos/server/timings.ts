@@ -9,6 +9,8 @@ export const DRAIN_TIMEOUT = 5_000
 export const IDLE_TIMEOUT = 2_000
 export const MAX_LIFETIME = 4_000
 export const CREDENTIALS = 3_000
+/** For how long a message renews credentials. */
+export const RENEWED = 15_000
 /** Longer than anything that happens to a line. */
 export const RESUME_WINDOW = 60_000
 

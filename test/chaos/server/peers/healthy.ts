@@ -149,7 +149,6 @@ export const ages: Live = async (peer, healthy) => {
 }
 
 export const expires: Live = async (peer, healthy) => {
-  await healthy.exchange(peer, ['hi'])
   await ends(peer, healthy, 3000, CREDENTIALS - LONGEST_STALL - SLACK, CREDENTIALS)
 }
 

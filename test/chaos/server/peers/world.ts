@@ -86,7 +86,7 @@ export class World {
   cut(who: string, code: number, reason: string): void {
     this.#look()
     if (this.isDraining && code === 1012) return
-    if (code === 1006 && performance.now() - this.#lateAt < EXCUSED_FOR) this.log.excused++
+    if (performance.now() - this.#lateAt < EXCUSED_FOR) this.log.excused++
     else this.log.fault(`${who}, a healthy peer, was cut off: ${code} ${reason}`.trimEnd())
   }
 

@@ -1,7 +1,14 @@
 // The routes on which healthy peers live beside those that misbehave.
 import type { FastifyInstance } from 'fastify'
 import type { LifecycleSocket, Message } from '../../../../lib/index.js'
-import { CREDENTIALS, IDLE_TIMEOUT, MAX_LIFETIME, PLACES, PLACES_OF_KEY } from '../timings.js'
+import {
+  CREDENTIALS,
+  IDLE_TIMEOUT,
+  MAX_LIFETIME,
+  PLACES,
+  PLACES_OF_KEY,
+  RENEWED,
+} from '../timings.js'
 import type { Duties } from './duties.js'
 
 const FAN_OUT_EVERY = 100
@@ -54,7 +61,7 @@ export function addRoutes(app: FastifyInstance, duties: Duties): void {
       expiresAt: () => Date.now() + CREDENTIALS,
       // Each message renews them.
       onMessage(socket, _request, message) {
-        socket.expireAt(Date.now() + CREDENTIALS)
+        socket.expireAt(Date.now() + RENEWED)
         answer(socket, _request, message)
       },
     },
