@@ -56,12 +56,18 @@ export interface OpensStory {
   readonly took: number
 }
 
-/** @param tell is told of each look */
+/**
+ * @param minutes after these it ends, also if there were fewer
+ * @param tell is told of each look
+ */
 export async function openMany(
   opens: number,
+  minutes: number,
   seed: number,
   tell: (look: Look) => void,
 ): Promise<OpensStory> {
+  const until = performance.now() + minutes * 60_000
+  const isOver = (): boolean => performance.now() > until
   const server = await ServerProcess.start({ seed })
   const fresh = await server.measure()
   const faults: string[] = []
@@ -69,7 +75,7 @@ export async function openMany(
   let opened = 0
   const openUpTo = async (count: number): Promise<void> => {
     const worker = async (): Promise<void> => {
-      while (opened < count) await openOne(server.port, opened++, faults)
+      while (opened < count && !isOver()) await openOne(server.port, opened++, faults)
     }
     await Promise.all(Array.from({ length: AT_ONCE }, worker))
     const { buffers, heap } = await server.measure()
@@ -79,7 +85,7 @@ export async function openMany(
   }
   await openUpTo(Math.min(opens, WARM_UP))
   const from = performance.now()
-  for (let next = WARM_UP; next < opens && faults.length === 0;) {
+  for (let next = WARM_UP; next < opens && faults.length === 0 && !isOver();) {
     next = Math.min(opens, next + EVERY)
     await openUpTo(next)
   }

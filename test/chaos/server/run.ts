@@ -1,7 +1,7 @@
 // One server in chaos, with everything on: whether all that is promised of it holds. Prints counts, and ends with 1 if
 // anything does not.
 //   npm run chaos -- --minutes 10 --seed 42
-//   npm run chaos -- --opens 1000000
+//   npm run chaos -- --opens 1000000 --minutes 15
 // `--write` puts the figures into docs/reliability.md.
 import process from 'node:process'
 import { parseArgs } from 'node:util'
@@ -16,23 +16,28 @@ import { judge, judgeOpens } from './verdict.js'
 
 const { values } = parseArgs({
   options: {
-    minutes: { type: 'string', default: '1' },
+    minutes: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1e6) },
     peers: { type: 'string', default: '300' },
     opens: { type: 'string', default: '0' },
     write: { type: 'boolean', default: false },
   },
 })
-const [minutes, seed, peers, opens] = [values.minutes, values.seed, values.peers, values.opens].map(
-  Number,
-) as [number, number, number, number]
+const [seed, peers, opens] = [values.seed, values.peers, values.opens].map(Number) as [
+  number,
+  number,
+  number,
+]
+const minutes = Number(values.minutes ?? (opens > 0 ? Infinity : 1))
 if (!(minutes > 0) || ![seed, peers, opens].every(Number.isSafeInteger) || peers < Crowd.healthy) {
   const given = JSON.stringify(values)
   throw new Error(`Expected numbers, and ${Crowd.healthy} peers at least, got ${given}`)
 }
+/** Very many may take too long. */
+const limit = minutes < Infinity ? ` --minutes ${minutes}` : ''
 const command =
   opens > 0
-    ? `npm run chaos -- --opens ${opens} --seed ${seed}`
+    ? `npm run chaos -- --opens ${opens} --seed ${seed}${limit}`
     : `npm run chaos -- --minutes ${minutes} --seed ${seed} --peers ${peers}`
 console.log(command)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
@@ -54,7 +59,7 @@ async function runStorm(): Promise<Judgement> {
 }
 
 async function runOpens(): Promise<Judgement> {
-  const story = await openMany(opens, seed, ({ opened, bytes }) => {
+  const story = await openMany(opens, minutes, seed, ({ opened, bytes }) => {
     console.log(`${opened} opened and closed: ${Math.round(bytes / 1024)} KiB`)
   })
   const judgement = judgeOpens(story)

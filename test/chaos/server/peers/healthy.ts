@@ -191,8 +191,7 @@ export const replacesItself: Live = async (peer, healthy) => {
     await healthy.exchange(current, [`round ${round}`])
     await world.pause(random() * 1_000)
     const ended = healthy.expectEnd(current, 4409, LONG)
-    const next = await healthy.connect()
-    await ended
+    const [next] = await Promise.all([healthy.connect(), ended])
     if (next === undefined) return
     current = next
   }
