@@ -6,6 +6,7 @@ import { FIN, OPCODE, SHORT_HEADER } from '../core/frame.js'
 import { Heartbeat, type HeartbeatPolicy, type Pulse } from '../core/liveness/heartbeat.js'
 import { bytesHeld, bytesTaken } from '../platform/node-internals.js'
 import { isPingOwn } from '../platform/ws-own.js'
+import { isParsing } from '../platform/ws-receiver.js'
 import { isQueued } from '../platform/ws-sender.js'
 import type { Clock } from '../time/clock.js'
 import { afterNextPoll, type Sweep } from '../time/sweep.js'
@@ -210,7 +211,7 @@ export class Keepalive {
   }
 
   #takePulse(forgivingNow: number): Pulse {
-    const { raw } = this.#owner
+    const { raw, socket } = this.#owner
     pulse.now = forgivingNow
     pulse.receivedAt = this.#owner.receivedAt
     pulse.sentAt = this.#owner.sentAt
@@ -221,7 +222,8 @@ export class Keepalive {
       pulse.received = raw.bytesRead
       pulse.taken = taken ?? 0
       pulse.backlogged = held > 0
-      pulse.paused = taken === undefined || raw.isPaused()
+      // A pong, or a close frame, may wait behind a message that we are still unpacking.
+      pulse.paused = taken === undefined || raw.isPaused() || isParsing(socket)
     } else {
       pulse.received = this.#owner.received
       pulse.taken = this.#owner.sent
