@@ -52,8 +52,8 @@ export class Accounts {
 
   /** A peer has ended that has told its name. */
   named(who: string, route: string, close: CloseInfo): void {
-    const { cause, code, duration, history } = close
-    if (code === 1000) return
+    const { cause, code, duration, expected, history } = close
+    if (expected) return
     this.cuts.push({ who, route, cause, code, duration, history })
     if (this.cuts.length > MOST_CUTS) this.cuts.shift()
   }

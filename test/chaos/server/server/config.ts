@@ -47,7 +47,7 @@ export interface SessionRecord {
   readonly unacknowledged?: number
 }
 
-/** How the connection of a healthy peer has ended that did not leave by itself. */
+/** How the connection of a healthy peer has ended, if that was not expected. */
 export interface Cut {
   /** The name of the peer. */
   readonly who: string
