@@ -70,19 +70,19 @@ test('the app is asked once whether to ignore an upgrade', async (t) => {
   assert.equal(times, 1)
 })
 
+const always = (): boolean => true
+
 test('the server is as before once the app is closed', async (t) => {
-  const earlier = (): boolean => true
-  const { app } = await asked(t, earlier)
+  const { app } = await asked(t, always)
   await app.close()
-  assert.equal(Reflect.get(app.server, 'shouldUpgradeCallback'), earlier)
+  assert.equal(Reflect.get(app.server, 'shouldUpgradeCallback'), always)
 })
 
 test('what somebody put at its place later stays', async (t) => {
   const { app } = await asked(t, () => true)
-  const later = (): boolean => true
-  Reflect.set(app.server, 'shouldUpgradeCallback', later)
+  Reflect.set(app.server, 'shouldUpgradeCallback', always)
   await app.close()
-  assert.equal(Reflect.get(app.server, 'shouldUpgradeCallback'), later)
+  assert.equal(Reflect.get(app.server, 'shouldUpgradeCallback'), always)
 })
 
 test('servers of older versions are left as they are', async (t) => {
