@@ -264,7 +264,14 @@ export class KernelChecks {
     if (!guest.peer.isFrozen && !guest.peer.hasEnded)
       owed.push('is over, and its peer does not know')
     const isClean = cause === 'server-close' || cause === 'client-close'
-    if (isClean && !guest.wasUnwell && !guest.isGarbled && guest.causes.size === 1 && !info.clean) {
+    if (
+      isClean &&
+      !guest.wasUnwell &&
+      !guest.wasTerminated &&
+      !guest.isGarbled &&
+      guest.causes.size === 1 &&
+      !info.clean
+    ) {
       owed.push(`is not clean after ${cause}`)
     }
     if (cause === 'handler-error' && guest.errors === 0) owed.push('has told of no error')

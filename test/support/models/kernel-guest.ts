@@ -70,6 +70,8 @@ export class Guest {
   /** When the peer last sent something of its own, while it was open. */
   spokeAt = 0
   wasUnwell = false
+  /** Whether the app has terminated it, also while it was closing. */
+  wasTerminated = false
   /** Whether its peer has sent garbage, also after it had left OPEN. */
   isGarbled = false
   expiresAt = Infinity

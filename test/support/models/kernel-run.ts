@@ -295,6 +295,7 @@ export class KernelRun {
   #terminate(guest: Guest): void {
     if (guest.isOpen) guest.hasRefused ||= guest.route !== 'plain'
     guest.willEnd('server-terminate')
+    guest.wasTerminated = true
     guest.socket?.terminate()
   }
 

@@ -301,6 +301,7 @@ export class KernelWorld {
       else guest.willEnd('server-close', 4100)
       if (isOpen && guest.route !== 'plain') guest.hasRefused = true
     } else guest.codes.add(4100)
+    guest.wasTerminated ||= isHard
     if (isHard) socket?.terminate()
     else socket?.close(4100)
   }
