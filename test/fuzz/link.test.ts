@@ -18,7 +18,7 @@ import { until } from '../support/time/timed.js'
 import { watchUncaught } from '../support/time/uncaught.js'
 
 /** `RUNS=5000` looks longer for what is rare. A failure tells its seed. */
-const RUNS = Number(process.env['RUNS'] ?? 60)
+const RUNS = Number(process.env['RUNS'] ?? 50)
 /** Then what has failed is short enough, in ms. */
 const LONG = 500 * RUNS + 30_000
 

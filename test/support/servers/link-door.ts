@@ -84,12 +84,12 @@ export class LinkDoor {
   async check(token: string, ends = 1): Promise<void> {
     const { app, closes, events, sessions } = this.server
     await until(() => app.websocketLifecycle.connections.size === 1)
+    await until(() => this.#count('release') >= ends)
     await delivered()
     const { connected, suspended } = app.websocketLifecycle.stats().sessions
     assert.deepEqual([connected, suspended], [0, 0])
     for (const event of ['handler', 'close ', 'abort', 'release']) {
-      const count = events.filter((each) => each.startsWith(event)).length
-      assert.equal(count, ends, `${event} of ${events.join()}`)
+      assert.equal(this.#count(event), ends, `${event} of ${events.join()}`)
     }
     await this.#bystander.write(Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x78]))
     await this.#bystander.came(++this.#echoes)
@@ -102,7 +102,12 @@ export class LinkDoor {
     const { app, closes, events, sessions } = this.server
     for (const session of sessions) session.terminate()
     await until(() => app.websocketLifecycle.connections.size === 1)
+    await until(() => this.#count('release') === sessions.length)
     for (const list of [this.#lines, this.messages, closes, events, sessions]) list.splice(0)
+  }
+
+  #count(event: string): number {
+    return this.server.events.filter((each) => each.startsWith(event)).length
   }
 
   async close(): Promise<void> {
