@@ -13,7 +13,7 @@ import { until } from '../support/time/timed.js'
 import { watchUncaught } from '../support/time/uncaught.js'
 
 /** `RUNS=5000` looks longer for what is rare. A failure tells its seed. */
-const RUNS = Number(process.env['RUNS'] ?? 100)
+const RUNS = Number(process.env['RUNS'] ?? 80)
 /** Then what has failed is short enough, in ms. */
 const LONG = 500 * RUNS + 30_000
 
@@ -39,7 +39,8 @@ class Life {
 
   constructor(url: string, play: ClientPlay) {
     this.#play = play
-    const { link, resume } = play
+    const link = this.#isLinked
+    const resume = play.kind === 'session'
     const note = (socket: WebSocket): void => this.#watch(socket)
     const Watched = class extends WebSocket {
       constructor(address: string, protocols: string[]) {
@@ -62,6 +63,10 @@ class Life {
     return this.client.state === 'closed' || this.told.at(-1)?.['data'] === GOOD
   }
 
+  get #isLinked(): boolean {
+    return this.#play.kind !== 'bare'
+  }
+
   /** Before the client listens: so each message is here first. */
   #watch(socket: WebSocket): void {
     this.sockets.push(socket)
@@ -73,7 +78,7 @@ class Life {
   }
 
   #isOfApp(data: Message): boolean {
-    return !this.#play.link || typeof data !== 'string' || data[0] !== '\0' || data[1] === '\0'
+    return !this.#isLinked || typeof data !== 'string' || data[0] !== '\0' || data[1] === '\0'
   }
 
   #wasTold(): void {
@@ -81,8 +86,9 @@ class Life {
     if (last?.type === 'message') {
       const came = this.came.at(-1)
       assert.ok(came?.isDue, 'a message that has not come')
-      const isMarked = this.#play.link && typeof came.data === 'string' && came.data[0] === '\0'
-      assert.equal(last['data'], isMarked ? String(came.data).slice(1) : came.data)
+      const { data } = came
+      const isMarked = this.#isLinked && typeof data === 'string' && data[0] === '\0'
+      assert.equal(last['data'], isMarked ? data.slice(1) : data)
       came.times++
     }
     for (const { at, does } of this.#play.steps) {

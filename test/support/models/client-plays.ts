@@ -10,10 +10,9 @@ export interface Step {
   readonly does: 'close' | 'reconnect' | 'send'
 }
 
-/** One life of a client: how it is made, what servers do to it, and what its app does. */
+/** One life of a client: how it is made, what a server does to it, and what its app does. */
 export interface ClientPlay {
-  readonly link: boolean
-  readonly resume: boolean
+  readonly kind: 'session' | 'linked' | 'bare'
   readonly acts: readonly Act[]
   readonly steps: readonly Step[]
 }
@@ -35,6 +34,10 @@ const welcomes = fc
   .map((told) => `\0w${JSON.stringify({ v: 1, ...told, w: 1 })}`)
 const first = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom('\0w{"v":1,"t":"secret","r":0,"n":0,"w":1}') },
+  {
+    weight: 3,
+    arbitrary: fc.nat(2).map((count) => `\0w{"v":1,"t":"secret","r":1,"n":${count},"w":1}`),
+  },
   { weight: 2, arbitrary: welcomes },
   fc.constant('\0w{"v":1}'),
 )
@@ -77,7 +80,7 @@ const acts: fc.Arbitrary<Act> = fc.record({
   bytes: fc
     .tuple(
       fc.option(first, { nil: undefined, freq: 6 }),
-      fc.array(frames, { maxLength: 6 }),
+      fc.oneof(fc.constant([]), fc.array(frames, { maxLength: 6 })),
       fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, mutations),
     )
     .map(([text, all, edits]) =>
@@ -91,22 +94,14 @@ const acts: fc.Arbitrary<Act> = fc.record({
   leave: fc.constantFrom('fin' as const, 'fin' as const, 'rst' as const, 'cut' as const),
 })
 
-export const clientPlays: fc.Arbitrary<ClientPlay> = fc
-  .record({
-    link: fc.constantFrom(true, true, true, false),
-    resume: fc.boolean(),
-    acts: fc.array(acts, { minLength: 1, maxLength: 4 }),
-    steps: fc.array(
-      fc.record({
-        at: fc.nat(8),
-        does: fc.constantFrom(
-          'send' as const,
-          'send' as const,
-          'reconnect' as const,
-          'close' as const,
-        ),
-      }),
-      { maxLength: 3 },
-    ),
-  })
-  .map((play) => ({ ...play, resume: play.link && play.resume }))
+export const clientPlays: fc.Arbitrary<ClientPlay> = fc.record({
+  kind: fc.constantFrom<Array<ClientPlay['kind']>>('session', 'session', 'linked', 'bare'),
+  acts: fc.array(acts, { minLength: 1, maxLength: 4 }),
+  steps: fc.array(
+    fc.record({
+      at: fc.nat(8),
+      does: fc.constantFrom<Array<Step['does']>>('send', 'send', 'reconnect', 'close'),
+    }),
+    { maxLength: 3 },
+  ),
+})

@@ -82,7 +82,7 @@ export class LinkDoor {
 
   /** Nobody is left but the bystander, who is well; each session had one end, and no line has the token. */
   async check(token: string, ends = 1): Promise<void> {
-    const { app, closes, events, sessions } = this.server
+    const { app, events } = this.server
     await until(() => app.websocketLifecycle.connections.size === 1)
     await until(() => this.#count('release') >= ends)
     await delivered()
@@ -106,15 +106,15 @@ export class LinkDoor {
     for (const list of [this.#lines, this.messages, closes, events, sessions]) list.splice(0)
   }
 
-  #count(event: string): number {
-    return this.server.events.filter((each) => each.startsWith(event)).length
-  }
-
   async close(): Promise<void> {
     this.#bystander.socket.end()
     await this.#bystander.ended()
     await this.server.app.close()
     await nothingLeft(this.server.app)
     assert.equal(this.server.clock.pending, 0)
+  }
+
+  #count(event: string): number {
+    return this.server.events.filter((each) => each.startsWith(event)).length
   }
 }
