@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { OPCODE } from '../../../lib/testing/frames.js'
 import { type Act, serverFrame } from '../servers/hostile-server.js'
-import { controls, counts } from './link-bytes.js'
+import { allowed, controls, counts } from './link-bytes.js'
 import { mutated, mutations, packets } from './wire-frames.js'
 
 /** What an app does with its client when it has been told so much. */
@@ -46,7 +46,7 @@ const texts = fc
   .tuple(
     fc.oneof(
       { weight: 3, arbitrary: controls },
-      { weight: 3, arbitrary: fc.nat(9).map((number) => `message ${number}`) },
+      { weight: 5, arbitrary: allowed },
       counts.map((within) => `\0b${within}`),
       welcomes,
     ),

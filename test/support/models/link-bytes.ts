@@ -5,7 +5,7 @@ import { mutated, mutations } from './wire-frames.js'
 
 /** What a number is, and what is none. */
 export const counts: fc.Arbitrary<string> = fc.oneof(
-  { weight: 4, arbitrary: fc.nat(4).map(String) },
+  { weight: 2, arbitrary: fc.nat(4).map(String) },
   fc.constantFrom('', '-1', '+1', '1e0', '1.0', ' 1', '1 ', '1\n', '1\0', '0x1', '١', 'NaN'),
   fc.constantFrom('00000000000002', '9'.repeat(15), '9'.repeat(16), '9'.repeat(400), '4294967297'),
 )
@@ -13,8 +13,8 @@ export const counts: fc.Arbitrary<string> = fc.oneof(
 /** Texts of the link, right and wrong, and texts of the app that look like them. */
 export const controls: fc.Arbitrary<string> = fc.oneof(
   { weight: 6, arbitrary: counts.map((count) => `\0a${count}`) },
-  { weight: 2, arbitrary: fc.constantFrom('\0p', '\0\0', '\0\0\0a1', '\0\0text', '\0z', '\0é{') },
-  fc.constantFrom('\0', '\0p1', '\0w', '\0w{"v":1}', '\0w{"v":1,"t":"x","r":1,"n":0}', '\0A1'),
+  { weight: 2, arbitrary: fc.constantFrom('\0p', '\0p1', '\0p\0', '\0\0', '\0\0text', '\0z') },
+  fc.constantFrom('\0', '\0w', '\0w{"v":1}', '\0w{"v":1,"t":"x","r":1,"n":0}', '\0A1'),
   fc.tuple(fc.constantFrom('a', 'b', 'p', 'w', ''), fc.string()).map(([a, b]) => `\0${a}${b}`),
 )
 
@@ -58,13 +58,25 @@ function framesOf({ opcode, payload, cuts }: Part): Buffer {
   )
 }
 
-/** What a peer of the link says: frames of every kind, mutated on their way or not. */
+/** Texts that may always come. */
+export const allowed: fc.Arbitrary<string> = fc.oneof(
+  { weight: 2, arbitrary: fc.nat(99).map((number) => `message ${number}`) },
+  fc.constantFrom('\0p', '\0z', '\0\0', '\0\0text', '\0\0a1', '\0\0\0a1', '\0é'),
+)
+
+function textFrame(text: string): Buffer {
+  return frameOf(OPCODE.text, text)
+}
+
+/** What a peer of the link says: something right, one thing that is right or wrong, and frames of every kind. */
 export const saying: fc.Arbitrary<Buffer> = fc
   .tuple(
-    fc.array(fc.oneof({ weight: 9, arbitrary: parts.map(framesOf) }, closes), { maxLength: 10 }),
+    fc.array(allowed.map(textFrame), { maxLength: 3 }),
+    controls.map(textFrame),
+    fc.array(fc.oneof({ weight: 9, arbitrary: parts.map(framesOf) }, closes), { maxLength: 6 }),
     fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, mutations),
   )
-  .map(([all, edits]) => mutated(Buffer.concat(all), edits))
+  .map(([right, one, all, edits]) => mutated(Buffer.concat([...right, one, ...all]), edits))
 
 /** What a server makes of the messages that have come. */
 export interface Heard {
