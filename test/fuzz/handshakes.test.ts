@@ -79,13 +79,15 @@ function statusOf({ text }: WirePeer): string | undefined {
 }
 
 /**
- * Whether we are to answer as others do. Offers of the link are ours alone. And to us `Upgrade` is a list (RFC 9110 §7.8),
- * in which `websocket` may stand beside others, or not at all: then it is a plain request.
+ * Whether we are to answer as others do. Offers of the link are ours alone, and so is it that a body is refused. And to us
+ * `Upgrade` is a list (RFC 9110 §7.8), in which `websocket` may stand beside others, or not at all: then it is a plain request.
  */
 function isSame(bytes: Buffer): boolean {
-  const upgrades = [...bytes.toString('latin1').matchAll(/^upgrade[ \t]*:([^\r\n]*)/gim)]
+  const text = bytes.toString('latin1')
+  const upgrades = [...text.matchAll(/^upgrade[ \t]*:([^\r\n]*)/gim)]
   const isPlain = upgrades.every(([, value = '']) => value.trim().toLowerCase() === 'websocket')
-  return isPlain && upgrades.length <= 1 && !bytes.includes('wsl.')
+  const hasBody = /^(?:content-length|transfer-encoding)[ \t]*:/im.test(text)
+  return isPlain && upgrades.length <= 1 && !hasBody && !text.includes('wsl.')
 }
 
 /** Its routes behave as those of {@link EchoServer}; of it only the status is asked. */
