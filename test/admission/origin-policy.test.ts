@@ -12,6 +12,7 @@ import { RawPeer } from '../support/peers/raw-peer.js'
 import { refused } from '../support/servers/refused.js'
 import { serveOne } from '../support/servers/server.js'
 import { cert, key } from '../support/servers/tls.js'
+import { isTlsPass } from '../support/servers/tls-pass.js'
 import {
   HOST,
   OURS,
@@ -27,14 +28,14 @@ describe('by default', () => {
     const { app, port } = await serveOne(t)
     const asked = `127.0.0.1:${port}`
     const answers: ReadonlyArray<readonly [origin: string, host: string, status: number]> = [
-      [`http://${asked}`, asked, 101],
+      [`http://${asked}`, asked, isTlsPass ? 403 : 101],
       [`https://${asked}`, asked, 101],
       [`http://localhost:${port}`, asked, 403],
       [`http://127.0.0.1`, asked, 403],
       [OURS, HOST, 101],
       ['HTTPS://APP.EXAMPLE:443', 'App.Example', 101],
       [`${OURS}.`, HOST, 403],
-      ['http://[::1]:3000', '[0:0::1]:3000', 101],
+      ['https://[::1]:3000', '[0:0::1]:3000', 101],
       [STRANGER, HOST, 403],
       [`${OURS}.evil`, HOST, 403],
       [`${OURS}@evil.example`, HOST, 403],

@@ -23,6 +23,7 @@ export const DIFFERS_OVER_TLS = reasons(isTlsPass, {
   records: 'of what is left behind nobody can tell the messages: what counts are bytes of records',
   halfOpen:
     'a server of https ends its side when the peer has ended its own, and one of http does not',
+  scheme: 'to a server with TLS, a page without TLS is another origin',
   cost: 'the last of a hundred handshakes of TLS is over when the first has waited too long',
 })
 
