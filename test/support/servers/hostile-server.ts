@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { FIN } from '../../../lib/core/frame.js'
 import { welcome } from '../../../lib/core/session/link.js'
 import { bytesOf, OPCODE } from '../../../lib/testing/frames.js'
-import { delivered } from '../time/delivered.js'
+import { turns } from '../time/fake-clock.js'
 
 /** RFC 6455 §1.3. */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
@@ -98,9 +98,13 @@ export class HostileServer {
       if (socket.writable) socket.write(bytes.subarray(at, at + size))
       at += size
     }
-    if (leave !== 'cut') await delivered()
-    if (leave === 'fin') socket.end()
-    else socket.resetAndDestroy()
+    if (leave === 'fin') {
+      socket.end()
+      return
+    }
+    // In most cases the client has read all by then. It may also lose what it has not read.
+    if (leave !== 'cut') await turns(20)
+    socket.resetAndDestroy()
   }
 }
 
