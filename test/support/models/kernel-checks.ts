@@ -27,7 +27,6 @@ export class KernelChecks {
   readonly #stalls: Array<{ readonly at: number; readonly length: number }> = []
   readonly #places: number
   #drainedAt = Infinity
-  #drainEndsAt = Infinity
 
   /** @param places how many have a place on the route `few` */
   constructor(world: KernelWorld, groups: ReadonlyMap<string, Set<Guest>>, places: number) {
@@ -41,11 +40,8 @@ export class KernelChecks {
     this.#stalls.push({ at: this.#world.clock.now(), length })
   }
 
-  /** @param timeout how long it may take from now on */
-  drains(timeout: number): void {
-    const now = this.#world.clock.now()
-    this.#drainedAt = Math.min(this.#drainedAt, now)
-    this.#drainEndsAt = Math.min(this.#drainEndsAt, now + timeout)
+  drains(): void {
+    this.#drainedAt = Math.min(this.#drainedAt, this.#world.clock.now())
   }
 
   get isAsOwed(): boolean {
@@ -54,7 +50,11 @@ export class KernelChecks {
 
   settle(): void {
     const { clock, faults, guests } = this.#world
-    for (const guest of guests) guest.note(clock.now())
+    for (const guest of guests) {
+      if (guest.socket?.isPaused === true) guest.pausedAt = clock.now()
+      const isBusy = guest.isBlocked || guest.messageGates.length > 0 || guest.peer.isFrozen
+      if (isBusy) guest.activeAt = clock.now()
+    }
     assert.deepEqual([...faults, ...this.#owed()], [])
     for (const guest of guests) this.#know(guest)
   }
@@ -118,14 +118,9 @@ export class KernelChecks {
     if (guest.socket === undefined) return this.#owedByAnswer(guest)
     if (guest.isOpen) return this.#owedWhileOpen(guest)
     this.#judge(guest)
-    // A long advance must not hide that it was open, or closing, for too long.
-    const owed = this.#owedByTime(guest, guest.leftOpenAt)
-    if (guest.goneAt === undefined) return [...owed, ...this.#owedWhileClosing(guest)]
-    owed.push(...this.#owedByClose(guest, guest.goneAt))
-    if (guest.closedAt === undefined) return [...owed, ...this.#owedByEnd(guest)]
-    owed.push(...this.#owedByDrain(guest.closedAt, 'was ending after the drain'))
-    if (guest.info === undefined) return [...owed, 'has no record']
-    return [...owed, ...this.#owedByRecord(guest, guest.info)]
+    if (guest.goneAt === undefined) return this.#owedWhileClosing(guest)
+    if (guest.closedAt === undefined) return this.#owedByEnd(guest)
+    return guest.info === undefined ? ['has no record'] : this.#owedByRecord(guest, guest.info)
   }
 
   #owedByAnswer(guest: Guest): string[] {
@@ -207,19 +202,16 @@ export class KernelChecks {
     })
   }
 
-  /** @param now when it left OPEN, if it has */
-  #owedByTime(guest: Guest, now = this.#world.clock.now()): string[] {
+  #owedByTime(guest: Guest): string[] {
     const { peer } = guest
+    const { clock } = this.#world
+    const now = clock.now()
     const owed: string[] = []
     const { idleTimeout, keepalive, maxLifetime, slack } = BOUNDS
     const isSilent = guest.silentAt !== undefined && guest.route !== 'quiet'
     const excuse = guest.bytesSent / SLOWEST_LINE + this.#stalledSince(guest.silentSince) + slack
     const longest = keepalive.interval * 1.1 + keepalive.timeout + excuse
     if (isSilent && now - guest.silentSince > longest) owed.push('is dead for too long')
-    const owesSince = Math.max(guest.silentSince, peer.unansweredSince ?? Infinity)
-    const owes = isSilent && peer.unansweredSince !== -Infinity
-    if (owes && now - owesSince > keepalive.timeout + excuse)
-      owed.push('owes an answer for too long')
     const isPast = (from: number, longest: number): boolean =>
       now > from + longest + slack + this.#stalledSince(from)
     if (isPast(guest.expiresAt, 0)) owed.push('has expired')
@@ -227,26 +219,19 @@ export class KernelChecks {
     const activeAt = Math.max(guest.activeAt, guest.pausedAt, guest.wellAt, peer.finishedAt)
     if (guest.route === 'limits' && isPast(activeAt, idleTimeout * 1.1))
       owed.push('is idle for too long')
-    return [...owed, ...this.#owedByDrain(now, 'is open after the drain')]
+    if (isPast(this.#drainedAt, BOUNDS.drainTimeout)) owed.push('is open after the drain')
+    return owed
   }
 
   #owedWhileClosing(guest: Guest): string[] {
-    if (!guest.wasUnwell && !guest.peer.isHalfWay && guest.socket?.isPaused === false)
-      return ['is closing']
-    return this.#owedByClose(guest, this.#world.clock.now())
-  }
-
-  /** @param now when it was gone, if it is */
-  #owedByClose({ leftOpenAt = Infinity, wellAt }: Guest, now: number): string[] {
-    const from = Math.max(leftOpenAt, wellAt)
+    const { peer, leftOpenAt = Infinity } = guest
+    const now = this.#world.clock.now()
+    const from = Math.max(leftOpenAt, guest.wellAt)
     const lateAt = from + BOUNDS.closeTimeout + BOUNDS.slack + this.#stalledSince(from)
-    const owed = this.#owedByDrain(now, 'is closing after the drain')
-    return now > lateAt ? [...owed, 'is closing for too long'] : owed
-  }
-
-  #owedByDrain(now: number, what: string): string[] {
-    const lateAt = this.#drainEndsAt + TICK + this.#stalledSince(this.#drainedAt)
-    return now > lateAt ? [what] : []
+    if (now > lateAt) return ['is closing for too long']
+    if (!guest.wasUnwell && !peer.isHalfWay && guest.socket?.isPaused === false)
+      return ['is closing']
+    return []
   }
 
   #owedByEnd(guest: Guest): string[] {
@@ -254,7 +239,9 @@ export class KernelChecks {
     const now = this.#world.clock.now()
     const longest = hangs * BOUNDS.cleanupTimeout + this.#stalledSince(goneAt)
     if (now > goneAt + longest || hangs === 0) return ['is ending for too long']
-    return this.#owedByDrain(now, 'is ending after the drain')
+    const over = this.#drainedAt + BOUNDS.drainTimeout + 1_000
+    if (now > over + this.#stalledSince(this.#drainedAt)) return ['is ending after the drain']
+    return []
   }
 
   #owedByRecord(guest: Guest, info: CloseInfo): string[] {

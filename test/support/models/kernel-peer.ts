@@ -150,9 +150,8 @@ export class KernelPeer {
   }
 
   #pinged(payload: Buffer): void {
-    // The app's own ping is empty, and asks for no answer.
-    if (this.isDeaf && payload.length > 0) this.unansweredSince ??= this.#now()
-    else if (!this.isDeaf) this.#write(frameOf(OPCODE.pong, payload))
+    if (this.isDeaf) this.unansweredSince ??= this.#now()
+    else this.#write(frameOf(OPCODE.pong, payload))
   }
 
   #closed(payload: Buffer): void {

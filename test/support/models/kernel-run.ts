@@ -13,7 +13,6 @@ import {
   isByPeer,
   type PeerCommand,
   type Schedule,
-  SHORT_DRAIN,
 } from './kernel-commands.js'
 import { type Dial, Guest } from './kernel-guest.js'
 import { KernelPeer } from './kernel-peer.js'
@@ -49,9 +48,8 @@ export class KernelRun {
   async finish(ends: Schedule['ends']): Promise<void> {
     const { app, clock, guests } = this.#world
     if (ends === 'one by one' && this.#drain === undefined) await this.#fill()
-    if (ends === 'short drain') this.#drainFor(SHORT_DRAIN)
     const closing = app.close()
-    this.#drainBegins(BOUNDS.drainTimeout)
+    this.#drainBegins()
     const until = clock.now() + BOUNDS.drainTimeout + 1_000
     await this.#settle()
     while (clock.now() < until) await clock.advance(500)
@@ -111,7 +109,6 @@ export class KernelRun {
 
   async #do(command: Command): Promise<void> {
     const { app, clock, guests } = this.#world
-    for (const guest of guests) guest.note(clock.now())
     if ('which' in command) return this.#toOne(command)
     switch (command.does) {
       case 'dial': {
@@ -135,7 +132,8 @@ export class KernelRun {
         this.#checks.stalled(command.by)
         return
       case 'drain':
-        this.#drainFor(command.timeout)
+        this.#drain ??= app.websocketLifecycle.drain()
+        this.#drainBegins()
     }
   }
 
@@ -312,13 +310,7 @@ export class KernelRun {
     assert.equal(sent + dropped, members.length, `told to ${group}`)
   }
 
-  #drainFor(timeout: number): void {
-    if (this.#drain !== undefined) return
-    this.#drain = this.#world.app.websocketLifecycle.drain({ timeout })
-    this.#drainBegins(timeout)
-  }
-
-  #drainBegins(timeout: number): void {
+  #drainBegins(): void {
     const { guests } = this.#world
     this.#drain ??= Promise.resolve()
     for (const guest of guests) {
@@ -326,7 +318,7 @@ export class KernelRun {
       guest.may('shutdown')
       guest.codes.add(1012)
     }
-    this.#checks.drains(timeout)
+    this.#checks.drains()
   }
 }
 
