@@ -13,6 +13,8 @@ import { room } from './room.js'
 /** How often the page is told how its clients stand, in ms. */
 const PULSE = 250
 
+const NOT_FOUND = 'HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'
+
 /** The demo's server: a page, and the room that it talks to. */
 export async function buildApp(
   chat: ChatRoom,
@@ -28,8 +30,10 @@ export async function buildApp(
     ignoreUpgrade: isLine,
     websocket: { maxPayload: 4_096 },
   })
-  app.server.on('upgrade', (request: IncomingMessage, _socket: Duplex, head: Buffer) => {
+  app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (isLine(request)) lines.take(request, head)
+    // Whoever listens gets the upgrades of all others, too. Unanswered, they would hold up the end of the server.
+    else socket.end(NOT_FOUND)
   })
   app.addHook('preClose', async () => lines.close())
   await app.register(room, { chat })
