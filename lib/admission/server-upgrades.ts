@@ -14,8 +14,13 @@ export type Verdict = 'ours' | 'theirs' | 'nobodys'
  * nothing.
  */
 export interface Claim {
-  judge(message: IncomingMessage, othersListen: boolean): Verdict
+  judge(message: IncomingMessage, isShared: boolean): Verdict
   readonly take: Readonly<Record<Exclude<Verdict, 'theirs'>, UpgradeListener>>
+}
+
+/** Whether somebody beside this plugin listens for the upgrades of a server. */
+export function othersListen(server: Server): boolean {
+  return server.listenerCount('upgrade') > 1
 }
 
 /**
@@ -32,10 +37,10 @@ export function claimUpgrades(server: Server, claim: Claim): () => void {
   let isOver = false
 
   const isTaken = (upgrade: Parameters<UpgradeListener>): boolean => {
-    const othersListen = server.listenerCount('upgrade') > 1
-    const verdict = claim.judge(upgrade[0], othersListen)
+    const isShared = othersListen(server)
+    const verdict = claim.judge(upgrade[0], isShared)
     if (verdict !== 'theirs') claim.take[verdict](...upgrade)
-    if (verdict === 'ours' && othersListen) tellOnlookers(server, listener, upgrade)
+    if (verdict === 'ours' && isShared) tellOnlookers(server, listener, upgrade)
     return verdict !== 'theirs'
   }
   // Without a listener node emits no such event. And somebody may have kept the `emit` from before.

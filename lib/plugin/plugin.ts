@@ -9,7 +9,7 @@ import { forward } from '../admission/forward.js'
 import { admit, endAnswered, guardHandshake } from '../admission/hooks.js'
 import { answerAsPlain } from '../admission/plain-request.js'
 import { decorateSignal } from '../admission/request-signal.js'
-import { claimUpgrades, type UpgradeListener } from '../admission/server-upgrades.js'
+import { claimUpgrades, othersListen, type UpgradeListener } from '../admission/server-upgrades.js'
 import { keepPlain } from '../admission/should-upgrade.js'
 import { bodyOf, nameWebsocketOnly } from '../admission/upgrade-header.js'
 import { UpgradeJudge } from '../admission/upgrade-judge.js'
@@ -63,7 +63,7 @@ export function createPlugin(given?: Clock): FastifyPluginAsync<WebsocketLifecyc
     app.addHook('onResponse', endAnswered)
     const judge = new UpgradeJudge(routes, settings.ignoreUpgrade, app.log)
     const stopClaiming = claimUpgrades(app.server, {
-      judge: (message, othersListen) => judge.judge(message, othersListen),
+      judge: (message, isShared) => judge.judge(message, isShared),
       take: {
         ours: openUpgrades(app, shared, settings, drain, toFastify),
         nobodys: (...request) => answerAsPlain(app.server, ...request),
@@ -71,7 +71,7 @@ export function createPlugin(given?: Clock): FastifyPluginAsync<WebsocketLifecyc
     })
     const stopAsking = keepPlain(
       app,
-      (message) => judge.judge(message, app.server.listenerCount('upgrade') > 1) === 'nobodys',
+      (message) => judge.judge(message, othersListen(app.server)) === 'nobodys',
     )
     // The drain has to begin at the first sign that the app closes. avvio runs onClose functions last in
     // first out, before the preClose hooks. A hook of somebody else that fails or hangs would keep ours from
