@@ -5,17 +5,13 @@ import * as fc from 'fast-check'
 import { WebSocket } from 'ws'
 import { Client } from '../../lib/client/client.js'
 import { isRetryable, type Message } from '../../lib/client/index.js'
+import { fuzz } from '../support/models/fuzz.js'
 import { type ClientPlay, clientPlays } from '../support/models/client-plays.js'
 import { observe, type Told } from '../support/peers/lifecycle-client.js'
 import { GOOD, HostileServer } from '../support/servers/hostile-server.js'
 import { RealWorld } from '../support/time/real-world.js'
 import { until } from '../support/time/timed.js'
 import { watchUncaught } from '../support/time/uncaught.js'
-
-/** `RUNS=5000` looks longer for what is rare. A failure tells its seed. */
-const RUNS = Number(process.env['RUNS'] ?? 80)
-/** Then what has failed is short enough, in ms. */
-const LONG = 500 * RUNS + 30_000
 
 /** A message as a socket of the client had it. */
 interface Came {
@@ -154,7 +150,7 @@ test('a client takes anything from a server: it goes on or ends, and tells each 
   const errors = watchUncaught(t)
   const server = await HostileServer.listen()
   t.after(() => server.close())
-  await fc.assert(
+  await fuzz(
     fc.asyncProperty(clientPlays, async (play) => {
       server.play(play.acts)
       const life = new Life(server.url, play)
@@ -163,6 +159,6 @@ test('a client takes anything from a server: it goes on or ends, and tells each 
       life.check()
       if (errors.length > 0) throw errors[0]
     }),
-    { numRuns: RUNS, includeErrorInReport: true, plugins: [fc.interruptAfterTimeLimit(LONG)] },
+    80,
   )
 })

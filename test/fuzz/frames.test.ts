@@ -2,14 +2,10 @@
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { nothingLeft } from '../../lib/testing/index.js'
+import { fuzz } from '../support/models/fuzz.js'
 import { Judges } from '../support/models/verdicts.js'
 import { mutated, mutations, packets, sequences } from '../support/models/wire-frames.js'
 import { watchUncaught } from '../support/time/uncaught.js'
-
-/** `RUNS=5000` looks longer for what is rare. A failure tells its seed. */
-const RUNS = Number(process.env['RUNS'] ?? 75)
-/** Then what has failed is short enough, in ms. */
-const LONG = 500 * RUNS + 30_000
 
 for (const [what, isDeflating] of [
   ['frames', false],
@@ -24,7 +20,7 @@ for (const [what, isDeflating] of [
       'fin' as const,
       'rst' as const,
     )
-    await fc.assert(
+    await fuzz(
       fc.asyncProperty(
         sequences(isDeflating),
         fc.oneof(fc.constant([]), mutations),
@@ -35,7 +31,7 @@ for (const [what, isDeflating] of [
           if (errors.length > 0) throw errors[0]
         },
       ),
-      { numRuns: RUNS, includeErrorInReport: true, plugins: [fc.interruptAfterTimeLimit(LONG)] },
+      75,
     )
     await judges.finish()
     await nothingLeft(judges.ours.app)

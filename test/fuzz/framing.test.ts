@@ -16,14 +16,10 @@ import {
   makeCalls,
   type Sending,
 } from '../support/models/calls.js'
+import { fuzz } from '../support/models/fuzz.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { RawStream } from '../support/peers/raw-stream.js'
 import { portOf, serve } from '../support/servers/server.js'
-
-/** `RUNS=5000` looks longer for what is rare. A failure tells its seed. */
-const RUNS = Number(process.env['RUNS'] ?? 40)
-/** Then what has failed is short enough, in ms. */
-const LONG = 500 * RUNS + 30_000
 
 const PARAMETERS = [
   ['plain', {}],
@@ -117,13 +113,13 @@ for (const [what, headers] of PARAMETERS) {
     test(`messages${toGroup ? ' to a group' : ''}, ${what}: the bytes that ws writes`, async (t) => {
       const bare = await serveBare(t)
       const ours = await serveOurs(t, toGroup)
-      await fc.assert(
+      await fuzz(
         fc.asyncProperty(toGroup ? callsOfGroup : calls, async (all) => {
           const expected = await wireOf(bare, all, headers)
           const actual = await wireOf(ours, all, headers)
           assert.ok(actual.equals(expected), `${actual.length} bytes, not ${expected.length}`)
         }),
-        { numRuns: RUNS, includeErrorInReport: true, plugins: [fc.interruptAfterTimeLimit(LONG)] },
+        40,
       )
     })
   }
@@ -134,7 +130,7 @@ test('what the kit of tests writes is what a client of ws writes with the same m
   t.after(() => server.close())
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  await fc.assert(
+  await fuzz(
     fc.asyncProperty(fc.array(fc.oneof(anyText, anyBytes), { maxLength: 8 }), async (all) => {
       const chunks: Buffer[] = []
       const arrived = once(server, 'connection')
@@ -154,7 +150,7 @@ test('what the kit of tests writes is what a client of ws writes with the same m
       )
       assert.ok(Buffer.concat(chunks).equals(Buffer.concat([...frames, closeFrame(4001, 'é')])))
     }),
-    { numRuns: RUNS, includeErrorInReport: true, plugins: [fc.interruptAfterTimeLimit(LONG)] },
+    40,
   )
 })
 
@@ -183,7 +179,7 @@ test('the kit of tests reads frames of any length from packets of any size', () 
         )
       },
     ),
-    { numRuns: RUNS, includeErrorInReport: true },
+    { includeErrorInReport: true },
   )
 })
 

@@ -5,6 +5,7 @@ import fastifyWebsocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance } from 'fastify'
 import * as fc from 'fast-check'
 import { nothingLeft } from '../../lib/testing/index.js'
+import { fuzz } from '../support/models/fuzz.js'
 import { handshake, handshakes } from '../support/models/handshakes.js'
 import { WirePeer } from '../support/peers/wire-peer.js'
 import { endWith, portOf } from '../support/servers/app.js'
@@ -12,11 +13,6 @@ import { EchoServer } from '../support/servers/echo-routes.js'
 import { delivered } from '../support/time/delivered.js'
 import { until } from '../support/time/timed.js'
 import { watchUncaught } from '../support/time/uncaught.js'
-
-/** `RUNS=5000` looks longer for what is rare. A failure tells its seed. */
-const RUNS = Number(process.env['RUNS'] ?? 150)
-/** Then what has failed is short enough, in ms. */
-const LONG = 500 * RUNS + 30_000
 
 type Leave = 'fin' | 'rst' | 'in silence'
 
@@ -106,7 +102,7 @@ test('any handshake gets the answer that it gets without us, and leaves no trace
   const errors = watchUncaught(t)
   const door = await Door.open(t)
   const bare = portOf(await bareApp(t))
-  await fc.assert(
+  await fuzz(
     fc.asyncProperty(handshakes(['/plain', '/session']), leaves, async ({ bytes }, leave) => {
       const ours = await say(door.server.port, bytes, leave)
       // Who has gone gets no answer for sure.
@@ -116,7 +112,7 @@ test('any handshake gets the answer that it gets without us, and leaves no trace
       await door.check()
       if (errors.length > 0) throw errors[0]
     }),
-    { numRuns: RUNS, includeErrorInReport: true, plugins: [fc.interruptAfterTimeLimit(LONG)] },
+    150,
   )
   await door.close()
 })

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import type { CloseCause, LifecycleSession } from '../../lib/index.js'
+import { fuzz } from '../support/models/fuzz.js'
 import { type Heard, hear, saying } from '../support/models/link-bytes.js'
 import { packets } from '../support/models/wire-frames.js'
 import { LinkPeer } from '../support/peers/link-peer.js'
@@ -16,11 +17,6 @@ import { within } from '../support/time/bound.js'
 import { delivered } from '../support/time/delivered.js'
 import { until } from '../support/time/timed.js'
 import { watchUncaught } from '../support/time/uncaught.js'
-
-/** `RUNS=5000` looks longer for what is rare. A failure tells its seed. */
-const RUNS = Number(process.env['RUNS'] ?? 50)
-/** Then what has failed is short enough, in ms. */
-const LONG = 500 * RUNS + 30_000
 
 /** `quiet`: with a FIN, when all that was said has been read. */
 type Leave = 'quiet' | 'fin' | 'rst'
@@ -116,7 +112,7 @@ test('frames of the link, right, wrong and mutated, in packets of any size', asy
   const errors = watchUncaught(t)
   const bare = await BareWs.serve(t, { maxPayload: MAX_PAYLOAD })
   const door = await LinkDoor.open(t, 1)
-  await fc.assert(
+  await fuzz(
     fc.asyncProperty(plays, async (play) => {
       await door.forget()
       const [heard, causes] = await expectation(bare, play)
@@ -138,7 +134,7 @@ test('frames of the link, right, wrong and mutated, in packets of any size', asy
       await door.check(token)
       if (errors.length > 0) throw errors[0]
     }),
-    { numRuns: RUNS, includeErrorInReport: true, plugins: [fc.interruptAfterTimeLimit(LONG)] },
+    50,
   )
   await door.close()
 })

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import { fuzz } from '../support/models/fuzz.js'
 import { counts } from '../support/models/link-bytes.js'
 import { type Mutation, mutated, mutations, packets } from '../support/models/wire-frames.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -12,10 +13,6 @@ import { delivered } from '../support/time/delivered.js'
 import { until } from '../support/time/timed.js'
 import { watchUncaught } from '../support/time/uncaught.js'
 
-/** `RUNS=5000` looks longer for what is rare. A failure tells its seed. */
-const RUNS = Number(process.env['RUNS'] ?? 50)
-/** Then what has failed is short enough, in ms. */
-const LONG = 500 * RUNS + 30_000
 /** The largest number of an attempt. */
 const LARGEST = 10 ** 15 - 1
 
@@ -148,7 +145,7 @@ async function offer(door: LinkDoor, header: Buffer, offering: Offering): Promis
 test('offers of every kind: a session is taken over by the right ones alone', async (t) => {
   const errors = watchUncaught(t)
   const door = await LinkDoor.open(t, 2)
-  await fc.assert(
+  await fuzz(
     fc.asyncProperty(offerings, async (offering) => {
       await door.forget()
       const { peer: first, token } = await door.enter()
@@ -184,12 +181,7 @@ test('offers of every kind: a session is taken over by the right ones alone', as
       await door.check(token, sessions.length)
       if (errors.length > 0) throw errors[0]
     }),
-    {
-      seed: -1970950884,
-      numRuns: RUNS,
-      includeErrorInReport: true,
-      plugins: [fc.interruptAfterTimeLimit(LONG)],
-    },
+    50,
   )
   await door.close()
 })

@@ -1,5 +1,6 @@
 // A property: it holds in every schedule of a model. One that fails is printed as a script that plays it once more.
 import * as fc from 'fast-check'
+import { SEED, tellOfFewer } from './fuzz.js'
 
 /** Schedules of what may happen, as plain data, and what plays them. */
 export interface Model<Schedule> {
@@ -34,8 +35,9 @@ export async function holds<Schedule>(model: Model<Schedule>, runs: number): Pro
   const result = await fc.check(property, {
     numRuns: runs,
     plugins: [fc.interruptAfterTimeLimit(RUN * runs + SHRINKS)],
-    seed: Number(process.env['SEED'] ?? 1),
+    seed: SEED,
   })
+  tellOfFewer(result, runs)
   if (!result.failed || result.counterexample === null) return
   const [schedule] = result.counterexample as [Schedule]
   const { errorInstance: cause, seed, numRuns, numShrinks } = result
