@@ -1,0 +1,7 @@
+import { test } from 'node:test'
+import { holds, runsOr } from '../support/models/property.js'
+import { registry } from '../support/models/registry.js'
+
+test('whatever nodes ask: none is claimed early, or by two; a claim has the greatest fence; nothing is left of who has gone', async () => {
+  await holds(registry, runsOr(100))
+})

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import Fastify from 'fastify'
+import { connectRedis } from '../../../lib/redis/connect.js'
+import { Names } from '../../../lib/redis/names.js'
+import type { Redis, Script } from '../../../lib/redis/redis.js'
+import { CLAIM } from '../../../lib/redis/scripts/claim.js'
+import { DONE } from '../../../lib/redis/scripts/done.js'
+import { EXTEND } from '../../../lib/redis/scripts/extend.js'
+import { RENEW } from '../../../lib/redis/scripts/renew.js'
+import { systemClock } from '../../../lib/time/clock.js'
+import { CLIENTS } from './clients.js'
+import { type Cleanup, startRedis } from './redis-server.js'
+
+export const LEASE = 60_000
+export const { nodes, dead, info, fence } = new Names('wsl')
+
+/** What RENEW answers. */
+export type Renewed = [
+  leaseEnd: string,
+  fence: string,
+  now: number,
+  live: string[][],
+  expired: string[],
+  orphaned: string[],
+]
+
+/** A Redis with the scripts. No key of it may live for ever. */
+export class Scripts {
+  readonly #redis: Redis
+
+  constructor(redis: Redis) {
+    this.#redis = redis
+  }
+
+  async renew(node: string, register = ''): Promise<Renewed> {
+    const told = `{"of":"${node}"}`
+    return (await this.#run(
+      RENEW,
+      [nodes, dead, info, fence],
+      node,
+      LEASE,
+      told,
+      register,
+    )) as Renewed
+  }
+
+  async claim(node: string, until?: number): Promise<string> {
+    const end = until ?? (await this.now()) + LEASE
+    return (await this.#run(CLAIM, [nodes, dead, info, fence], node, LEASE, end)) as string
+  }
+
+  async extend(node: string, of: string): Promise<unknown> {
+    return this.#run(EXTEND, [dead, info], node, LEASE, of)
+  }
+
+  async done(node: string, of = ''): Promise<unknown> {
+    return this.#run(DONE, [nodes, dead, info], node, of)
+  }
+
+  async now(): Promise<number> {
+    const lua = "local t = redis.call('TIME') return t[1] * 1000 + math.floor(t[2] / 1000)"
+    return Number(await this.#redis.run({ lua }, ['{c}']))
+  }
+
+  /** How far its lease, or its claim, reaches into the future; `NaN` without one. */
+  async left(key: string, node: string): Promise<number> {
+    const end = await this.#redis.command('ZSCORE', key, node)
+    return end === null ? NaN : Number(end) - (await this.now())
+  }
+
+  /** As if so much time had passed for it. */
+  async age(key: string, node: string, by: number): Promise<void> {
+    await this.#redis.command('ZINCRBY', key, -by, node)
+  }
+
+  async command(name: string, key: string, ...args: Array<string | number>): Promise<unknown> {
+    return this.#redis.command(name, key, ...args)
+  }
+
+  async #run(
+    script: Script,
+    keys: [string, ...string[]],
+    ...args: Array<string | number>
+  ): Promise<unknown> {
+    const reply = await this.#redis.run(script, keys, ...args)
+    for (const key of keys) assert.notEqual(await this.#redis.command('PTTL', key), -1, key)
+    return reply
+  }
+}
+
+export async function scripts(t: Cleanup): Promise<Scripts> {
+  const server = await startRedis(t)
+  const { client, quit } = await CLIENTS['ioredis 6']!(server.port)
+  const redis = connectRedis(client, systemClock, Fastify().log)
+  t.after(async () => {
+    await redis.close()
+    quit()
+  })
+  return new Scripts(redis)
+}
