@@ -27,6 +27,7 @@ export class KernelChecks {
   readonly #stalls: Array<{ readonly at: number; readonly length: number }> = []
   readonly #places: number
   #drainedAt = Infinity
+  #drainEndsAt = Infinity
 
   /** @param places how many have a place on the route `few` */
   constructor(world: KernelWorld, groups: ReadonlyMap<string, Set<Guest>>, places: number) {
@@ -40,8 +41,11 @@ export class KernelChecks {
     this.#stalls.push({ at: this.#world.clock.now(), length })
   }
 
-  drains(): void {
-    this.#drainedAt = Math.min(this.#drainedAt, this.#world.clock.now())
+  /** @param timeout how long it may take from now on */
+  drains(timeout: number): void {
+    const now = this.#world.clock.now()
+    this.#drainedAt = Math.min(this.#drainedAt, now)
+    this.#drainEndsAt = Math.min(this.#drainEndsAt, now + timeout)
   }
 
   get isAsOwed(): boolean {
@@ -50,11 +54,7 @@ export class KernelChecks {
 
   settle(): void {
     const { clock, faults, guests } = this.#world
-    for (const guest of guests) {
-      if (guest.socket?.isPaused === true) guest.pausedAt = clock.now()
-      const isBusy = guest.isBlocked || guest.messageGates.length > 0 || guest.peer.isFrozen
-      if (isBusy) guest.activeAt = clock.now()
-    }
+    for (const guest of guests) guest.note(clock.now())
     assert.deepEqual([...faults, ...this.#owed()], [])
     for (const guest of guests) this.#know(guest)
   }
@@ -118,9 +118,14 @@ export class KernelChecks {
     if (guest.socket === undefined) return this.#owedByAnswer(guest)
     if (guest.isOpen) return this.#owedWhileOpen(guest)
     this.#judge(guest)
-    if (guest.goneAt === undefined) return this.#owedWhileClosing(guest)
-    if (guest.closedAt === undefined) return this.#owedByEnd(guest)
-    return guest.info === undefined ? ['has no record'] : this.#owedByRecord(guest, guest.info)
+    // A long advance must not hide that it was open, or closing, for too long.
+    const owed = this.#owedByTime(guest, guest.leftOpenAt)
+    if (guest.goneAt === undefined) return [...owed, ...this.#owedWhileClosing(guest)]
+    owed.push(...this.#owedByClose(guest, guest.goneAt))
+    if (guest.closedAt === undefined) return [...owed, ...this.#owedByEnd(guest)]
+    owed.push(...this.#owedByDrain(guest.closedAt, 'was ending after the drain'))
+    if (guest.info === undefined) return [...owed, 'has no record']
+    return [...owed, ...this.#owedByRecord(guest, guest.info)]
   }
 
   #owedByAnswer(guest: Guest): string[] {
@@ -202,16 +207,19 @@ export class KernelChecks {
     })
   }
 
-  #owedByTime(guest: Guest): string[] {
+  /** @param now when it left OPEN, if it has */
+  #owedByTime(guest: Guest, now = this.#world.clock.now()): string[] {
     const { peer } = guest
-    const { clock } = this.#world
-    const now = clock.now()
     const owed: string[] = []
     const { idleTimeout, keepalive, maxLifetime, slack } = BOUNDS
     const isSilent = guest.silentAt !== undefined && guest.route !== 'quiet'
     const excuse = guest.bytesSent / SLOWEST_LINE + this.#stalledSince(guest.silentSince) + slack
     const longest = keepalive.interval * 1.1 + keepalive.timeout + excuse
     if (isSilent && now - guest.silentSince > longest) owed.push('is dead for too long')
+    // What was read late, after a pause, counts as an answer: from then on the longest interval is the bound.
+    const owesSince = peer.owesSince > guest.pausedAt ? peer.owesSince : Infinity
+    if (isSilent && now - Math.max(guest.silentSince, owesSince) > keepalive.timeout + excuse)
+      owed.push('owes an answer for too long')
     const isPast = (from: number, longest: number): boolean =>
       now > from + longest + slack + this.#stalledSince(from)
     if (isPast(guest.expiresAt, 0)) owed.push('has expired')
@@ -219,19 +227,26 @@ export class KernelChecks {
     const activeAt = Math.max(guest.activeAt, guest.pausedAt, guest.wellAt, peer.finishedAt)
     if (guest.route === 'limits' && isPast(activeAt, idleTimeout * 1.1))
       owed.push('is idle for too long')
-    if (isPast(this.#drainedAt, BOUNDS.drainTimeout)) owed.push('is open after the drain')
-    return owed
+    return [...owed, ...this.#owedByDrain(now, 'is open after the drain')]
   }
 
   #owedWhileClosing(guest: Guest): string[] {
-    const { peer, leftOpenAt = Infinity } = guest
-    const now = this.#world.clock.now()
-    const from = Math.max(leftOpenAt, guest.wellAt)
-    const lateAt = from + BOUNDS.closeTimeout + BOUNDS.slack + this.#stalledSince(from)
-    if (now > lateAt) return ['is closing for too long']
-    if (!guest.wasUnwell && !peer.isHalfWay && guest.socket?.isPaused === false)
+    if (!guest.wasUnwell && !guest.peer.isHalfWay && guest.socket?.isPaused === false)
       return ['is closing']
-    return []
+    return this.#owedByClose(guest, this.#world.clock.now())
+  }
+
+  /** @param now when it was gone, if it is */
+  #owedByClose({ leftOpenAt = Infinity, wellAt }: Guest, now: number): string[] {
+    const from = Math.max(leftOpenAt, wellAt)
+    const lateAt = from + BOUNDS.closeTimeout + BOUNDS.slack + this.#stalledSince(from)
+    const owed = this.#owedByDrain(now, 'is closing after the drain')
+    return now > lateAt ? [...owed, 'is closing for too long'] : owed
+  }
+
+  #owedByDrain(now: number, what: string): string[] {
+    const lateAt = this.#drainEndsAt + TICK + this.#stalledSince(this.#drainedAt)
+    return now > lateAt ? [what] : []
   }
 
   #owedByEnd(guest: Guest): string[] {
@@ -239,9 +254,7 @@ export class KernelChecks {
     const now = this.#world.clock.now()
     const longest = hangs * BOUNDS.cleanupTimeout + this.#stalledSince(goneAt)
     if (now > goneAt + longest || hangs === 0) return ['is ending for too long']
-    const over = this.#drainedAt + BOUNDS.drainTimeout + 1_000
-    if (now > over + this.#stalledSince(this.#drainedAt)) return ['is ending after the drain']
-    return []
+    return this.#owedByDrain(now, 'is ending after the drain')
   }
 
   #owedByRecord(guest: Guest, info: CloseInfo): string[] {

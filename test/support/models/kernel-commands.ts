@@ -111,7 +111,7 @@ export type Command =
   | { readonly does: 'tell'; readonly group: string; readonly bytes: number }
   | { readonly does: 'dissolve'; readonly group: string }
   | { readonly does: 'advance' | 'stall'; readonly by: number }
-  | { readonly does: 'drain' }
+  | { readonly does: 'drain'; readonly timeout: number }
 
 const BY_PEER: ReadonlySet<Command['does']> = new Set<PeerCommand['does']>([
   'say',
@@ -134,11 +134,14 @@ export function isByPeer(command: Command): command is PeerCommand {
 export interface Schedule {
   /** Numbers of the plugin's clock. */
   readonly seed: number
-  /** How it ends: by the drain, or all connections one by one, to see that all places are free then. */
-  readonly ends: 'drain' | 'one by one'
+  /** How it ends: by the drain, by one that has less time than a close, or all connections one by one, to see that all places are free then. */
+  readonly ends: 'drain' | 'short drain' | 'one by one'
   /** What happens in one step happens at once. */
   readonly steps: ReadonlyArray<readonly Command[]>
 }
+
+/** In ms: less than a close may take. */
+export const SHORT_DRAIN = 6_000
 
 const command = commandMaker<Command>()
 const which = fc.nat(30)
@@ -220,7 +223,7 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
   command(1, 'dissolve', { group }),
   command(20, 'advance', { by: fc.constantFrom(200, 1_000, 3_000, 3_000, 11_000, 36_000) }),
   command(3, 'stall', { by: fc.constantFrom(500, 4_000, 30_000) }),
-  command(1, 'drain', {}),
+  command(1, 'drain', { timeout: fc.constantFrom(SHORT_DRAIN, 16_000, 40_000) }),
 )
 
 /** Several things at once, to any of them; or to one, as far as they may happen to it. */
@@ -229,15 +232,23 @@ const toOne = fc
   .tuple(which, atOnce)
   .map(([which, all]) => all.map((one) => ('which' in one ? { ...one, which } : one)))
 
+/** The app does not read somebody for long, and node has read in advance all that it can. */
+const unread: fc.Arbitrary<Command[]> = which.map((which) => [
+  { does: 'pause', which },
+  { does: 'say', which, count: 4, bytes: 40_000, handling: 'nothing' },
+  { does: 'advance', by: 36_000 },
+])
+
 export const schedules: fc.Arbitrary<Schedule> = fc.record(
   {
     seed: fc.nat(),
-    ends: fc.constantFrom('drain', 'one by one'),
+    ends: fc.constantFrom('drain', 'short drain', 'one by one'),
     steps: fc.array(
       fc.oneof(
-        { weight: 4, arbitrary: commands.map((one) => [one]) },
-        { weight: 1, arbitrary: atOnce },
-        { weight: 2, arbitrary: toOne },
+        { weight: 16, arbitrary: commands.map((one) => [one]) },
+        { weight: 4, arbitrary: atOnce },
+        { weight: 8, arbitrary: toOne },
+        { weight: 1, arbitrary: unread },
       ),
       { maxLength: 50, size: 'max' },
     ),

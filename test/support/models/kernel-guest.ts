@@ -62,6 +62,7 @@ export class Guest {
   /** Whether messages wait for a callback that hangs, or have been refused by an end. */
   isBlocked = false
   hasRefused = false
+  #wasPaused = false
   /** When it was last seen to be paused. */
   pausedAt = -Infinity
   /** When the peer was told to be silent, and since when it is well again. */
@@ -100,6 +101,24 @@ export class Guest {
 
   get hasPlace(): boolean {
     return (this.socket !== undefined && this.goneAt === undefined) || this.isUndecided
+  }
+
+  /** What excuses it, if anything does: noted before something happens that may end that. */
+  note(now: number): void {
+    this.#wasPaused = this.socket?.isPaused === true
+    this.#excuse(now)
+  }
+
+  leavesOpen(now: number): void {
+    if (this.leftOpenAt !== undefined) return
+    this.leftOpenAt = now
+    // It is not paused any more: its end reads on.
+    this.#excuse(now)
+  }
+
+  #excuse(now: number): void {
+    if (this.#wasPaused) this.pausedAt = now
+    if (this.isBlocked || this.messageGates.length > 0 || this.peer.isFrozen) this.activeAt = now
   }
 
   behaviourAt(place: Place): Behaviour | undefined {
@@ -144,9 +163,9 @@ export class Guest {
     if (this.isOpen) this.silentAt = undefined
   }
 
-  /** Since when nothing has come of a peer that answers nothing. */
+  /** Since when nothing has come of a peer that answers nothing, or that owes an answer from when it did not. */
   get silentSince(): number {
-    const silentAt = this.silentAt ?? Infinity
+    const silentAt = Math.min(this.silentAt ?? Infinity, this.peer.owesSince)
     return Math.max(silentAt, this.openedAt, this.spokeAt, this.pausedAt)
   }
 }

@@ -70,6 +70,12 @@ export class KernelPeer {
     return !this.hasEnded && this.socket.writable && !this.#hasSentClose
   }
 
+  /** Since when it owes an answer, where it has seen when the ping came. */
+  get owesSince(): number {
+    const { unansweredSince = -Infinity } = this
+    return unansweredSince > -Infinity ? unansweredSince : Infinity
+  }
+
   say(text: string): void {
     this.#write(frameOf(OPCODE.text, text))
   }
@@ -150,8 +156,9 @@ export class KernelPeer {
   }
 
   #pinged(payload: Buffer): void {
-    if (this.isDeaf) this.unansweredSince ??= this.#now()
-    else this.#write(frameOf(OPCODE.pong, payload))
+    // The app's own ping is empty, and asks for no answer.
+    if (this.isDeaf && payload.length > 0) this.unansweredSince ??= this.#now()
+    else if (!this.isDeaf) this.#write(frameOf(OPCODE.pong, payload))
   }
 
   #closed(payload: Buffer): void {

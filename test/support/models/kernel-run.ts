@@ -13,6 +13,7 @@ import {
   isByPeer,
   type PeerCommand,
   type Schedule,
+  SHORT_DRAIN,
 } from './kernel-commands.js'
 import { type Dial, Guest } from './kernel-guest.js'
 import { KernelPeer } from './kernel-peer.js'
@@ -48,8 +49,9 @@ export class KernelRun {
   async finish(ends: Schedule['ends']): Promise<void> {
     const { app, clock, guests } = this.#world
     if (ends === 'one by one' && this.#drain === undefined) await this.#fill()
+    if (ends === 'short drain') this.#drainFor(SHORT_DRAIN)
     const closing = app.close()
-    this.#drainBegins()
+    this.#drainBegins(BOUNDS.drainTimeout)
     const until = clock.now() + BOUNDS.drainTimeout + 1_000
     await this.#settle()
     while (clock.now() < until) await clock.advance(500)
@@ -109,6 +111,7 @@ export class KernelRun {
 
   async #do(command: Command): Promise<void> {
     const { app, clock, guests } = this.#world
+    for (const guest of guests) guest.note(clock.now())
     if ('which' in command) return this.#toOne(command)
     switch (command.does) {
       case 'dial': {
@@ -132,8 +135,7 @@ export class KernelRun {
         this.#checks.stalled(command.by)
         return
       case 'drain':
-        this.#drain ??= app.websocketLifecycle.drain()
-        this.#drainBegins()
+        this.#drainFor(command.timeout)
     }
   }
 
@@ -160,7 +162,8 @@ export class KernelRun {
     if (!isByPeer(command)) {
       return guests.filter(({ closedAt, socket }) => socket && closedAt === undefined)
     }
-    return guests.filter(({ peer, socket }) => socket !== undefined && peer.isWell)
+    const speakers = guests.filter(({ peer, socket }) => socket !== undefined && peer.isWell)
+    return does === 'half' ? speakers.filter(({ peer }) => !peer.isHalfWay) : speakers
   }
 
   #peerDoes(guest: Guest, command: PeerCommand): void {
@@ -175,7 +178,6 @@ export class KernelRun {
         for (let i = 0; i < command.count; i++) this.#say(guest, command)
         return
       case 'half':
-        if (peer.isHalfWay) return
         peer.sayHalf(`${this.#numberFor(guest)} nothing SECRET`)
         return
       case 'ping':
@@ -310,7 +312,13 @@ export class KernelRun {
     assert.equal(sent + dropped, members.length, `told to ${group}`)
   }
 
-  #drainBegins(): void {
+  #drainFor(timeout: number): void {
+    if (this.#drain !== undefined) return
+    this.#drain = this.#world.app.websocketLifecycle.drain({ timeout })
+    this.#drainBegins(timeout)
+  }
+
+  #drainBegins(timeout: number): void {
     const { guests } = this.#world
     this.#drain ??= Promise.resolve()
     for (const guest of guests) {
@@ -318,7 +326,7 @@ export class KernelRun {
       guest.may('shutdown')
       guest.codes.add(1012)
     }
-    this.#checks.drains()
+    this.#checks.drains(timeout)
   }
 }
 

@@ -212,7 +212,7 @@ export class KernelWorld {
     guest.activeAt = this.clock.now()
     const leaves = (): void => {
       this.#sees(guest, 'a listener')
-      guest.leftOpenAt ??= this.clock.now()
+      guest.leavesOpen(this.clock.now())
     }
     socket.scope.signal.addEventListener('abort', leaves)
     socket.on('close', () => {
