@@ -128,7 +128,7 @@ test('a place in a limit is free again as soon as the transport is gone', async 
   const busy = await connectBusy(t, TCP, { options: { maxConnections: 1 } })
   busy.peer.reset()
   await busy.socket.closed
-  const next = await RawPeer.open(busy.port)
+  const next = await TCP.dial(busy.port)
   assert.equal(busy.app.websocketLifecycle.stats().open, 1)
   next.destroy()
   await busy.pool.release()

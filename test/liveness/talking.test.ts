@@ -27,7 +27,9 @@ async function startTalk(t: TestContext, options: WebsocketLifecycleOptions = {}
   const connected = await connectOne(t, { clock, options: { keepalive, ...options } })
   const { peer, socket } = connected
   socket.on('message', (message) => void socket.send(message))
-  const handle: unknown = Reflect.get(socket.request.raw.socket, '_handle')
+  const own = Reflect.get(socket.request.raw.socket, '_handle') as object
+  // Over TLS that of TCP beneath it.
+  const handle: object = (Reflect.get(own, '_parent') as object | undefined) ?? own
   const prototype: unknown = Object.getPrototypeOf(handle)
   let looks = 0
   Object.defineProperty(handle, 'bytesWritten', {

@@ -9,6 +9,7 @@ import { openBusyPeer } from '../support/peers/busy-peer.js'
 import { turns } from '../support/time/fake-clock.js'
 import { connectOver, type Line, rawOf, TCP, TLS, watchWrites } from '../support/servers/outbox.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
+import { DIFFERS_OVER_TLS } from '../support/servers/tls-pass.js'
 import { connectOne, serveOne } from '../support/servers/server.js'
 import { surviveUncaught } from '../support/time/uncaught.js'
 import { numbers, take } from '../support/peers/taken.js'
@@ -166,26 +167,30 @@ for (const [what, sizes] of Object.entries({
   larger: [1_000],
   mixed: [100, 1_000],
 })) {
-  test(`of ${what} messages no more than 16 KiB are held back`, async (t) => {
-    const { peer, socket } = await connectOne(t)
-    const writes = watchWrites(socket)
-    const sent: string[] = []
-    for (let bytes = 0; bytes < 195 * KiB; bytes += sent.at(-1)?.length ?? 0) {
-      sent.push(String(sent.length).padEnd(sizes[sent.length % sizes.length] ?? 0))
-      socket.send(sent.at(-1) ?? '')
-      assert.ok(socket.bufferedAmount <= 16 * KiB, `${socket.bufferedAmount}`)
-    }
-    const inTurn = writes.length
-    assert.ok(inTurn >= 12 && inTurn <= 14, `${inTurn} writes`)
-    await turns(1)
-    assert.equal(writes.length, inTurn + 1)
-    for (const bytes of writes) assert.ok(bytes <= 17 * KiB, `${bytes}`)
-    // One that is larger by itself is not held at all.
-    socket.send('x')
-    socket.send(Buffer.alloc(20 * KiB))
-    assert.equal(socket.bufferedAmount, 0)
-    assert.deepEqual(await take(peer, sent.length), sent)
-  })
+  test(
+    `of ${what} messages no more than 16 KiB are held back`,
+    { skip: DIFFERS_OVER_TLS.told },
+    async (t) => {
+      const { peer, socket } = await connectOne(t)
+      const writes = watchWrites(socket)
+      const sent: string[] = []
+      for (let bytes = 0; bytes < 195 * KiB; bytes += sent.at(-1)?.length ?? 0) {
+        sent.push(String(sent.length).padEnd(sizes[sent.length % sizes.length] ?? 0))
+        socket.send(sent.at(-1) ?? '')
+        assert.ok(socket.bufferedAmount <= 16 * KiB, `${socket.bufferedAmount}`)
+      }
+      const inTurn = writes.length
+      assert.ok(inTurn >= 12 && inTurn <= 14, `${inTurn} writes`)
+      await turns(1)
+      assert.equal(writes.length, inTurn + 1)
+      for (const bytes of writes) assert.ok(bytes <= 17 * KiB, `${bytes}`)
+      // One that is larger by itself is not held at all.
+      socket.send('x')
+      socket.send(Buffer.alloc(20 * KiB))
+      assert.equal(socket.bufferedAmount, 0)
+      assert.deepEqual(await take(peer, sent.length), sent)
+    },
+  )
 }
 
 test('a loop over drained() sends bursts as well', async (t) => {

@@ -145,6 +145,7 @@ test('pings that a peer does not take grow too old as messages do, where nothing
     clock,
     options: { keepalive: false },
     route: { closeTimeout, outbox: { maxBytes: 1024 * MiB } },
+    ...TCP.server,
   })
   const line = await Trickle.to(t, port)
   readAway(await TCP.dial(line.port))

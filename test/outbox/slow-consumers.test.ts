@@ -13,6 +13,7 @@ import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { connectOver, readAway, TCP, TLS, rawOf } from '../support/servers/outbox.js'
 import { DEFLATE, RawPeer } from '../support/peers/raw-peer.js'
 import { connectOne, serveOne } from '../support/servers/server.js'
+import { DIFFERS_OVER_TLS } from '../support/servers/tls-pass.js'
 
 const KiB = 1024
 const keepalive = false
@@ -99,14 +100,18 @@ test('a hundred megabytes, turn by turn, do not condemn a reader that keeps up',
   assert.equal(socket.bufferedAmount, 0)
 })
 
-test('70,000 messages in one turn are no more than one where the kernel takes them all', async (t) => {
-  const { peer, socket } = await connectOne(t, {
-    route: { outbox: { maxBytes: 1, highWaterMark: 0 } },
-  })
-  readAway(peer)
-  for (let i = 0; i < 70_000; i++) socket.send('x')
-  assert.equal(socket.readyState, socket.OPEN)
-})
+test(
+  '70,000 messages in one turn are no more than one where the kernel takes them all',
+  { skip: DIFFERS_OVER_TLS.told },
+  async (t) => {
+    const { peer, socket } = await connectOne(t, {
+      route: { outbox: { maxBytes: 1, highWaterMark: 0 } },
+    })
+    readAway(peer)
+    for (let i = 0; i < 70_000; i++) socket.send('x')
+    assert.equal(socket.readyState, socket.OPEN)
+  },
+)
 
 for (const line of [TCP, TLS]) {
   for (const perMessageDeflate of [false, true]) {

@@ -7,6 +7,7 @@ import type { LifecycleSocket } from '../../../lib/index.js'
 import { turns } from '../time/fake-clock.js'
 import { RawPeer } from '../peers/raw-peer.js'
 import { type Connected, type OneRoute, serveOne } from './server.js'
+import { canReset, isTlsPass } from './tls-pass.js'
 import { cert, key } from './tls.js'
 
 /** No kernel holds so much of ours. */
@@ -77,22 +78,22 @@ export interface Line {
   readonly dial: (port: number, headers?: Record<string, string>) => Promise<RawPeer>
 }
 
-export const TCP: Line = {
-  over: 'TCP',
-  server: {},
-  dial: (port, headers) => RawPeer.open(port, '/', headers),
-}
-
 export const TLS: Line = {
   over: 'TLS',
   server: { fastify: { https: { key, cert } } as FastifyServerOptions },
   dial: async (port, headers) => {
     const tcp = connectTcp(port, '127.0.0.1')
     const stream = connect({ socket: tcp, ca: cert, servername: 'localhost' })
+    canReset(stream, tcp)
     await once(stream, 'secureConnect')
     return RawPeer.over(stream, port, '/', headers)
   },
 }
+
+/** In the pass over TLS there is no other: what stands on the way, such as a slow line, would not know of TLS. */
+export const TCP: Line = isTlsPass
+  ? TLS
+  : { over: 'TCP', server: {}, dial: (port, headers) => RawPeer.open(port, '/', headers) }
 
 /** As `connectOne`, over a line. */
 export async function connectOver(

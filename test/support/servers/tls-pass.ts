@@ -20,6 +20,8 @@ export const isTlsPass: boolean = process.env['TLS'] === '1'
 /** Why a few tests are left out of the pass over TLS: there a difference is meant. */
 export const DIFFERS_OVER_TLS = reasons(isTlsPass, {
   told: 'node tells in a later turn that a write is over: what the kernel has taken counts as waiting until then',
+  memory:
+    'node encrypts a message when the one before it has left, as with bare ws: until then its memory is not the app’s',
   records: 'of what is left behind nobody can tell the messages: what counts are bytes of records',
   halfOpen:
     'a server of https ends its side when the peer has ended its own, and one of http does not',
@@ -81,7 +83,13 @@ function createServer(...args: unknown[]): Server {
     file = fileOf(typeof at === 'string' ? at : String(at?.port))
     writeFileSync(file, '')
   })
-  server.on('close', () => rmSync(file, { force: true }))
+  // Its port is free from now on, and not only when all its connections have ended: somebody else may get it.
+  const close = server.close.bind(server)
+  server.close = (done) => {
+    rmSync(file, { force: true })
+    file = ''
+    return close(done)
+  }
   return server
 }
 
@@ -129,7 +137,7 @@ function tcpBeneath(socket: Socket): Socket {
 }
 
 /** node has no RST for TLS: it is one of the TCP connection. */
-function canReset(socket: Socket, tcp: Socket): void {
+export function canReset(socket: Socket, tcp: Socket): void {
   socket.resetAndDestroy = () => {
     tcp.resetAndDestroy()
     return socket
