@@ -20,13 +20,13 @@ export class Claims {
   /**
    * Claims a node that a renewal has named. From then on nothing can be written under its name. If this rejects,
    * nobody may have the claim: it is free again a lease later.
-   * @param until when the claim is no longer meant, by Redis's clock
-   * @returns the fence of the claim; `undefined` if somebody else has it, or the node lives
+   * @param toldAt when that renewal ran, by Redis's clock
+   * @returns the fence of the claim; `undefined` if somebody else has it, the node lives, or Redis has lost the renewal
    */
-  async claim(node: string, until: number): Promise<number | undefined> {
+  async claim(node: string, toldAt: number): Promise<number | undefined> {
     const { redis, names, log, id } = this.#here
     const keys = [names.nodes, names.dead, names.info, names.fence] as const
-    const fence = (await redis.run(CLAIM, keys, node, this.#lease, until)) as string
+    const fence = (await redis.run(CLAIM, keys, node, this.#lease, id, toldAt)) as string
     if (fence === '') return undefined
     await redis.command('SET', names.sealOf(node), fence, 'PX', KEPT)
     logSafely(log, LOG_LINES.clusterClaimed, { node: id, dead: node })

@@ -35,9 +35,9 @@ export interface NodeParts {
   enter(id: string): Promise<void>
   /**
    * Nodes that this one may claim.
-   * @param until see {@link Claims.claim}
+   * @param toldAt see {@link Claims.claim}
    */
-  dead(nodes: readonly string[], until: number): void
+  dead(nodes: readonly string[], toldAt: number): void
 }
 
 /** How long a node that leaves may take, in ms: Redis may be gone. */
@@ -195,7 +195,7 @@ export class Node implements Here {
       this.#hasToWrite = false
       for (const part of this.#parts) part.writeAgain()
     }
-    if (dead.length > 0 && this.#lease.mayClaim) this.#of.dead(dead, redisNow + this.#lease.beat)
+    if (dead.length > 0 && this.#lease.mayClaim) this.#of.dead(dead, redisNow)
   }
 
   /** A survivor has this node: it goes on under another name, and with another lease. */

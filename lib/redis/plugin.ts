@@ -42,7 +42,7 @@ async function register(app: FastifyInstance, given: ClusterOptions): Promise<vo
     lease,
     address,
     enter: async (id) => mail.hear(id),
-    dead: (nodes, until) => survivor.onDead(nodes, until),
+    dead: (nodes, toldAt) => survivor.onDead(nodes, toldAt),
   })
   const mail = new Mail(node)
   const keeper = new Keeper(node)

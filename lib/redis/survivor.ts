@@ -20,7 +20,8 @@ export class Survivor implements Part {
   readonly #passedOver = new Map<string, number>()
   /** Nodes that may be claimed. */
   #dead: string[] = []
-  #until = 0
+  /** When a renewal has named them, by Redis's clock. */
+  #toldAt = 0
   #isClaiming = false
   #hasLeft = false
 
@@ -33,16 +34,16 @@ export class Survivor implements Part {
 
   /**
    * @param nodes all that may be claimed
-   * @param until when they may no longer be, by Redis's clock
+   * @param toldAt see {@link Claims.claim}
    */
-  onDead(nodes: readonly string[], until: number): void {
+  onDead(nodes: readonly string[], toldAt: number): void {
     if (this.#hasLeft) return
     const now = this.#cleaner.here.clock.now()
     for (const [node, since] of this.#passedOver) {
       if (now - since >= PASSED_OVER) this.#passedOver.delete(node)
     }
     this.#dead = [...nodes]
-    this.#until = until
+    this.#toldAt = toldAt
     if (this.#isClaiming) return
     this.#isClaiming = true
     void this.#claimAll().then(() => {
@@ -84,7 +85,7 @@ export class Survivor implements Part {
     const { clock } = this.#cleaner.here
     const askedAt = clock.now()
     // If Redis cannot be asked, the node will be named again.
-    const fence = await this.#claims.claim(node, this.#until).catch(() => undefined)
+    const fence = await this.#claims.claim(node, this.#toldAt).catch(() => undefined)
     if (fence === undefined) return undefined
     return new Claim(clock, this.#claims, this.#lease, { node, fence, askedAt })
   }

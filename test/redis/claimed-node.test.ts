@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  ALWAYS,
   LEASE,
   recordsOf,
   ScriptedRedis,
@@ -12,7 +13,6 @@ import { durableRoute } from '../support/redis/durable.js'
 import { FakeClock } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 
-const ALWAYS = 9e15
 const LIMITS = { concurrency: 8, rate: 1_000 }
 
 function setUp(count: number, release: (call: number) => unknown = () => {}) {

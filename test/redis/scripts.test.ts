@@ -98,8 +98,20 @@ test('CLAIM: not a node that has renewed, is not expired for a lease, or is unkn
 
 test('CLAIM: not when it was meant for earlier', async (t) => {
   const redis = await withDead(t)
-  assert.equal(await redis.claim('gone', (await redis.now()) - 1), '')
+  assert.equal(await redis.claim('gone', (await redis.now()) - LEASE / 3 - 1), '')
   assert.notEqual(await redis.claim('gone'), '')
+})
+
+test('CLAIM: not if Redis has lost the renewal of the survivor that has named the node', async (t) => {
+  const redis = await withDead(t)
+  const toldAt = await redis.now()
+  assert.equal(await redis.claimUnseen('gone', toldAt), '', 'all of the survivor is lost')
+  for (const lost of [-1, 1]) {
+    await redis.command('ZADD', nodes, toldAt + LEASE - lost, 'survivor')
+    assert.equal(await redis.claimUnseen('gone', toldAt), '', 'it has another lease')
+  }
+  await redis.command('ZADD', nodes, toldAt + LEASE, 'survivor')
+  assert.notEqual(await redis.claimUnseen('gone', toldAt), '')
 })
 
 test('CLAIM: the node of a cleaner that died is found and claimed, with a greater fence', async (t) => {

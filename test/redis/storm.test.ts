@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DurableRoute } from '../../lib/cluster/cluster.js'
-import { LEASE, recordsOf, ScriptedRedis, survivingAlone } from '../support/redis/cleaning.js'
+import {
+  ALWAYS,
+  LEASE,
+  recordsOf,
+  ScriptedRedis,
+  survivingAlone,
+} from '../support/redis/cleaning.js'
 import { durableRoute } from '../support/redis/durable.js'
 import { FakeClock } from '../support/time/fake-clock.js'
 import { never } from '../support/time/gate.js'
@@ -11,7 +17,7 @@ import { never } from '../support/time/gate.js'
 function afterStorm(count: number, clock: FakeClock, route: DurableRoute, rate: number) {
   const redis = new ScriptedRedis(recordsOf(count))
   const { survivor } = survivingAlone(redis, clock, route, { concurrency: 8, rate })
-  survivor.onDead(['dead'], 9e15)
+  survivor.onDead(['dead'], ALWAYS)
   return redis.records
 }
 

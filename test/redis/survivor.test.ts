@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { DurableRecord } from '../../lib/api/cluster.js'
 import type { DurableRoute } from '../../lib/cluster/cluster.js'
-import { die, leftIn, recordsOf, surviving, textOf } from '../support/redis/cleaning.js'
+import { ALWAYS, die, leftIn, recordsOf, surviving, textOf } from '../support/redis/cleaning.js'
 import { durableRoute, eventually } from '../support/redis/durable.js'
 import { handMadeNode } from '../support/redis/hand-made-node.js'
 import { startRedis, tell } from '../support/redis/redis-server.js'
@@ -11,8 +11,6 @@ import { FakeClock } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { until } from '../support/time/timed.js'
 
-/** Later than any time of Redis. */
-const ALWAYS = 9e15
 const FAST = { concurrency: 8, rate: 100_000 }
 
 async function setUp(t: TestContext, routes: readonly DurableRoute[], limits = FAST) {

@@ -179,15 +179,18 @@ export class LeaseModel {
         lease.renewed({ sentAt, answeredAt: this.now, redisNow, leaseEnd })
         if (!lease.mayClaim) return
         if (expired.length > 0 && calm < LEASE) this.wrong.push(`${calm} ms after all were away`)
-        for (const other of expired) this.#claim(node, other, redisNow + LEASE / 3)
+        for (const other of expired) this.#claim(node, other, redisNow)
       })
     })
   }
 
-  #claim(node: ModelNode, id: number, until: number): void {
+  /** @param toldAt when a renewal of the survivor has named it, by the clock of Redis */
+  #claim(node: ModelNode, id: number, toldAt: number): void {
     this.#send(node, 'Redis', () => {
       const redisNow = this.now + this.#jumped
-      if (redisNow > until || !this.#isExpired(id, redisNow)) return
+      if (redisNow > toldAt + LEASE / 3 || !this.#isExpired(id, redisNow)) return
+      // Redis has lost that renewal, and may have lost others; or there was one more, whose answer says.
+      if (this.#redis.get(node.id)?.leaseEnd !== toldAt + LEASE) return
       const ago = this.now - (this.#redis.get(id)?.renewedAt ?? 0)
       if (ago < LEASE) this.wrong.push(`${ago} ms after it had renewed`)
       // It ends what it may not serve then (`whenCutOff: 'close'`), by its own clock.
@@ -203,8 +206,10 @@ export class LeaseModel {
     return (this.#redis.get(id)?.leaseEnd ?? Infinity) + LEASE < redisNow
   }
 
+  /** All that a node says goes by one connection. */
   #send(node: ModelNode, to: Message['to'], arrive: () => void): void {
+    const last = this.#messages.findLast((other) => other.node === node && other.to === to)
     const at = this.now + Math.floor(this.#random() * this.#slowness)
-    this.#messages.push({ node, at, to, arrive })
+    this.#messages.push({ node, at: Math.max(at, last?.at ?? 0), to, arrive })
   }
 }

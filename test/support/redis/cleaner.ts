@@ -29,7 +29,7 @@ const node = new Node({
   lease,
   address: undefined,
   enter: async () => {},
-  dead: (nodes, until) => survivor.onDead(nodes, until),
+  dead: (nodes, toldAt) => survivor.onDead(nodes, toldAt),
 })
 const cleanups = new Cleanups(clock, log, limits)
 const durable = new Durable(node, cleanups)

@@ -14,6 +14,8 @@ import { LIMITS } from './durable.js'
 
 /** In ms. */
 export const LEASE = 15_000
+/** When a survivor has been told of dead nodes: for a hand-made one that is always just now. */
+export const ALWAYS = 9e15
 
 const names = new Names('wsl')
 
@@ -32,6 +34,7 @@ export function surviving(
   const cleanups = new Cleanups(node.clock, node.log, limits)
   const byName = new Map(routes.map((route) => [route.settings.name, route]))
   const survivor = new Survivor({ here: node, cleanups, routes: byName }, LEASE)
+  void node.redis.command('ZADD', names.nodes, ALWAYS + LEASE, node.id)
   return { node, cleanups, survivor }
 }
 
@@ -61,7 +64,7 @@ export function textOf(name: string): string {
   return JSON.stringify({ name, openedAt: 1_700_000_000_000, data: { user: 1 }, fence: 1 })
 }
 
-/** Dead nodes that are not cleaned yet, those that are, and all keys that Redis has. */
+/** Dead nodes that are not cleaned yet, those that are, and all keys that Redis has of nodes that are not hand-made. */
 export async function leftIn(
   redis: Redis,
 ): Promise<{ dead: string[]; cleaned: string[]; keys: string[] }> {
@@ -72,7 +75,9 @@ export async function leftIn(
   }`
   const answer = await redis.run({ lua }, [names.dead])
   const [dead, cleaned, keys] = answer as [string[], string[], string[]]
-  return { dead, cleaned, keys: keys.toSorted() }
+  const others = Number(await redis.command('ZCOUNT', names.nodes, '-inf', `(${ALWAYS}`))
+  const found = others === 0 ? keys.filter((key) => key !== names.nodes) : keys
+  return { dead, cleaned, keys: found.toSorted() }
 }
 
 type Command = (...args: ReadonlyArray<string | number>) => unknown

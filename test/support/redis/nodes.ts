@@ -50,8 +50,8 @@ export async function startNode(
     told.push(what)
     tell(what)
   }
-  const survive = async (dead: string, until: number): Promise<void> => {
-    const fence = await claims.claim(dead, until)
+  const survive = async (dead: string, toldAt: number): Promise<void> => {
+    const fence = await claims.claim(dead, toldAt)
     if (fence === undefined) return
     hear(`claimed ${dead}`)
     await clean?.(dead, fence, claims)
@@ -68,9 +68,9 @@ export async function startNode(
       await redis.subscribe(names.channelOf(id), () => {})
       hear(`enter ${id}`)
     },
-    dead: (nodes, until) => {
+    dead: (nodes, toldAt) => {
       for (const dead of nodes) {
-        survive(dead, until).catch((error: unknown) => hear(`failed ${String(error)}`))
+        survive(dead, toldAt).catch((error: unknown) => hear(`failed ${String(error)}`))
       }
     },
   })

@@ -7,6 +7,7 @@ import { CLAIM } from '../../../lib/redis/scripts/claim.js'
 import { DONE } from '../../../lib/redis/scripts/done.js'
 import { EXTEND } from '../../../lib/redis/scripts/extend.js'
 import { RENEW } from '../../../lib/redis/scripts/renew.js'
+import { KEPT } from '../../../lib/redis/scripts/shared.js'
 import { systemClock } from '../../../lib/time/clock.js'
 import { CLIENTS } from './clients.js'
 import { type Cleanup, startRedis } from './redis-server.js'
@@ -44,9 +45,20 @@ export class Scripts {
     )) as Renewed
   }
 
-  async claim(node: string, until?: number): Promise<string> {
-    const end = until ?? (await this.now()) + LEASE
-    return (await this.#run(CLAIM, [nodes, dead, info, fence], node, LEASE, end)) as string
+  /** By a survivor that only claims. @param toldAt when its renewal has named the node, if not now */
+  async claim(node: string, toldAt?: number): Promise<string> {
+    const at = toldAt ?? (await this.now())
+    await this.#redis.command('ZADD', nodes, at + LEASE, 'survivor')
+    await this.#redis.command('PEXPIRE', nodes, KEPT)
+    const fence = await this.claimUnseen(node, at)
+    await this.#redis.command('ZREM', nodes, 'survivor')
+    return fence
+  }
+
+  /** The same, where Redis need not know of that renewal. */
+  async claimUnseen(node: string, toldAt: number): Promise<string> {
+    const keys: [string, ...string[]] = [nodes, dead, info, fence]
+    return (await this.#run(CLAIM, keys, node, LEASE, 'survivor', toldAt)) as string
   }
 
   async extend(node: string, of: string): Promise<unknown> {
