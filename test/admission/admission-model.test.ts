@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { LifecycleSocket, LifecycleStats, RefusalReason } from '../../lib/index.js'
+import { SEED } from '../support/models/fuzz.js'
 import { AdmissionModel, type Maxima } from '../support/models/admission-model.js'
 import { within } from '../support/time/bound.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
@@ -373,7 +374,7 @@ test('whatever hooks, peers and time do: each attempt comes to one end, and hold
         await world.clear()
       }
     }),
-    { numRuns: runsOr(100, 0.2) },
+    { numRuns: runsOr(100, 0.2), seed: SEED },
   )
   const report = await within(world.app.websocketLifecycle.drain(), 'the drain')
   assert.deepEqual([report.closed, report.terminated, report.abandoned], [0, 0, []])

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { LifecycleSocket, LifecycleStats } from '../../lib/index.js'
+import { SEED } from '../support/models/fuzz.js'
 import { within } from '../support/time/bound.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { type Gate, gate } from '../support/time/gate.js'
@@ -285,7 +286,7 @@ for (const max of [1, 2, 3]) {
         }
         run.assertEnded()
       }),
-      { numRuns: runsOr(40, 0.1) },
+      { numRuns: runsOr(40, 0.1), seed: SEED },
     )
   })
 }

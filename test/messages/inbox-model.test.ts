@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import * as fc from 'fast-check'
 import type { LifecycleSocket, WebsocketLifecycle } from '../../lib/index.js'
+import { SEED } from '../support/models/fuzz.js'
 import { within } from '../support/time/bound.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
@@ -357,7 +358,7 @@ for (const kind of READERS) {
       fc.asyncProperty(fc.constantFrom(...POLICIES), schedules, (policy, schedule) =>
         play(world, kind, policy, schedule),
       ),
-      { numRuns: runsOr(150, 0.5) },
+      { numRuns: runsOr(150, 0.5), seed: SEED },
     )
   })
 }

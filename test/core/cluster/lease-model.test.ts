@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { Lease, type Renewal } from '../../../lib/core/cluster/lease.js'
+import { SEED } from '../../support/models/fuzz.js'
 import { type Fault, LEASE, LeaseModel } from '../../support/models/lease-model.js'
 
 const LIFE = 20 * LEASE
@@ -51,7 +52,7 @@ function check(runs: number, LeaseClass = Lease): void {
       while (model.now < LIFE) model.step()
       assert.deepEqual(model.wrong, [])
     }),
-    { numRuns: runs, endOnFailure: true },
+    { numRuns: runs, seed: SEED, endOnFailure: true },
   )
 }
 
@@ -101,6 +102,6 @@ test('a node that dies is claimed in time, if nothing else goes wrong', () => {
         assert.deepEqual([...model.claimed.keys()], [0])
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 500, seed: SEED },
   )
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import { SEED } from '../../support/models/fuzz.js'
 import { Model, type World } from '../../support/models/line-model.js'
 import { runsOr } from '../../support/models/property.js'
 
@@ -38,7 +39,7 @@ test('a peer that answers is never declared dead, whatever we, our loop and the 
         assert.ok(!model.isCondemned, `declared dead at ${model.forgivingNow}`)
       }
     }),
-    { numRuns: runsOr(500) },
+    { numRuns: runsOr(500), seed: SEED },
   )
 })
 
@@ -56,6 +57,6 @@ test('a peer that dies is declared dead within the bound, however much we go on 
         assert.ok(model.isCondemned || silence <= bound, `${silence} ms, not ${bound}`)
       }
     }),
-    { numRuns: runsOr(500) },
+    { numRuns: runsOr(500), seed: SEED },
   )
 })
