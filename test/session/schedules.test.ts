@@ -1,5 +1,6 @@
 import { test } from 'node:test'
-import { holds, runsOr } from '../support/models/property.js'
+import { holds } from '../support/models/property.js'
+import { runsOr } from '../support/models/runs.js'
 import { sessions } from '../support/models/sessions.js'
 
 test('whatever happens to sessions, each has one end, and all arrives once', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { Lease, type Renewal } from '../../../lib/core/cluster/lease.js'
-import { SEED } from '../../support/models/fuzz.js'
+import { SEED } from '../../support/models/runs.js'
 import { type Fault, LEASE, LeaseModel } from '../../support/models/lease-model.js'
 
 const LIFE = 20 * LEASE

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { SEED } from '../../support/models/fuzz.js'
 import { Model, type World } from '../../support/models/line-model.js'
-import { runsOr } from '../../support/models/property.js'
+import { runsOr, SEED } from '../../support/models/runs.js'
 
 const share = fc.double({ min: 0, max: 1, noNaN: true })
 

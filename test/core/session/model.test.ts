@@ -1,7 +1,7 @@
 // The numbers of a session, over lines that die. `SCHEDULES=1000000` runs more of them.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SEED } from '../../support/models/fuzz.js'
+import { SEED } from '../../support/models/runs.js'
 import { RULES, type Rules } from '../../support/models/session-model.js'
 import { Schedule } from '../../support/models/session-schedule.js'
 

@@ -1,6 +1,6 @@
 // A property: it holds in every schedule of a model. One that fails is printed as a script that plays it once more.
 import * as fc from 'fast-check'
-import { SEED, tellOfFewer } from './fuzz.js'
+import { SEED, tellOfFewer } from './runs.js'
 
 /** Schedules of what may happen, as plain data, and what plays them. */
 export interface Model<Schedule> {
@@ -11,15 +11,6 @@ export interface Model<Schedule> {
   readonly schedules: fc.Arbitrary<Schedule>
   /** @throws (rejects) if something is not as the model says */
   readonly play: (schedule: Schedule) => Promise<void>
-}
-
-/**
- * How many schedules a test plays: a few, or `RUNS=2000` to look longer for what is rare.
- * @param share of those, for a model that is slow, or has several tests
- */
-export function runsOr(few: number, share = 1): number {
-  const runs = process.env['RUNS']
-  return runs === undefined ? few : Math.ceil(Number(runs) * share)
 }
 
 /** A schedule that has failed is shrunk for so long, in ms; and each run has so long, all together. */
