@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Target } from './balancer.js'
 import type { NodeState } from './events.js'
-import { freePort } from './redis.js'
+import { freePort } from './free-port.js'
 
 /** What is the same for all nodes. */
 export interface Common {

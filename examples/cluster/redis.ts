@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
+import { freePort } from './free-port.js'
 
 export interface RedisServer {
   readonly url: string
@@ -45,13 +45,4 @@ async function listening(lines: AsyncIterable<string>): Promise<void> {
     if (line.includes('Ready to accept connections')) return
   }
   throw new Error(`redis-server has ended: ${said.join('\n')}`)
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

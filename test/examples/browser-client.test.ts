@@ -10,6 +10,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import websocketLifecycle, { isRetryable } from 'fastify-websocket-lifecycle'
 import { WebSocket } from 'ws'
 import { type connect, type Connection, RETRYABLE } from '../../examples/browser-client.js'
+import { freePort } from '../../examples/cluster/free-port.js'
 import { root } from '../support/servers/tarball.js'
 
 /** A page: its clock and its dice are those of the test, and its waits pass when the test says so. */
@@ -132,14 +133,15 @@ describe('examples/browser-client.ts', () => {
 
   it('comes back to a server that has been started anew', async (t) => {
     const page = await Page.open()
-    const first = await serve(t)
+    const port = await freePort()
+    const first = await serve(t, port)
     const connection = page.connect(first.url)
     assert.equal(await page.next(), 'message hello')
     await first.app.close()
     assert.equal(await page.next(), 'wait 500')
     page.pass()
     assert.equal(await page.next(), 'wait 1000') // nobody listened
-    const second = await serve(t, Number(new URL(first.url).port))
+    const second = await serve(t, port)
     page.pass()
     assert.equal(await page.next(), 'message hello')
     assert.equal(connection.send('here again'), true)

@@ -8,12 +8,13 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { freePort } from '../../examples/cluster/free-port.js'
 import websocketLifecycle, { type WebsocketLifecycleOptions } from '../../lib/index.js'
 import type { Peer } from '../../lib/testing/index.js'
 import { connect } from '../support/peers/connect.js'
 import { within } from '../support/time/bound.js'
 import { refusal } from '../support/peers/client.js'
-import { endWith, portOf, serve } from '../support/servers/server.js'
+import { endWith } from '../support/servers/server.js'
 import { cert, key } from '../support/servers/tls.js'
 import { makeApp, listen, addEcho, assertEchoes } from '../support/servers/echoing.js'
 
@@ -138,15 +139,19 @@ describe('a registration', () => {
   })
 
   test('is over with its app: a new app takes the same port', async (t) => {
-    const first = await serve(t, { routes: addEcho })
-    const port = portOf(first)
+    const port = await freePort()
+    const start = async (): Promise<FastifyInstance> => {
+      const app = makeApp(t)
+      await app.register(websocketLifecycle)
+      addEcho(app)
+      await app.listen({ host: '127.0.0.1', port })
+      return app
+    }
+    const first = await start()
     const client = await connect(`ws://127.0.0.1:${port}/ws`)
     await first.close()
     assert.equal((await client.closed).code, 1012)
-    const second = makeApp(t)
-    await second.register(websocketLifecycle)
-    addEcho(second)
-    await second.listen({ host: '127.0.0.1', port })
+    await start()
     await assertEchoes(`ws://127.0.0.1:${port}/ws`)
   })
 })

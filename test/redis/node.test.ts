@@ -5,7 +5,7 @@ import type { Claims } from '../../lib/redis/claims.js'
 import { lineTo } from '../support/redis/line.js'
 import { names, startNode, type TestNode } from '../support/redis/nodes.js'
 import { type RedisServer, startRedis, startRedisAt, tell } from '../support/redis/redis-server.js'
-import { freePort } from '../support/servers/free-port.js'
+import { freePort } from '../../examples/cluster/free-port.js'
 import { gate } from '../support/time/gate.js'
 import { until } from '../support/time/timed.js'
 

@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { RawStream } from '../support/peers/raw-stream.js'
-import { freePort } from '../support/servers/free-port.js'
+import { freePort } from '../../examples/cluster/free-port.js'
 import {
   type Front,
   requestTo,

@@ -10,7 +10,7 @@ import { websocketCluster } from '../../lib/redis/index.js'
 import { Client } from '../support/peers/client.js'
 import { LinkPeer } from '../support/peers/link-peer.js'
 import { startRedis } from '../support/redis/redis-server.js'
-import { freePort } from '../support/servers/free-port.js'
+import { freePort } from '../../examples/cluster/free-port.js'
 import { until } from '../support/time/timed.js'
 
 interface Served {

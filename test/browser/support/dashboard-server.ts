@@ -4,9 +4,9 @@ import {
   websocketDashboard,
   type WebsocketDashboardOptions,
 } from 'fastify-websocket-lifecycle/dashboard'
+import { freePort } from '../../../examples/cluster/free-port.js'
 import type { Peer } from '../../../lib/testing/index.js'
 import { reach } from '../../support/peers/heard.js'
-import { portOf } from '../../support/servers/app.js'
 
 export interface DashboardOptions {
   readonly fastify?: FastifyServerOptions
@@ -46,8 +46,8 @@ export class DashboardServer {
     app.get('/chat', { websocket: true, onMessage: () => {} }, () => {})
     routes?.(app)
     await app.register(websocketDashboard, { prefix: '/admin', authorize })
+    this.#port ||= await freePort()
     await app.listen({ host: '127.0.0.1', port: this.#port })
-    this.#port = portOf(app)
   }
 
   async stop(): Promise<void> {

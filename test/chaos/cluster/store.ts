@@ -5,7 +5,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { freePort } from '../../support/servers/free-port.js'
+import { freePort } from '../../../examples/cluster/free-port.js'
 
 export class Store {
   readonly port: number

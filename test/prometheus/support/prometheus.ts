@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
-import { freePort } from '../../support/servers/free-port.js'
+import { freePort } from '../../../examples/cluster/free-port.js'
 import { root } from '../../support/servers/tarball.js'
 
 /** Where Debian puts it. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
-import { freePort } from '../../support/servers/free-port.js'
+import { freePort } from '../../../examples/cluster/free-port.js'
 import { cert, key } from '../../support/servers/tls.js'
 
 /** Where Debian puts it, which is no folder of everybody's PATH. */
@@ -15,8 +15,6 @@ const EXECUTABLE = process.env['NGINX'] ?? '/usr/sbin/nginx'
 /** Without ours: nginx itself reads a variable of that name, as sockets that it is to inherit. */
 const env: NodeJS.ProcessEnv = { ...process.env }
 delete env['NGINX']
-
-const ATTEMPTS = 5
 
 /** A real nginx that ends TLS in front of a server. */
 export interface Nginx {
@@ -37,33 +35,26 @@ export async function startNginx(t: TestContext, server: string, location: strin
     )
   }
   const dir = await mkdtemp(join(tmpdir(), 'fastify-websocket-lifecycle-nginx-'))
-  const stop: Array<() => Promise<void>> = []
-  t.after(async () => {
-    for (const kill of stop) await kill()
-    await rm(dir, { recursive: true, force: true })
-  })
+  const port = await freePort()
   await writeFile(join(dir, 'key.pem'), key)
   await writeFile(join(dir, 'cert.pem'), cert)
-  for (let attempt = 1; ; attempt++) {
-    const port = await freePort()
-    await writeFile(join(dir, 'nginx.conf'), configuration(port, server, location))
-    const child = spawn(EXECUTABLE, ['-p', dir, '-c', 'nginx.conf', '-e', 'stderr'], {
-      env,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    const exited = once(child, 'close')
-    const kill = async (): Promise<void> => {
-      child.kill('SIGKILL')
-      await exited
-    }
-    stop.push(kill)
-    const failure = await listening(child)
-    if (failure === undefined) return { port, kill }
-    // Somebody may have taken a port since it was found free.
-    if (attempt === ATTEMPTS || !failure.includes('Address already in use')) {
-      throw new Error(`nginx did not start: ${failure}`)
-    }
+  await writeFile(join(dir, 'nginx.conf'), configuration(port, server, location))
+  const child = spawn(EXECUTABLE, ['-p', dir, '-c', 'nginx.conf', '-e', 'stderr'], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const exited = once(child, 'close')
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL')
+    await exited
   }
+  t.after(async () => {
+    await kill()
+    await rm(dir, { recursive: true, force: true })
+  })
+  const failure = await listening(child)
+  if (failure !== undefined) throw new Error(`nginx did not start: ${failure}`)
+  return { port, kill }
 }
 
 /** One process, which writes nothing outside of its folder. */

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { freePort } from '../servers/free-port.js'
+import { freePort } from '../../../examples/cluster/free-port.js'
 import { type Cleanup, type RedisServer, startRedis, tell } from './redis-server.js'
 
 /** How many slots a Redis Cluster has. */

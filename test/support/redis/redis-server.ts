@@ -5,7 +5,7 @@ import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { freePort } from '../servers/free-port.js'
+import { freePort } from '../../../examples/cluster/free-port.js'
 
 /** A real Redis. */
 export interface RedisServer {
