@@ -1,8 +1,8 @@
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { monotonic, nextTurn } from '../platform/real-time.js'
-import { LONG } from './wait.js'
+import { nextTurn } from '../platform/real-time.js'
+import { LONG, Patience } from './wait.js'
 
 /** Two turns for what waits for the next poll, as lib/time/sweep.ts has it, and one to see what came of it. */
 const STILL = 3
@@ -59,7 +59,7 @@ function serverMade(message: unknown): void {
  * comes of it. Who has paused, or takes nothing, is not waited for.
  */
 export async function delivered(): Promise<void> {
-  const startedAt = monotonic()
+  const patience = new Patience()
   let still = 0
   let wanted = STILL
   while (still < wanted) {
@@ -67,7 +67,7 @@ export async function delivered(): Promise<void> {
     const { moves, onItsWay, hasUnseen } = look()
     still = moves || onItsWay !== undefined ? 0 : still + 1
     wanted = hasUnseen ? STILL_UNSEEN : STILL
-    if (monotonic() - startedAt > LONG) {
+    if (patience.isOver()) {
       throw new Error(
         `Expected all that was sent on loopback to arrive within ${LONG} ms, got ${onItsWay ?? 'more and more of it'}`,
       )

@@ -1,8 +1,8 @@
-import { epochNow, monotonic } from '../platform/real-time.js'
+import { epochNow } from '../platform/real-time.js'
 import type { Clock, Timer } from '../time/clock.js'
 import type { ManualClock } from './api.js'
 import { delivered, watchSockets } from './delivered.js'
-import { inTime, LONG } from './wait.js'
+import { inTime, LONG, Patience } from './wait.js'
 
 interface Entry extends Timer {
   readonly callback: () => void
@@ -89,13 +89,13 @@ export class HandClock implements Clock, ManualClock {
     promise.then(settle, settle)
     await inTime(promise, PATIENCE)
     const until = this.#now + FARTHEST
-    let idleSince = monotonic()
+    let patience = new Patience()
     while (!state.isSettled) {
       const next = this.#next()
       if (next !== undefined && next.at <= until) {
         this.#fire(next)
-        idleSince = monotonic()
-      } else if (next !== undefined || monotonic() - idleSince > LONG) {
+        patience = new Patience()
+      } else if (next !== undefined || patience.isOver()) {
         throw new Error(
           `Expected the promise to settle within an hour of the manual clock, got ${this.pending} timers that are later, and nothing else for ${LONG} ms`,
         )

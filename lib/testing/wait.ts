@@ -1,10 +1,26 @@
-import { clearTimeout, setTimeout } from '../platform/real-time.js'
+import { clearTimeout, monotonic, setTimeout } from '../platform/real-time.js'
 
 /** What {@link inTime} resolves with if time is up. */
 export const LATE: unique symbol = Symbol('late')
 
 /** How long a wait may take that has no timeout of its own, in ms. */
 export const LONG = 5_000
+/** What a turn of the loop counts for at most, in ms: while the loop stands still nothing can arrive. */
+const TURN = 100
+
+/** Of somebody who looks again and again whether something has come. */
+export class Patience {
+  #spent = 0
+  #lookedAt = monotonic()
+
+  /** Whether he has looked for {@link LONG}. It is asked at each look. */
+  isOver(): boolean {
+    const now = monotonic()
+    this.#spent += Math.min(now - this.#lookedAt, TURN)
+    this.#lookedAt = now
+    return this.#spent > LONG
+  }
+}
 
 /**
  * Whoever awaits this makes the error itself: only then its stack leads to the test.

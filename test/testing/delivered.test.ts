@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test'
 import { connect as connectTls, createServer as createTlsServer, TLSSocket } from 'node:tls'
 import { Worker } from 'node:worker_threads'
 import { cert, key } from '../support/servers/tls.js'
-import { FakeClock } from '../support/time/fake-clock.js'
+import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { delivered, expectNoEndOf } from '../support/time/delivered.js'
 
 async function pair(t: TestContext): Promise<[near: Socket, far: Socket]> {
@@ -183,6 +183,22 @@ test('who never stops is an error, which says what it is', async (t) => {
   await assert.rejects(new FakeClock().advance(1), {
     message: /^Expected all that was sent on loopback to arrive within 5000 ms, got /,
   })
+})
+
+test('a loop that stands still for long is nobody’s fault: what is awaited may still come', async (t) => {
+  const [near, far] = await pair(t)
+  far.resume()
+  const clock = new FakeClock()
+  const stoodStill = new Promise<void>((resolve) => {
+    const standStill = (): void => {
+      near.write('x')
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_100)
+      resolve()
+    }
+    clock.setTimeout(() => setImmediate(standStill), 1)
+  })
+  await clock.until(stoodStill.then(() => turns(20)))
+  assert.equal(far.bytesRead, 1)
 })
 
 test('who is known never to stop is not waited for', async (t) => {
