@@ -9,6 +9,7 @@ import {
   type Told,
 } from '../../../lib/core/session/link.js'
 import { within } from '../time/bound.js'
+import { sendReset } from './send-reset.js'
 
 export interface Dial {
   readonly protocols?: readonly string[]
@@ -112,7 +113,7 @@ export class LinkPeer {
 
   /** Sends a RST. */
   cut(): void {
-    this.raw.resetAndDestroy()
+    sendReset(this.raw)
   }
 
   /** The stream under its socket. */

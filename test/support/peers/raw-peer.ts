@@ -9,6 +9,7 @@ import {
   FrameReader,
   OPCODE,
 } from '../../../lib/testing/frames.js'
+import { sendReset } from './send-reset.js'
 
 /** The handshake header of a peer that compresses. */
 export const DEFLATE = { 'sec-websocket-extensions': 'permessage-deflate' } as const
@@ -175,7 +176,7 @@ export class RawPeer {
   }
 
   reset(): void {
-    this.socket.resetAndDestroy()
+    sendReset(this.socket)
   }
 
   /** A FIN; what the server sends can still be read. */

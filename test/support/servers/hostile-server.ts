@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { FIN } from '../../../lib/core/frame.js'
 import { welcome } from '../../../lib/core/session/link.js'
 import { bytesOf, OPCODE } from '../../../lib/testing/frames.js'
+import { sendReset } from '../peers/send-reset.js'
 import { turns } from '../time/fake-clock.js'
 
 /** RFC 6455 §1.3. */
@@ -104,7 +105,7 @@ export class HostileServer {
     }
     // In most cases the client has read all by then. It may also lose what it has not read.
     if (leave !== 'cut') await turns(20)
-    socket.resetAndDestroy()
+    sendReset(socket)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
+import { sendReset } from '../../../support/peers/send-reset.js'
 import { Sight } from './sight.js'
 import { groupOf, pause, type World } from './world.js'
 
@@ -52,6 +53,6 @@ function leave(ws: WebSocket, chance: number): void {
   if (ws.readyState !== WebSocket.OPEN || socket === undefined || chance < 0.5) {
     setTimeout(() => ws.terminate(), 2_000)
     ws.close(1000)
-  } else if (chance < 0.75) socket.resetAndDestroy()
+  } else if (chance < 0.75) sendReset(socket)
   else socket.end()
 }
