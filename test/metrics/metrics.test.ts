@@ -99,7 +99,8 @@ test('what waits is shown, and when reading paused for it, and what was dropped'
   const busy = gate()
   const route = { inbox: { maxMessages: 1 }, onMessage: () => busy.opened }
   const { app, peer, socket } = await connect(t, route)
-  for (const text of ['1', '2', '3']) peer.send(frame(OPCODE.text, text))
+  // In one read: reading pauses behind it.
+  peer.send(Buffer.concat(['1', '2', '3'].map((text) => frame(OPCODE.text, text))))
   await until(() => factsOf(app).traffic().get('/')?.inboxMessages === 2)
   peer.freeze()
   socket.send('x'.repeat(16 * 1024 * 1024))

@@ -19,7 +19,7 @@ export async function idleProxy(
 ): Promise<number> {
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
-    const upstream = connect(target, '127.0.0.1')
+    const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true })
     const cut = (): void => {
       client.destroy()
       upstream.destroy()
