@@ -6,6 +6,7 @@ import { type AddressInfo, connect, createServer, Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { connect as connectTls, createServer as createTlsServer, TLSSocket } from 'node:tls'
 import { Worker } from 'node:worker_threads'
+import { stallEventLoop } from '../../lib/testing/index.js'
 import { cert, key } from '../support/servers/tls.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { delivered, expectNoEndOf } from '../support/time/delivered.js'
@@ -192,7 +193,7 @@ test('a loop that stands still for long is nobody’s fault: what is awaited may
   const stoodStill = new Promise<void>((resolve) => {
     const standStill = (): void => {
       near.write('x')
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_100)
+      stallEventLoop(5_100)
       resolve()
     }
     clock.setTimeout(() => setImmediate(standStill), 1)
