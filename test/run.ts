@@ -17,8 +17,9 @@ const OTHERS = new Map([
   ['runners', 'vitest and Jest'],
   ['slow', 'very slow readers'],
 ])
-/** Fails a process that hangs. In ms. */
+/** Fails a process that hangs, which says a little before where it is. In ms. */
 const LONG = 600_000
+const NEARLY = LONG - 10_000
 
 const beginnings = process.argv.slice(2)
 const rooms = filesByRoom()
@@ -71,7 +72,10 @@ function entriesOf(rooms: ReadonlyMap<string, string[]>): string[] {
  */
 function scriptOf(room: string, files: readonly string[]): string {
   const urls = files.map((file) => pathToFileURL(resolve(file)).href)
-  return `import { test } from 'node:test'
+  return `import { beforeEach, test } from 'node:test'
+let last
+beforeEach(({ name }) => (last = name))
+setTimeout(() => console.error('The tests of ${room} hang. The last one to begin: ' + last), ${NEARLY}).unref()
 async function load() {
   const failed = []
   for (const url of ${JSON.stringify(urls)}) await import(url).catch((error) => failed.push(error))
