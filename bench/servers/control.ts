@@ -1,7 +1,7 @@
 /** How a server under measurement takes orders: a line each on its standard streams, in any language. */
 import { monitorEventLoopDelay, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 
 /** What the driver may ask for, with a number; the answer is sent as JSON. */
 type Orders = Readonly<Record<string, (argument: number) => unknown>>
@@ -19,6 +19,8 @@ export async function obey(port: number, more: Orders = {}): Promise<void> {
 
 /** ms; what watches the loop looks each millisecond, and notes no stall before its second look. */
 const LOOK = 10
+/** Turns of the loop. What is done for some connections a turn, also for those that have closed, is done by then. */
+const SETTLED = 1_000
 const delays = monitorEventLoopDelay({ resolution: 1 })
 let pauses: PerformanceEntry[] = []
 const observer = new PerformanceObserver((list) => pauses.push(...list.getEntries()))
@@ -38,7 +40,8 @@ const ORDERS: Orders = {
     return user + system
   },
   /** Bytes. What the first collection finds to be unused may keep more until the second. */
-  memory() {
+  async memory() {
+    for (let i = 0; i < SETTLED; i++) await turn()
     globalThis.gc?.()
     globalThis.gc?.()
     const { heapUsed: heap, external, rss } = process.memoryUsage()
