@@ -10,7 +10,7 @@ interface ForwardShared {
 
 /**
  * Gives an upgrade to the node that has the session which it resumes. No hook sees it here, and no limit counts it.
- * @param here what to do if that node does not answer
+ * @param here what to do if there is no such node, or it does not answer
  * @returns `false` if it is for this node
  */
 export function forward(

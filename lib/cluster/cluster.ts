@@ -90,8 +90,8 @@ export interface ClusterNode {
   takePlace(of: string, key: string, max: number, owner: Placed): Promise<ClusterPlace>
   /**
    * Gives an upgrade that resumes a session to the node that has it.
-   * @param here what to do if that node does not answer; called later
-   * @returns `false` if there is no such node
+   * @param here what to do if there is no such node, or it does not answer; called later
+   * @returns `false` if the upgrade is for this node
    */
   forward(upgrade: ForeignUpgrade, token: string, here: () => void): boolean
   /**

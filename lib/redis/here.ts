@@ -22,8 +22,16 @@ export interface Here {
   readonly redis: Redis
   readonly clock: Clock
   readonly log: FastifyBaseLogger
-  /** The other nodes whose lease was live at the last renewal; also by their former names. */
+}
+
+/** This node among the others. */
+export interface Among extends Here {
+  /** The other nodes whose lease was live at the last renewal or look; also by their former names. */
   readonly others: ReadonlyMap<string, NodeInfo>
+  /** Whether this is its name, or was one before it was fenced. */
+  isNamed(id: string): boolean
+  /** Brings {@link others} up to date, if Redis can be asked. Never rejects. */
+  look(): Promise<void>
 }
 
 /** A part that keeps something in Redis under the name of this node. */

@@ -9,11 +9,12 @@ import { Deferred } from '../platform/deferred.js'
 import { toError } from '../platform/thrown.js'
 import type { Clock, Timer } from '../time/clock.js'
 import { Beat } from './beat.js'
-import type { Here, NodeInfo, Part } from './here.js'
+import type { Among, NodeInfo, Part } from './here.js'
 import type { Names } from './names.js'
 import type { Redis } from './redis.js'
-import { readRenewal, type Renewed, writeInfo } from './renewal.js'
+import { readOthers, readRenewal, type Renewed, writeInfo } from './renewal.js'
 import { DONE } from './scripts/done.js'
+import { OTHERS } from './scripts/others.js'
 import { RENEW } from './scripts/renew.js'
 import { orAfter, within } from './within.js'
 
@@ -46,11 +47,13 @@ const LEAVE_TIMEOUT = 2_000
 const START_TIMEOUT = 2_000
 /** After how many ms a renewal that failed is tried again, if its lease is not shorter. */
 const RETRY = 1_000
+/** The shortest time between two looks, in ms: anybody can send a token of no node. */
+const LOOK_AGAIN = 100
 /** How many names a node keeps that it had before. */
 const MOST_FORMERLY = 3
 
 /** This process among the others: keeps its lease, and tells its parts what becomes of it. */
-export class Node implements Here {
+export class Node implements Among {
   readonly names: Names
   readonly redis: Redis
   readonly clock: Clock
@@ -72,6 +75,9 @@ export class Node implements Here {
   /** Why the last renewal has failed. */
   #failure: unknown
   #cutOffTimer: Timer | undefined
+  #lookedAt = -Infinity
+  /** For those that have come since the last look. */
+  #nextLook: Promise<void> | undefined
   readonly #registered = new Deferred<void>()
 
   constructor(of: NodeParts) {
@@ -89,7 +95,6 @@ export class Node implements Here {
     return !this.#hasLeft && this.#lease.isConnected(this.clock.now())
   }
 
-  /** Whether this is its name, or was one before it was fenced. */
   isNamed(id: string): boolean {
     return id === this.id || this.#formerly.includes(id)
   }
@@ -111,6 +116,24 @@ export class Node implements Here {
       startForAll(() => this.#reconnected())
     })
     await orAfter(this.clock, START_TIMEOUT, this.#registered.promise)
+  }
+
+  async look(): Promise<void> {
+    const wait = this.#lookedAt + LOOK_AGAIN - this.clock.now()
+    if (wait > 0) return (this.#nextLook ??= startForAll(async () => this.#lookAfter(wait)))
+    this.#lookedAt = this.clock.now()
+    const { nodes, info } = this.names
+    try {
+      this.others = readOthers(await this.redis.run(OTHERS, [nodes, info], this.id))
+    } catch {
+      // Redis tells nothing: what the last renewal has told stays.
+    }
+  }
+
+  async #lookAfter(wait: number): Promise<void> {
+    await new Promise<void>((resolve) => void this.clock.setTimeout(resolve, wait).unref())
+    this.#nextLook = undefined
+    return this.look()
   }
 
   /**

@@ -17,7 +17,7 @@ type Reply = readonly [
   leaseEnd: string,
   fence: string,
   now: number | string,
-  live: ReadonlyArray<readonly [name: string, info: string]>,
+  live: unknown,
   expired: readonly string[],
   orphaned: readonly string[],
 ]
@@ -39,9 +39,10 @@ export function readRenewal(reply: unknown): Renewed | undefined {
   }
 }
 
-function readOthers(live: Reply[3]): Map<string, NodeInfo> {
+/** @param live the nodes that live, as a script tells */
+export function readOthers(live: unknown): Map<string, NodeInfo> {
   const others = new Map<string, NodeInfo>()
-  for (const [id, json] of live) {
+  for (const [id, json] of live as ReadonlyArray<readonly [name: string, info: string]>) {
     // Redis may have lost the info, and another version of this package may tell less.
     const { address, formerly = [] } = JSON.parse(json) as Partial<NodeInfo>
     for (const name of [id, ...formerly]) others.set(name, { address, formerly })

@@ -28,6 +28,15 @@ test('RENEW registers a node, and tells who else lives', async (t) => {
   assert.deepEqual(again[3], [['b', '{"of":"b"}']])
 })
 
+test('OTHERS tells who else lives between two renewals, and writes nothing', async (t) => {
+  const redis = await scripts(t)
+  for (const node of ['gone', 'a', 'b']) await redis.renew(node, '1')
+  await redis.age(nodes, 'gone', LEASE + 1)
+  const before = await redis.command('ZRANGE', nodes, 0, -1, 'WITHSCORES')
+  assert.deepEqual(await redis.others('a'), [['b', '{"of":"b"}']])
+  assert.deepEqual(await redis.command('ZRANGE', nodes, 0, -1, 'WITHSCORES'), before)
+})
+
 test('RENEW: an info that Redis has lost is empty', async (t) => {
   const redis = await scripts(t)
   await redis.renew('a', '1')

@@ -1,5 +1,5 @@
 import type { Script } from '../redis.js'
-import { KEPT, NEXT_FENCE, NOW } from './shared.js'
+import { KEPT, NEXT_FENCE, NOW, OTHERS_OF } from './shared.js'
 
 /**
  * Renews the lease of a node, or registers it, and tells of all others.
@@ -12,7 +12,7 @@ import { KEPT, NEXT_FENCE, NOW } from './shared.js'
  * - Idempotent: a second run makes the lease longer by the time between both. A fence may stay unused.
  */
 export const RENEW: Script = {
-  lua: `${NOW}${NEXT_FENCE}
+  lua: `${NOW}${NEXT_FENCE}${OTHERS_OF}
 local nodes, dead, info = KEYS[1], KEYS[2], KEYS[3]
 local node, lease = ARGV[1], tonumber(ARGV[2])
 if redis.call('ZSCORE', dead, node) then return {'claimed'} end
@@ -21,11 +21,7 @@ redis.call('ZADD', nodes, now + lease, node)
 redis.call('HSET', info, node, ARGV[3])
 local fence = ARGV[4] == '1' and nextFence(KEYS[4]) or ''
 for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ${KEPT}) end
-local live = {}
-for _, other in ipairs(redis.call('ZRANGEBYSCORE', nodes, now, '+inf')) do
-  if other ~= node then live[#live + 1] = {other, redis.call('HGET', info, other) or '{}'} end
-end
 local expired = redis.call('ZRANGEBYSCORE', nodes, '-inf', '(' .. string.format('%.0f', now - lease))
 local orphaned = redis.call('ZRANGEBYSCORE', dead, '(0', '(' .. string.format('%.0f', now))
-return {leaseEnd or '', fence, now, live, expired, orphaned}`,
+return {leaseEnd or '', fence, now, othersOf(node, nodes, info), expired, orphaned}`,
 }

@@ -16,3 +16,14 @@ local function nextFence(key)
   return fence
 end
 `
+
+/** The nodes that live but for one, each with its info. */
+export const OTHERS_OF: string = `
+local function othersOf(node, nodes, info)
+  local live = {}
+  for _, other in ipairs(redis.call('ZRANGEBYSCORE', nodes, now, '+inf')) do
+    if other ~= node then live[#live + 1] = {other, redis.call('HGET', info, other) or '{}'} end
+  end
+  return live
+end
+`

@@ -140,6 +140,6 @@ export function survivingAlone(
   limits: CleanupLimits,
 ): Survived {
   const { lines, fastify } = logLines()
-  const about = { id: 'one', fence: 1, isConnected: true, others: new Map(), names, clock, redis }
+  const about = { id: 'one', fence: 1, isConnected: true, names, clock, redis }
   return surviving({ ...about, log: Fastify(fastify).log, lines }, [route], limits)
 }

@@ -30,5 +30,5 @@ export async function handMadeNode(
     quit()
   })
   const names = new Names('wsl')
-  return { id, fence: 1, isConnected: true, names, redis, clock, log, lines, others: new Map() }
+  return { id, fence: 1, isConnected: true, names, redis, clock, log, lines }
 }

@@ -6,6 +6,7 @@ import type { Redis, Script } from '../../../lib/redis/redis.js'
 import { CLAIM } from '../../../lib/redis/scripts/claim.js'
 import { DONE } from '../../../lib/redis/scripts/done.js'
 import { EXTEND } from '../../../lib/redis/scripts/extend.js'
+import { OTHERS } from '../../../lib/redis/scripts/others.js'
 import { RENEW } from '../../../lib/redis/scripts/renew.js'
 import { KEPT } from '../../../lib/redis/scripts/shared.js'
 import { systemClock } from '../../../lib/time/clock.js'
@@ -43,6 +44,10 @@ export class Scripts {
       told,
       register,
     )) as Renewed
+  }
+
+  async others(node: string): Promise<string[][]> {
+    return (await this.#run(OTHERS, [nodes, info], node)) as string[][]
   }
 
   /** By a survivor that only claims. @param toldAt when its renewal has named the node, if not now */

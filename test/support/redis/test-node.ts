@@ -2,7 +2,7 @@ import type { TestContext } from 'node:test'
 import Fastify, { type FastifyBaseLogger } from 'fastify'
 import { Redis as Ioredis } from 'ioredis'
 import { connectRedis } from '../../../lib/redis/connect.js'
-import type { Here, NodeInfo } from '../../../lib/redis/here.js'
+import type { Here } from '../../../lib/redis/here.js'
 import type { LocalMember, LocalMembers } from '../../../lib/redis/local-members.js'
 import { Keeper } from '../../../lib/redis/keeper.js'
 import { Mail } from '../../../lib/redis/mail.js'
@@ -73,7 +73,6 @@ export class TestNode implements Here {
   readonly clock: Clock
   readonly log: FastifyBaseLogger
   readonly lines: readonly LogLine[]
-  readonly others: ReadonlyMap<string, NodeInfo> = new Map()
   readonly members: ListedMembers = new ListedMembers()
   readonly keeper: Keeper
   readonly presence: Presence

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ForeignUpgrade } from '../../../lib/cluster/cluster.js'
-import type { Here } from '../../../lib/redis/here.js'
+import type { Among } from '../../../lib/redis/here.js'
 import { Pipe } from '../../../lib/redis/pipe.js'
 import type { Clock } from '../../../lib/time/clock.js'
 import { RawStream } from '../peers/raw-stream.js'
@@ -23,7 +23,8 @@ export interface Warning {
 }
 
 /** A node as its pipe knows it. */
-export interface Node extends Pick<Here, 'clock' | 'log'> {
+export interface Node extends Pick<Among, 'clock' | 'isNamed' | 'log' | 'look'> {
+  isConnected: boolean
   readonly others: Map<string, { readonly address: string | undefined }>
 }
 
@@ -36,10 +37,13 @@ export function pipeOf(
   const log = { warn: (fields: Warning) => warnings.push(fields) }
   const node: Node = {
     clock,
+    isConnected: false,
+    isNamed: (id) => id === 'here',
+    look: async () => {},
     log: log as unknown as FastifyBaseLogger,
     others: new Map(Object.entries(others).map(([id, address]) => [id, { address }])),
   }
-  return { pipe: new Pipe(node as unknown as Here), node, warnings }
+  return { pipe: new Pipe(node as unknown as Among), node, warnings }
 }
 
 /** A server of node's whose upgrades all go into the pipe, with the token in their header `x-token`. */
