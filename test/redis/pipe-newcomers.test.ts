@@ -10,8 +10,8 @@ import { websocketCluster } from '../../lib/redis/index.js'
 import { LinkPeer } from '../support/peers/link-peer.js'
 import { RawStream } from '../support/peers/raw-stream.js'
 import { CLIENTS } from '../support/redis/clients.js'
-import { startNode } from '../support/redis/nodes.js'
-import { type RedisServer, startRedis } from '../support/redis/redis-server.js'
+import { names, startNode } from '../support/redis/nodes.js'
+import { type RedisServer, startRedis, tell } from '../support/redis/redis-server.js'
 import { type Front, requestTo, serveFront, serveOwner, SWITCH } from '../support/servers/piping.js'
 import { until, untilAsync } from '../support/time/timed.js'
 
@@ -91,6 +91,11 @@ test('who looks learns of those that have come until then; for a hundred at once
   )
   assert.ok(told.size <= 2, `${told.size}`)
   assert.equal(one.node.others.has(second), true)
+  // Redis cannot tell: it stays as it was told before.
+  await tell(port, `SET ${names.nodes} damaged`)
+  await one.node.look()
+  assert.equal(one.node.others.has(second), true)
+  await tell(port, `DEL ${names.nodes}`)
   // While Redis is there: otherwise they wait for it.
   await Promise.all(nodes.map(async (node) => node.leave()))
   await one.node.look()
