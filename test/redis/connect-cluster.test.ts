@@ -35,10 +35,10 @@ test('in a Redis Cluster', async (t) => {
         assert.equal(await other.run({ lua }, [key]), `1 ${key}`)
       }
       const heard: string[] = []
-      await one.subscribe('a', (message) => heard.push(message))
+      await one.subscribe('six', (message) => heard.push(message))
       // Each goes to some shard, and that one does not know who hears the others.
-      for (let i = 0; i < 6; i++) assert.notEqual(await other.publish('a', String(i)), 0)
-      await until(() => heard.length === 6)
+      for (let i = 0; i < 6; i++) assert.notEqual(await other.publish('six', String(i)), 0)
+      await until(() => heard.length >= 6)
       assert.deepEqual(heard.toSorted(), ['0', '1', '2', '3', '4', '5'])
     })
 
@@ -47,7 +47,8 @@ test('in a Redis Cluster', async (t) => {
       let reconnects = 0
       redis.onReconnect(() => reconnects++)
       const heard: string[] = []
-      await redis.subscribe('a', (message) => heard.push(message))
+      // A channel of its own: shards pass on the last of these when whoever comes next listens already.
+      await redis.subscribe('any', (message) => heard.push(message))
       await writeAll(redis)
       assert.equal(reconnects, 0)
       const server = servers[index % servers.length]!
@@ -57,7 +58,7 @@ test('in a Redis Cluster', async (t) => {
       await writeAll(redis)
       assert.equal(reconnects, 1)
       await untilAsync(async () => {
-        await redis.publish('a', '').catch(() => 0)
+        await redis.publish('any', '').catch(() => 0)
         return heard.length > 0
       })
     })

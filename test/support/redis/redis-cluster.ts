@@ -32,7 +32,7 @@ export async function isOk(port: number): Promise<void> {
   while (true) {
     const info = await tell(port, 'CLUSTER INFO')
     const nodes = await tell(port, 'CLUSTER NODES')
-    const isWhole = nodes.match(/connected \d+-\d+/g)?.length === 3
+    const isWhole = nodes.match(/ connected \d+-\d+/g)?.length === 3
     if (info.includes('cluster_state:ok') && isWhole) return
     await wait(20)
   }
