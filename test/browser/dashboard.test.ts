@@ -47,6 +47,8 @@ describe('the list of ends', () => {
     await dashboard.says('#ends-count', /^1 of the last 2 ends$/)
     assert.deepEqual(await dashboard.column('cause', 'ends'), ['connection-lost'])
     await page.getByRole('combobox', { name: 'Cause' }).selectOption('client-close')
+    // The count is as before.
+    await dashboard.row('client-close', 'ends').waitFor()
     await dashboard.says('#ends-count', /^1 of the last 2 ends$/)
     assert.deepEqual(await dashboard.column('cause', 'ends'), ['client-close'])
   })
