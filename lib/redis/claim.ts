@@ -2,6 +2,7 @@ import { startForAll } from '../platform/context.js'
 import { Deferred } from '../platform/deferred.js'
 import type { Clock, Timer } from '../time/clock.js'
 import type { Claims } from './claims.js'
+import { orAfter } from './within.js'
 
 /** How long we wait before we ask Redis once more, in ms. */
 const AGAIN = 1_000
@@ -81,7 +82,7 @@ export class Claim {
         return await ask()
       } catch {
         // It cannot be asked now.
-        await this.#pause()
+        await orAfter(this.#clock, AGAIN, this.over)
       }
     } while (this.isHeld)
     return undefined
@@ -94,16 +95,5 @@ export class Claim {
     const isOurs = await this.#claims.extend(this.node, this.fence).catch(() => undefined)
     if (isOurs === false) this.end()
     else if (isOurs && this.isHeld) this.#heldUntil = askedAt + this.#lease
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = startForAll(() => this.#clock.setTimeout(resolve, AGAIN))
-      timer.unref()
-      void this.over.then(() => {
-        this.#clock.clearTimeout(timer)
-        resolve()
-      })
-    })
   }
 }

@@ -119,9 +119,10 @@ export class Node implements Among {
   }
 
   async look(): Promise<void> {
-    const wait = this.#lookedAt + LOOK_AGAIN - this.clock.now()
+    const now = this.clock.now()
+    const wait = this.#lookedAt + LOOK_AGAIN - now
     if (wait > 0) return (this.#nextLook ??= startForAll(async () => this.#lookAfter(wait)))
-    this.#lookedAt = this.clock.now()
+    this.#lookedAt = now
     const { nodes, info } = this.names
     try {
       this.others = readOthers(await this.redis.run(OTHERS, [nodes, info], this.id))
