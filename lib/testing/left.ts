@@ -4,12 +4,13 @@ import type { WebsocketLifecycle } from '../api/lifecycle.js'
 import type { LifecycleSession } from '../api/session.js'
 import type { LifecycleSocket } from '../api/socket.js'
 import { factsOf } from '../facts/door.js'
-import { monotonic, nextTurn } from '../platform/real-time.js'
+import { nextTurn } from '../platform/real-time.js'
 import { clockOf } from '../time/door.js'
 import { HandClock } from './hand-clock.js'
+import { Patience } from './wait.js'
 
 /** How long what is ending may take, in ms. */
-const PATIENCE = 1_000
+const TIMEOUT = 1_000
 
 /** What `nothingLeft()` needs of an app: any Fastify instance with the plugin is one. */
 export interface LifecycleApp {
@@ -32,18 +33,19 @@ export class SomethingLeftError extends Error {
 /**
  * That nothing of an app's connections is left: no connection or session (they are there until their last release has
  * run), no upgrade that is not decided, no group with members. After `app.close()` also no timer of the plugin, if it
- * has a manual clock. What is just ending has a second of real time.
+ * has a manual clock. What is just ending has a second of real time, in which the event loop goes on: one turn of it counts
+ * for 100 ms at most.
  * @param app the instance on which the plugin is registered, or a child of it
  * @param options.timeout how long what is ending may take, in ms of real time; 1_000 by default
  * @throws (rejects with) SomethingLeftError
  */
 export async function nothingLeft(
   app: LifecycleApp,
-  { timeout = PATIENCE }: { readonly timeout?: number } = {},
+  { timeout = TIMEOUT }: { readonly timeout?: number } = {},
 ): Promise<void> {
-  const until = monotonic() + timeout
+  const patience = new Patience(timeout)
   let left = leftOf(app)
-  while (left.length > 0 && monotonic() < until) {
+  while (left.length > 0 && !patience.isOver()) {
     await nextTurn()
     left = leftOf(app)
   }

@@ -10,15 +10,21 @@ const TURN = 100
 
 /** Of somebody who looks again and again whether something has come. */
 export class Patience {
+  readonly #limit: number
   #spent = 0
   #lookedAt = monotonic()
 
-  /** Whether he has looked for {@link LONG}. It is asked at each look. */
+  /** @param limit how long he looks, in ms */
+  constructor(limit: number = LONG) {
+    this.#limit = limit
+  }
+
+  /** Whether he has looked for long enough. It is asked at each look. */
   isOver(): boolean {
     const now = monotonic()
     this.#spent += Math.min(now - this.#lookedAt, TURN)
     this.#lookedAt = now
-    return this.#spent > LONG
+    return this.#spent >= this.#limit
   }
 }
 

@@ -3,8 +3,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LifecycleSession } from '../../lib/index.js'
 import { clockOf } from '../../lib/time/door.js'
-import { connect, manualClock, nothingLeft, SomethingLeftError } from '../../lib/testing/index.js'
+import {
+  connect,
+  manualClock,
+  nothingLeft,
+  SomethingLeftError,
+  stallEventLoop,
+} from '../../lib/testing/index.js'
 import { kitApp, theSocket } from '../support/servers/kit-app.js'
+import { turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 
 /** What is left, line by line, without ids. */
@@ -82,6 +89,15 @@ test('an upgrade that is not decided', async (t) => {
   decided.open()
   await (await connecting).close()
   await nothingLeft(app)
+})
+
+test('what is ending has its time also where this process itself stands still', async (t) => {
+  const app = await kitApp(t, { handler: (socket) => socket.scope.defer(() => turns(10)) })
+  const peer = await connect(app)
+  await peer.close()
+  const nothing = nothingLeft(app, { timeout: 200 })
+  stallEventLoop(300)
+  await nothing
 })
 
 test('a timer of the plugin, once the app is over', async (t) => {

@@ -1,5 +1,6 @@
 // The plugin's time, moved by a test.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { test } from 'node:test'
 import Fastify from 'fastify'
 import websocketLifecycle from '../../lib/index.js'
@@ -89,6 +90,21 @@ test('until() waits for what needs no clock, but is not there at once', async ()
   const clock = new HandClock()
   const later = new Promise((resolve) => setTimeout(() => resolve('there'), 60))
   assert.equal(await clock.until(later), 'there')
+})
+
+test('until() moves nothing on while this process stands still, and what it waits for has come', async (t) => {
+  const app = Fastify()
+  const clock = manualClock(app)
+  t.after(() => clock.until(app.close()))
+  await app.register(websocketLifecycle)
+  app.get('/', { websocket: true }, () => {})
+  const peer = await connect(app)
+  const from = clock.now()
+  const message = clock.until(once(theSocket(app), 'message'))
+  peer.send('here')
+  stallEventLoop(100)
+  await message
+  assert.equal(clock.now(), from)
 })
 
 test('a clock has to come before the plugin, and is of its app alone', async (t) => {
