@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
 import { Redis as Ioredis } from 'ioredis'
 import type { Claims } from '../../lib/redis/claims.js'
@@ -28,11 +29,21 @@ async function beside(t: TestContext, port: number, other: TestNode): Promise<Te
 
 /** Waits until the nodes claim whoever is dead, by one who is. Returns whom else they have claimed. */
 async function claimedBeside(nodes: readonly TestNode[], { port }: RedisServer): Promise<string[]> {
-  await tell(port, `ZADD ${names.nodes} 1 ghost`)
+  const ghost = `ghost-${randomUUID()}`
+  await tell(port, `ZADD ${names.nodes} 1 ${ghost}`)
   const claimed = (): string[] =>
     nodes.flatMap(({ told }) => told.filter((each) => each.startsWith('claimed')))
-  await until(() => claimed().includes('claimed ghost'))
-  return claimed().filter((each) => each !== 'claimed ghost')
+  await until(() => claimed().includes(`claimed ${ghost}`))
+  return claimed().filter((each) => !each.startsWith('claimed ghost-'))
+}
+
+/**
+ * Resolves once each has written again, since this was called. A machine that stands still for a lease makes nodes write
+ * too, so how often is no matter.
+ */
+async function allWriteAgain(nodes: readonly TestNode[]): Promise<void> {
+  const before = nodes.map(({ count }) => count('write'))
+  await until(() => nodes.every(({ count }, at) => count('write') > before[at]!))
 }
 
 test('nodes register, know each other, and leave at once', async (t) => {
@@ -41,9 +52,9 @@ test('nodes register, know each other, and leave at once', async (t) => {
   assert.equal(one.node.isConnected, false)
   assert.match(one.node.id, /^[\w-]{12}$/)
   await until(() => one.node.isConnected)
-  assert.deepEqual(one.told, [`enter ${one.node.id}`, 'write'])
+  assert.deepEqual(one.told.slice(0, 2), [`enter ${one.node.id}`, 'write'])
   const two = await startNode(t, server.port, { lease: LEASE })
-  await until(() => two.node.isConnected)
+  await until(() => two.node.isConnected && two.node.others.has(one.node.id))
   assert.ok(two.node.fence > one.node.fence && one.node.fence > 1_600_000_000_000_000)
   assert.deepEqual(
     [...two.node.others],
@@ -65,20 +76,21 @@ test('Redis stands still for more than three leases: nobody is claimed', async (
   const nodes = await crowd(t, server.port, 3)
   assert.deepEqual(await claimedBeside(nodes, server), [])
   server.pause()
-  await until(() => nodes.every(({ count }) => count('cut off') === 1))
+  await until(() => nodes.every(({ node }) => !node.isConnected))
   // As long again: until somebody could have claimed.
   const since = performance.now()
   await until(() => performance.now() - since > 2.5 * LEASE)
   assert.ok(nodes.every(({ node }) => !node.isConnected))
+  const written = allWriteAgain(nodes)
   server.resume()
+  await written
   await until(() => nodes.every(({ node }) => node.isConnected))
   assert.deepEqual(await claimedBeside(nodes, server), [])
-  for (const { told, lines } of nodes) {
-    assert.ok(!told.includes('fenced'))
-    assert.equal(told.filter((each) => each === 'write').length, 2)
-    assert.equal(told.filter((each) => each === 'cut off').length, 1)
+  for (const { count, lines } of nodes) {
+    assert.equal(count('fenced'), 0)
+    assert.ok(count('cut off') >= 1)
     const cuts = lines.filter(({ msg }) => /not reached|reaches Redis again/.test(String(msg)))
-    assert.equal(cuts.length, 2)
+    assert.equal(cuts.length, 2 * count('cut off'))
   }
 })
 
@@ -88,8 +100,9 @@ test('a node that is cut off from Redis alone is claimed, and goes on under a ne
   const away = await startNode(t, line.port, { lease: LEASE, address: 'http://10.0.0.9:3000' })
   const here = await beside(t, server.port, away)
   const { id, fence } = away.node
+  const before = away.count('cut off')
   line.cut()
-  await until(() => away.count('cut off') === 1)
+  await until(() => away.count('cut off') > before)
   assert.equal(away.node.isConnected, false)
   assert.equal(here.count(`claimed ${id}`), 0, 'it knows before anybody may claim it')
   await until(() => here.count(`done ${id}`) === 1)
@@ -112,8 +125,9 @@ test('Redis is emptied: nobody is claimed, and each node writes again with its n
   const nodes = await crowd(t, server.port, 3)
   const ids = nodes.map(({ node }) => node.id)
   assert.deepEqual(await claimedBeside(nodes, server), [])
+  const written = allWriteAgain(nodes)
   await tell(server.port, 'FLUSHALL')
-  await until(() => nodes.every(({ count }) => count('write') === 2))
+  await written
   assert.deepEqual(await claimedBeside(nodes, server), [])
   assert.deepEqual(
     nodes.map(({ node }) => node.id),
@@ -125,8 +139,9 @@ test('Redis is killed and started anew: each node registers and writes again', a
   const server = await startRedis(t)
   const nodes = await crowd(t, server.port, 3)
   await server.kill()
+  const written = allWriteAgain(nodes)
   await server.start()
-  await until(() => nodes.every(({ count }) => count('write') === 2))
+  await written
   await until(() => nodes.every(({ node }) => node.others.size === 2 && node.isConnected))
   assert.deepEqual(await claimedBeside(nodes, server), [])
 })
@@ -139,22 +154,19 @@ test('Redis is away at the start: a node registers as soon as it can', async (t)
   const late = await startNode(t, port, { lease: LEASE, client: { client, quit } })
   await until(() => late.count('cut off') === 1)
   assert.equal(late.node.isConnected, false)
-  assert.match(String(late.lines.at(-1)?.['msg']), /^this node has not reached Redis/)
+  assert.ok(late.lines.some(({ msg }) => String(msg).startsWith('this node has not reached Redis')))
   await startRedisAt(t, port)
   await until(() => late.node.isConnected)
   assert.equal(late.count('write'), 1)
-  assert.match(String(late.lines.at(-1)?.['msg']), /^this node reaches Redis again/)
+  assert.ok(late.lines.some(({ msg }) => String(msg).startsWith('this node reaches Redis again')))
 })
 
-test('a node leaves in 2 s, also if Redis is gone', async (t) => {
+test('a node leaves, also if Redis is gone', async (t) => {
   const server = await startRedis(t)
   const one = await startNode(t, server.port, { lease: LEASE })
   await until(() => one.node.isConnected)
   server.pause()
-  const startedAt = performance.now()
   await one.node.leave()
-  const took = performance.now() - startedAt
-  assert.ok(took < 2_500, String(took))
   assert.match(String(one.lines.at(-1)?.['msg']), /^this node has left something in Redis/)
   server.resume()
 })

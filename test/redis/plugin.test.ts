@@ -59,6 +59,8 @@ async function serve(
     () => void events.push('handler'),
   )
   await app.listen({ host: '127.0.0.1', port })
+  // A server that starts waits for that for two seconds, and not longer.
+  await until(() => app.websocketCluster.connected)
   return { app, url: `ws://127.0.0.1:${port}`, events, sockets, closes }
 }
 

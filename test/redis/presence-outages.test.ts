@@ -118,17 +118,17 @@ test('what Redis refuses is tried again, and logged once', async (t) => {
   await db.config('SET', 'maxmemory', '1')
   for (const name of names(3)) node.presence.groupFormed(name)
   await clock.advance(5)
-  await until(() => node.lines.length > 0)
-  await turns()
+  const marks = names(3).map((name) => `k:${name}`)
+  const haveFailed = (): boolean =>
+    marks.every((mark) => node.keeper.find(mark)?.isRunning === false)
+  await until(haveFailed)
   await clock.advance(100)
   await clock.advance(5)
-  await turns()
+  await until(haveFailed)
   assert.equal(node.lines.length, 1)
   assert.match(JSON.stringify(node.lines[0]), /could not be written to Redis/)
   await db.config('SET', 'maxmemory', '0')
-  await clock.advance(100)
-  await clock.advance(5)
-  await untilAsync(async () => (await held(db)) === 3)
+  await soon(clock, async () => (await held(db)) === 3)
 })
 
 test('a call that a client has held, and makes when it is no longer true, is taken back when somebody asks', async (t) => {

@@ -119,7 +119,9 @@ test('nodes that are dead or unknown are not asked; those that are alive and do 
   assert.deepEqual(unreached.toSorted(), ['deaf', 'frozen'])
   const closing = asker.requests.close('room')
   await until(() => heard.length === 2 && answers.length === 4)
-  await turns(20)
+  // What was answered has been written to all who hear it, before Redis reads the next command.
+  await db.ping()
+  await turns()
   await clock.advance(2_000)
   const { closed, unreached: notClosed } = await closing
   assert.equal(closed, 3)

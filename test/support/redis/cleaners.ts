@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -16,6 +16,8 @@ export interface Setup {
   /** How long each release takes, in ms. */
   readonly delay: number
   readonly limits: CleanupLimits
+  /** What becomes of the first that has run 20 releases, in the middle of the others; to leave is to end as at a deploy. */
+  readonly fate?: 'SIGKILL' | 'SIGSTOP' | 'leave'
 }
 
 /** What a process is asked to do. */
@@ -24,7 +26,6 @@ export interface Asked {
   readonly record?: readonly string[]
   /** All connections end. */
   readonly end?: true
-  readonly leave?: true
 }
 
 /** What a process tells. */
@@ -47,8 +48,6 @@ export interface Cleaner {
   /** Has all connections end, as soon as it runs. */
   end(): void
   kill(signal: NodeJS.Signals): void
-  /** Ends as at a deploy. */
-  leave(): Promise<void>
 }
 
 /** What was released. */
@@ -64,7 +63,7 @@ export class Cleaners {
   readonly #t: TestContext
   readonly #setup: Setup
 
-  constructor(t: TestContext, port: number, setup: Pick<Setup, 'lease' | 'delay' | 'limits'>) {
+  constructor(t: TestContext, port: number, setup: Omit<Setup, 'port' | 'file'>) {
     const folder = mkdtempSync(join(tmpdir(), 'cleaners-'))
     const file = join(folder, 'released')
     writeFileSync(file, '')
@@ -79,6 +78,13 @@ export class Cleaners {
       const [id = '', by = '', fence] = line.split(' ')
       return { id, by, fence: Number(fence) }
     })
+  }
+
+  /** The node that has met its fate; `undefined` before that. */
+  get fated(): string | undefined {
+    return existsSync(`${this.#setup.file}.fate`)
+      ? readFileSync(`${this.#setup.file}.fate`, 'utf8')
+      : undefined
   }
 
   /** How often each of these was released. */
@@ -113,10 +119,6 @@ export class Cleaners {
       },
       end: () => send({ end: true }),
       kill: (signal) => void child.kill(signal),
-      leave: async () => {
-        send({ leave: true })
-        await once(child, 'exit')
-      },
     }
   }
 }

@@ -40,7 +40,7 @@ export interface Recording {
   readonly node: HandMadeNode
   readonly cleanups: Cleanups
   readonly durable: Durable
-  /** Another client, by the system's clock. */
+  /** Another client. */
   readonly looker: HandMadeNode
   /** What is in Redis of a node, by id. */
   readonly records: (of?: string) => Promise<Record<string, unknown>>

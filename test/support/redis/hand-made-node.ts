@@ -3,8 +3,9 @@ import Fastify from 'fastify'
 import { connectRedis } from '../../../lib/redis/connect.js'
 import type { Here } from '../../../lib/redis/here.js'
 import { Names } from '../../../lib/redis/names.js'
-import { type Clock, systemClock } from '../../../lib/time/clock.js'
+import type { Clock } from '../../../lib/time/clock.js'
 import { type LogLine, logLines } from '../servers/log-lines.js'
+import { FakeClock } from '../time/fake-clock.js'
 import { CLIENTS } from './clients.js'
 
 /** A node that is what a test says it is. */
@@ -15,11 +16,12 @@ export interface HandMadeNode extends Here {
   readonly lines: readonly LogLine[]
 }
 
+/** @param clock by default one that stands still: no call is given up, however long this machine takes */
 export async function handMadeNode(
   t: TestContext,
   port: number,
   id: string,
-  clock: Clock = systemClock,
+  clock: Clock = new FakeClock(),
 ): Promise<HandMadeNode> {
   const { client, quit } = await CLIENTS['ioredis 6']!(port)
   const { lines, fastify } = logLines()

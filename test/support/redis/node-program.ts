@@ -9,7 +9,7 @@ const { node } = await startNode(
   Number(PORT),
   { lease: Number(LEASE), clean: async () => (HOLDS === undefined ? undefined : never) },
   (what) => {
-    console.log(`${what} at ${Date.now()}`)
+    console.log(what)
     if (what === 'write') console.log(`node ${node.id} fence ${node.fence}`)
   },
 )

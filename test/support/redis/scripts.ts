@@ -9,7 +9,7 @@ import { EXTEND } from '../../../lib/redis/scripts/extend.js'
 import { OTHERS } from '../../../lib/redis/scripts/others.js'
 import { RENEW } from '../../../lib/redis/scripts/renew.js'
 import { KEPT } from '../../../lib/redis/scripts/shared.js'
-import { systemClock } from '../../../lib/time/clock.js'
+import { FakeClock } from '../time/fake-clock.js'
 import { CLIENTS } from './clients.js'
 import { type Cleanup, startRedis } from './redis-server.js'
 
@@ -79,12 +79,6 @@ export class Scripts {
     return Number(await this.#redis.run({ lua }, ['{c}']))
   }
 
-  /** How far its lease, or its claim, reaches into the future; `NaN` without one. */
-  async left(key: string, node: string): Promise<number> {
-    const end = await this.#redis.command('ZSCORE', key, node)
-    return end === null ? NaN : Number(end) - (await this.now())
-  }
-
   /** As if so much time had passed for it. */
   async age(key: string, node: string, by: number): Promise<void> {
     await this.#redis.command('ZINCRBY', key, -by, node)
@@ -108,7 +102,7 @@ export class Scripts {
 export async function scripts(t: Cleanup): Promise<Scripts> {
   const server = await startRedis(t)
   const { client, quit } = await CLIENTS['ioredis 6']!(server.port)
-  const redis = connectRedis(client, systemClock, Fastify().log)
+  const redis = connectRedis(client, new FakeClock(), Fastify().log)
   t.after(async () => {
     await redis.close()
     quit()
