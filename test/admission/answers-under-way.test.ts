@@ -13,7 +13,7 @@ import websocketLifecycle from '../../lib/index.js'
 import { connect } from '../support/peers/connect.js'
 import { refusal } from '../support/peers/client.js'
 import { allRead } from '../support/peers/exchange.js'
-import { turns } from '../support/time/fake-clock.js'
+import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { isFastifySince } from '../support/servers/fastify-version.js'
 import { type Gate, gate, never } from '../support/time/gate.js'
 import { logLines } from '../support/servers/log-lines.js'
@@ -214,6 +214,7 @@ test('what waits for the close of the response hears of it after a refusal by a 
 test('where Fastify leaves upgrades out of its log, a flood of refusals leaves ten lines', async (t) => {
   const { lines, fastify } = logLines()
   const app = await serve(t, {
+    clock: new FakeClock(),
     fastify: { ...fastify, ...withoutRequests(({ headers }) => headers.upgrade !== undefined) },
     options: { maxConnections: 0 },
     routes: (app) => void app.get('/', { websocket: true }, () => {}),

@@ -76,44 +76,36 @@ for (const { how, leave } of LEAVING) {
 }
 
 for (const where of ['before', 'after'] as const) {
-  test(
-    `a hook from ${where} the plugin that refuses with 401 ends the scope`,
-    { timeout: 5_000 },
-    async (t) => {
-      const { port, events, scope, released } = await serveHooked(
-        t,
-        () => {
-          throw Object.assign(new Error('who are you?'), { statusCode: 401 })
-        },
-        where,
-      )
-      const peer = await RawPeer.dial(port)
-      assert.match(await peer.answer(), /^HTTP\/1\.1 401 /)
-      await released
-      assertNeverOpened((await scope).signal.reason)
-      assert.deepEqual(events, ['abort', 'release'])
-      await peer.ended()
-    },
-  )
+  test(`a hook from ${where} the plugin that refuses with 401 ends the scope`, async (t) => {
+    const { port, events, scope, released } = await serveHooked(
+      t,
+      () => {
+        throw Object.assign(new Error('who are you?'), { statusCode: 401 })
+      },
+      where,
+    )
+    const peer = await RawPeer.dial(port)
+    assert.match(await peer.answer(), /^HTTP\/1\.1 401 /)
+    await released
+    assertNeverOpened((await scope).signal.reason)
+    assert.deepEqual(events, ['abort', 'release'])
+    await peer.ended()
+  })
 
-  test(
-    `a hook from ${where} the plugin that throws ends the scope`,
-    { timeout: 5_000 },
-    async (t) => {
-      const { port, events, released } = await serveHooked(
-        t,
-        () => {
-          throw new Error('broken')
-        },
-        where,
-      )
-      const peer = await RawPeer.dial(port)
-      assert.match(await peer.answer(), /^HTTP\/1\.1 500 /)
-      await released
-      assert.deepEqual(events, ['abort', 'release'])
-      await peer.ended()
-    },
-  )
+  test(`a hook from ${where} the plugin that throws ends the scope`, async (t) => {
+    const { port, events, released } = await serveHooked(
+      t,
+      () => {
+        throw new Error('broken')
+      },
+      where,
+    )
+    const peer = await RawPeer.dial(port)
+    assert.match(await peer.answer(), /^HTTP\/1\.1 500 /)
+    await released
+    assert.deepEqual(events, ['abort', 'release'])
+    await peer.ended()
+  })
 }
 
 test('a hook that answers by itself ends the scope', async (t) => {

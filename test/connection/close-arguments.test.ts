@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { WebSocket } from 'ws'
+import { FakeClock } from '../support/time/fake-clock.js'
 import { logLines } from '../support/servers/log-lines.js'
 import { ODD_VIEWS } from '../support/models/odd-views.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -36,7 +37,7 @@ const WRONG_CODES = [
 for (const code of WRONG_CODES) {
   test(`close(${inspect(code)}) becomes 1000, with one warning`, async (t) => {
     const { lines, fastify } = logLines()
-    const { peer, socket } = await connectOne(t, { fastify })
+    const { peer, socket } = await connectOne(t, { fastify, clock: new FakeClock() })
     ;(socket.close as AnyClose)(code, 'why')
     const payload = (await peer.nextOf(OPCODE.close))?.payload
     assert.equal(payload?.readUInt16BE(), 1000)
@@ -67,7 +68,7 @@ for (const code of [
 
 test('close(1005) sends a frame without a code, and so without a reason: nobody is warned', async (t) => {
   const { lines, fastify } = logLines()
-  const { peer, socket } = await connectOne(t, { fastify })
+  const { peer, socket } = await connectOne(t, { fastify, clock: new FakeClock() })
   socket.close(1005, 'why')
   assert.equal((await peer.nextOf(OPCODE.close))?.payload.length, 0)
   peer.send(closeFrame())
@@ -86,7 +87,7 @@ test('close(1005) sends a frame without a code, and so without a reason: nobody 
 for (const code of [1006, 1015]) {
   test(`close(${code}) becomes 1011: who comes back does well, and one warning says so`, async (t) => {
     const { lines, fastify } = logLines()
-    const { peer, socket } = await connectOne(t, { fastify })
+    const { peer, socket } = await connectOne(t, { fastify, clock: new FakeClock() })
     socket.close(code, 'why')
     const payload = (await peer.nextOf(OPCODE.close))?.payload
     assert.equal(payload?.readUInt16BE(), 1011)

@@ -10,6 +10,7 @@ import { gate } from '../support/time/gate.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { type Connected, connectOne, type OneRoute, serveOne } from '../support/servers/server.js'
 import { SlowReader } from '../support/peers/slow-reader.js'
+import { lastTaken } from '../support/time/still.js'
 import { assertBetween, lasted } from '../support/time/timed.js'
 import { cert, key } from '../support/servers/tls.js'
 
@@ -130,13 +131,13 @@ for (const [transport, open] of Object.entries(TRANSPORTS)) {
       socket.send(Buffer.alloc(LARGE))
       await reader.read(3 * MEGABYTE)
       await clock.advance(PAUSE)
-      const from = clock.now()
-      while (socket.readyState === socket.OPEN && clock.now() - from < 10_000) {
+      const from = lastTaken(clock, socket)
+      while (socket.readyState === socket.OPEN && clock.now() - from() < 10_000) {
         socket.ping()
         peer.send(frame(OPCODE.ping, 'still here'))
         await clock.advance(50)
       }
-      assertBetween(clock.now() - from, idleTimeout - PAUSE - TICK, LATEST + 50)
+      assertBetween(clock.now() - from(), idleTimeout - PAUSE - TICK, LATEST + 50)
     })
 
     for (const [what, talk] of [

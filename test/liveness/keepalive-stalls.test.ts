@@ -1,7 +1,8 @@
 // Keepalive is just: to peers while our loop stood still, to slow ones, and to those of a paused app.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { test } from 'node:test'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { test, type TestContext } from 'node:test'
 import { hear } from '../support/servers/hear.js'
 import { WebSocket } from 'ws'
 import { delivered } from '../support/time/delivered.js'
@@ -92,27 +93,41 @@ test('an answer that is in the kernel when the timeout is over counts', async (t
   second.peer.destroy()
 })
 
-test('a real loop that stalls again and again kills no healthy peer, but a frozen one', async (t) => {
+/** @returns what a server tells whose loop stalls, and for how long this process stood still meanwhile, in ms */
+async function tellOfStalls(t: TestContext): Promise<{ told: string; standstill: number }> {
   const story = tell(t, 'stalling-server')
   const port = Number(await story.next())
+  const delays = monitorEventLoopDelay()
+  delays.enable()
   const frozen = await RawPeer.open(port)
   frozen.freeze()
-  const clients = await Promise.all(
-    Array.from({ length: 500 }, async () => {
-      const client = new WebSocket(`ws://127.0.0.1:${port}/`)
-      await once(client, 'open')
-      return client
-    }),
+  const clients: WebSocket[] = []
+  // A few at a time: the first may be pinged before the last is open.
+  while (clients.length < 500) {
+    const some = Array.from({ length: 50 }, () => new WebSocket(`ws://127.0.0.1:${port}/`))
+    await Promise.all(some.map(async (client) => once(client, 'open')))
+    clients.push(...some)
+  }
+  const ends = clients.map(
+    async (client) => new Promise((resolve) => client.on('error', () => {}).once('close', resolve)),
   )
-  const ends = clients.map((client) => once(client, 'close'))
   const lost = Promise.race(ends).then(() => 'a healthy one is gone')
   clients[0]?.send('begin')
   const told = await Promise.race([story.next(), lost])
-  const { open, dead } = JSON.parse(told) as { open: number; dead: number }
-  assert.deepEqual({ open, dead }, { open: 500, dead: 1 })
+  delays.disable()
   frozen.destroy()
   await Promise.all(ends)
   assert.equal((await story.exited).code, 0)
+  return { told, standstill: delays.max / 1e6 }
+}
+
+test('a real loop that stalls again and again kills no healthy peer, but a frozen one', async (t) => {
+  let { told, standstill } = await tellOfStalls(t)
+  // Peers that did not answer in time, of the 600 ms that they have, were no healthy ones.
+  for (let tries = 1; standstill > 300 && tries < 5; tries++) {
+    ;({ told, standstill } = await tellOfStalls(t))
+  }
+  assert.equal(told, JSON.stringify({ open: 500, dead: 1 }))
 })
 
 test('a frame of 200 kB on a slow line is evidence of life: bytes count, not messages', async (t) => {

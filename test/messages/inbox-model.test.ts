@@ -7,6 +7,7 @@ import type { LifecycleSocket, WebsocketLifecycle } from '../../lib/index.js'
 import { within } from '../support/time/bound.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
+import { until } from '../support/time/timed.js'
 import { runsOr, SEED } from '../support/models/runs.js'
 import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import { portOf, serve } from '../support/servers/server.js'
@@ -181,11 +182,10 @@ class Run {
   async finish(isOver: () => boolean): Promise<void> {
     this.resume()
     this.#go()
-    for (let turn = 0; turn < 5_000 && !isOver(); turn++) {
+    await until(() => {
       for (const { resolve } of this.#inFlight.values()) resolve()
-      await turns(1)
-    }
-    assert.ok(isOver(), 'It does not come to an end')
+      return isOver()
+    })
   }
 
   #go(): void {

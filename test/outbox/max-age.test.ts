@@ -4,10 +4,10 @@ import { type TestContext, test } from 'node:test'
 import { hear } from '../support/servers/hear.js'
 import { createWebSocketStream } from 'ws'
 import type { LifecycleSocket } from '../../lib/index.js'
-import { bytesTaken } from '../../lib/platform/node-internals.js'
+import { advanceStill } from '../support/time/still.js'
 import { until } from '../support/time/timed.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
-import { clog, type Line, rawOf, readAway, TCP, TLS } from '../support/servers/outbox.js'
+import { clog, type Line, readAway, TCP, TLS } from '../support/servers/outbox.js'
 import { connectOne, serveOne } from '../support/servers/server.js'
 import { Trickle } from '../support/peers/trickle.js'
 
@@ -27,17 +27,9 @@ interface Aging {
   readonly dropped: () => number
 }
 
-/**
- * Moves the clock until a peer that takes no more is cut off. The two kernels go on by themselves, in real time, for a
- * moment: who has taken something meanwhile has all the time once more.
- */
+/** Moves the clock until a peer that takes no more is cut off. */
 async function untilCutOff(clock: FakeClock, socket: LifecycleSocket): Promise<void> {
-  const raw = rawOf(socket)
-  let takenBefore: number | undefined
-  do {
-    takenBefore = bytesTaken(raw)
-    await clock.advance(AGED)
-  } while (socket.readyState === socket.OPEN && bytesTaken(raw) !== takenBefore)
+  await advanceStill(clock, socket, AGED)
   await assertCutOff(clock, socket)
 }
 
@@ -74,7 +66,7 @@ for (const kind of [TCP, TLS]) {
     const { clock, socket } = await connectAging(t, kind)
     await clock.advance(maxAge)
     assert.equal(socket.readyState, socket.OPEN, 'it is given the time for what the kernel took')
-    await clock.advance(AGED)
+    await advanceStill(clock, socket, AGED)
     assert.equal(socket.readyState, socket.CLOSED)
     const told = heard.of('outbox.stuck')
     assert.deepEqual(told, [{ id: socket.id, route: '/', bytes: told[0]?.bytes }])
@@ -112,7 +104,7 @@ for (const kind of [TCP, TLS]) {
 
   test(`over ${kind.over} a stuck peer gets nothing new where that is dropped, until it reads on`, async (t) => {
     const { clock, socket, line, dropped } = await connectAging(t, kind, { overflow: 'drop' })
-    await clock.advance(AGED)
+    await advanceStill(clock, socket, AGED)
     const waiting = socket.bufferedAmount
     const told: unknown[] = []
     for (let i = 0; i < 10; i++)
@@ -151,7 +143,7 @@ test('the time in which our own loop stood still is not held against a slow read
 
 test('a stuck peer is cut off at the first fragment, where messages are dropped', async (t) => {
   const { clock, socket } = await connectAging(t, TCP, { overflow: 'drop' })
-  await clock.advance(AGED)
+  await advanceStill(clock, socket, AGED)
   assert.equal(socket.readyState, socket.OPEN)
   assert.equal(socket.send('part', { fin: false }), false)
   assert.equal(socket.readyState, socket.CLOSING)

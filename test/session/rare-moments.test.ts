@@ -8,7 +8,6 @@ import { portOf } from '../support/servers/app.js'
 import { serve } from '../support/servers/server.js'
 import { serveSessions } from '../support/servers/with-sessions.js'
 import { delivered } from '../support/time/delivered.js'
-import { turns } from '../support/time/fake-clock.js'
 import { threadPool } from '../support/time/thread-pool.js'
 
 test('who resumes a session has its token: it waits for him though he has confirmed nothing', async (t) => {
@@ -62,7 +61,7 @@ test('what a confirmation frees is free for what the callbacks of send() send', 
 })
 
 test('messageRate forgives the time for which a line was dead that another one replaces', async (t) => {
-  const { clock, url, events } = await serveSessions(t, {
+  const { clock, url, events, noted } = await serveSessions(t, {
     options: { messageRate: { max: 2, window: 1_000 } },
   })
   const first = await LinkPeer.confirmed(url)
@@ -71,7 +70,7 @@ test('messageRate forgives the time for which a line was dead that another one r
   await clock.advance(20_000)
   const second = await LinkPeer.connect(url, { resume: first.resume(1, 0) })
   for (let i = 0; i < 20; i++) second.send(`${i}`)
-  await turns(100)
+  await noted('message', 20)
   assert.deepEqual(events.slice(-2), ['message 18', 'message 19'])
 })
 

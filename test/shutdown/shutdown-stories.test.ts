@@ -7,7 +7,10 @@ import { OPCODE, RawPeer } from '../support/peers/raw-peer.js'
 import type { Outcome } from '../support/servers/program.js'
 import { tell, type Story } from '../support/servers/story.js'
 
-/** Waits for a process that ends by itself, well before anything that it might wrongly wait for. */
+/**
+ * Waits for a process that ends by itself, well before anything that it might wrongly wait for. It has begun: how long that
+ * takes is another matter.
+ */
 async function assertExits(story: Story, limit = 8_000): Promise<Outcome> {
   const exit = await within(story.exited, 'the end of the process', limit)
   assert.deepEqual(
@@ -79,12 +82,16 @@ test('a process ends by itself after app.close(), whatever its connections were 
 })
 
 test('neither an open connection nor a hanging cleanup holds a process: our timers do not', async (t) => {
-  const { stdout: lines } = await assertExits(tell(t, 'holds-nothing'))
+  const story = tell(t, 'holds-nothing')
+  await story.next()
+  const { stdout: lines } = await assertExits(story)
   assert.deepEqual(lines, ['opened', 'cleaning up'])
 })
 
 test('a drain holds its process until it is over', async (t) => {
-  const { stdout: lines } = await assertExits(tell(t, 'holds-drain'))
+  const story = tell(t, 'holds-drain')
+  await story.next()
+  const { stdout: lines } = await assertExits(story)
   assert.deepEqual(lines, ['1 closed, left behind: onShutdown, release feed'])
 })
 
