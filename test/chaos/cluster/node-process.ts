@@ -2,14 +2,16 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import process from 'node:process'
+import { setTimeout as wait } from 'node:timers/promises'
 import { ChaosProxy, type Plan } from '../../support/peers/chaos-proxy.js'
 import { freePort } from '../../../examples/cluster/free-port.js'
 import type { LedgerFile } from './ledger.js'
 import type { Answer, NodeConfig, Order, Report } from './node/config.js'
 import { RedisLine } from './redis-line.js'
 
-/** How long an operation may take before we believe that it is lost, in ms. */
+/** How long operations may take, when nothing happens any more, before we believe that they are lost, in ms. */
 const LONG = 15_000
+const LOOK_EVERY = 100
 
 export interface NodeSetup {
   readonly number: number
@@ -100,13 +102,11 @@ export class NodeProcess {
     this.#send({ number: 0, order: 'calm' })
   }
 
-  /** Resolves with `undefined` if it dies, or does not answer. */
+  /** Resolves with `undefined` if it dies. */
   ask(order: Order): Promise<Answer | undefined> {
     const number = ++this.#asked
     return new Promise((resolve) => {
-      const timer = setTimeout(() => answered(undefined), LONG)
       const answered = (answer: Answer | undefined): void => {
-        clearTimeout(timer)
         this.#waiting.delete(number)
         resolve(answer)
       }
@@ -114,6 +114,14 @@ export class NodeProcess {
       void this.exited.then(() => answered(undefined))
       if (!this.isGone) this.#send({ number, ...order })
     })
+  }
+
+  /** @returns how many operations have not been answered, as long as that is waited for */
+  async unanswered(): Promise<number> {
+    for (let waited = 0; this.#waiting.size > 0 && waited < LONG; waited += LOOK_EVERY) {
+      await wait(LOOK_EVERY)
+    }
+    return this.#waiting.size
   }
 
   /** It may be dying: who waits for an answer learns that from its exit. */

@@ -51,8 +51,8 @@ export async function play(settings: PlaySettings): Promise<string[]> {
     await acts.over()
     stage.calm()
     await wait(SETTLE)
-    await probes.askAll()
     await probes.stop()
+    await probes.askAll()
     await end(stage, world, population)
     clearInterval(signs)
     return [stage.ledgerPath, ...stage.nodes.map(({ ledger }) => ledger)]

@@ -24,12 +24,23 @@ export class Probes {
     this.#looking = this.#look()
   }
 
-  /** Asks every node for every group. */
+  /** Asks every node for every group, and sees that all is answered that was ever asked. */
   async askAll(): Promise<void> {
-    for (const node of this.#stage.there) {
-      await Promise.all(
-        GROUP_NAMES.flatMap((key) => [this.#find(node, key), this.#publish(node, key)]),
-      )
+    const { ledger, nodes, there } = this.#stage
+    for (const node of there) {
+      for (const key of GROUP_NAMES) {
+        void this.#find(node, key)
+        void this.#publish(node, key)
+      }
+      await node.unanswered()
+    }
+    for (const node of nodes) {
+      const count = await node.unanswered()
+      if (count === 0) continue
+      ledger.write({
+        what: 'fault',
+        text: `${count} operations of node ${node.number} never ended`,
+      })
     }
   }
 
@@ -58,7 +69,7 @@ export class Probes {
     const publish = `${by}.${++this.#publishes}`
     const message = JSON.stringify({ publish, at: from })
     const answer = await node.ask({ order: 'publish', key, message })
-    if (answer === undefined) return this.#unanswered(node)
+    if (answer === undefined) return
     this.#stage.ledger.write({ what: 'published', by, key, publish, from, ...answer })
   }
 
@@ -66,7 +77,7 @@ export class Probes {
     const by = node.number
     const from = now()
     const answer = await node.ask({ order: 'find', key })
-    if (answer === undefined) return this.#unanswered(node)
+    if (answer === undefined) return
     this.#stage.ledger.write({ what: 'found', by, key, from, found: [], ...answer })
   }
 
@@ -74,13 +85,8 @@ export class Probes {
     const by = node.number
     const from = now()
     const answer = await node.ask({ order: 'close', key })
-    if (answer === undefined) return this.#unanswered(node)
+    if (answer === undefined) return
     this.#stage.ledger.write({ what: 'closed all', by, key, from, closed: 0, ...answer })
-  }
-
-  #unanswered({ isGone, number }: NodeProcess): void {
-    if (isGone) return
-    this.#stage.ledger.write({ what: 'fault', text: `an operation of node ${number} never ended` })
   }
 
   /** Nothing is kept for ever. */

@@ -119,6 +119,8 @@ test('the server has to leave in time, by itself, with a ledger', () => {
   assert.equal(violationsOf({ outcome: { ...well, code: null, signal: 'SIGKILL' } }).length, 1)
   assert.equal(violationsOf({ outcome: { ...well, took: 20_000 } }).length, 1)
   assert.equal(violationsOf({ outcome: { ...well, ledger: ledger({ drain: 6_500 }) } }).length, 1)
+  const stood = { ...well, ledger: ledger({ drain: 6_500, stood: 600 }) }
+  assert.deepEqual(violationsOf({ outcome: stood }), [])
   assert.ok(violationsOf({ outcome: { ...well, ledger: undefined } }).length > 0)
 })
 

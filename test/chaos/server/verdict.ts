@@ -243,7 +243,7 @@ function judgeOutcome({ outcome }: Story, judgement: Judgement): void {
   expect(judgement, 'exit', 'exit code', 0, code ?? signal)
   if (ledger === undefined) judgement.violated('exit', 'expected a ledger, got none')
   const drain = ledger?.drain ?? Infinity
-  const most = DRAIN_TIMEOUT + DRAIN_SLACK
+  const most = DRAIN_TIMEOUT + DRAIN_SLACK + (ledger?.stood ?? 0)
   if (drain > most) {
     judgement.violated('exit', `ms of app.close(): expected ${most} at most, got ${drain}`)
   }

@@ -80,6 +80,20 @@ test('a release long after a death is a violation, if somebody was there who cou
   assert.deepEqual(verdictOn(lives(2, 'b', 0, 30_000), cut, ...story).rules, [])
 })
 
+test('who has claimed a node in time keeps it, also while he is held up for less than a lease', () => {
+  const story = [
+    lives(1, 'a', 0, 10_000),
+    lives(2, 'b', 0, 30_000),
+    lives(3, 'c', 0, 30_000),
+    opens(1_000, 1, 'a', 'x'),
+    killed(10_000, 1),
+    at(17_000, 2, { what: 'claimed', node: 'a' }),
+    releases(21_000, 2, 'a', 'x', survivor),
+  ] as const
+  assert.deepEqual(verdictOn(...story).rules, ['R1'])
+  assert.deepEqual(verdictOn(...story, trouble('stopped', 2, 17_100, 19_000)).rules, [])
+})
+
 test('a second release needs a reason', () => {
   const first = [lives(1, 'a', 0, 30_000), lives(2, 'b', 0, 30_000), opens(1_000, 1, 'a', 'x')]
   const twice = [releases(5_000, 1, 'a', 'x'), releases(15_000, 2, 'a', 'x', survivor)]

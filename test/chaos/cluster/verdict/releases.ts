@@ -97,8 +97,12 @@ function judgeDelays(
     if (process === undefined || !timeline.wasKilled(process)) continue
     const diedAt = timeline.exitOf(process)
     const bound = 2 * LEASE + BEAT + (ofOwner.length / RATE) * 1_000 + SLACK
+    const [claim, ...others] = claims.get(owner) ?? []
     const mayTake =
-      claims.get(owner)?.length === 1 && hasHealthySurvivor(timeline, diedAt, diedAt + bound)
+      claim !== undefined &&
+      others.length === 0 &&
+      !isHeldUp(claim, timeline, diedAt, diedAt + bound) &&
+      hasHealthySurvivor(timeline, diedAt, diedAt + bound)
     for (const run of ofOwner) {
       const took = run.at - diedAt
       judgement.max('longest from a kill to a release, ms', took)
@@ -110,6 +114,12 @@ function judgeDelays(
       }
     }
   }
+}
+
+/** Whether who has claimed a node in time may have been kept from it for less than a lease: nobody else takes it then. */
+function isHeldUp(claim: Of<'claimed'>, timeline: Timeline, diedAt: number, to: number): boolean {
+  const isInTime = claim.at <= diedAt + 2 * LEASE + BEAT + SLACK
+  return isInTime && timeline.isTroubled(claim.process, diedAt - LEASE - BEAT, to)
 }
 
 function hasHealthySurvivor(timeline: Timeline, from: number, to: number): boolean {

@@ -10,6 +10,17 @@ const WRITES_AGAIN = 2_000 + BEAT
 /** With these nothing gets to Redis. */
 const SILENT: ReadonlySet<string> = new Set<TroubleKind>(['stopped', 'cut', 'held', 'dropped'])
 
+/** With these it gets there late. */
+const LATE: ReadonlySet<string> = new Set<Trouble['kind']>([
+  'held',
+  'slow',
+  'redis paused',
+  'stood still',
+])
+
+/** How late, when that is over, in ms: a line that is slow holds each read back, and so it is with a queue behind it. */
+const LATEST = 1_500
+
 export interface Trouble {
   readonly kind: TroubleKind | 'stood still'
   readonly on: number | 'all'
@@ -90,18 +101,26 @@ export class Timeline {
     return this.troublesOf(process, from, to, recovery).length > 0
   }
 
-  /** Whether nothing that a process says could get to Redis, all the time. */
+  /** Whether nothing that a process says, or has said, could get to Redis, all the time. */
   isSilent(process: number, from: number, to: number): boolean {
-    return (
-      this.exitOf(process) <= from ||
-      this.troubles.some(
-        (trouble) =>
-          trouble.on === process &&
-          SILENT.has(trouble.kind) &&
-          trouble.from <= from &&
-          trouble.to >= to,
-      )
+    const silences = this.troubles.filter(
+      (trouble) => trouble.on === process && SILENT.has(trouble.kind) && trouble.to >= to,
     )
+    const begins = [this.exitOf(process), ...silences.map((trouble) => trouble.from)]
+    return begins.some((begin) => this.#arrival(process, begin) <= from)
+  }
+
+  /** When all that a process has said before a time had come to Redis. */
+  #arrival(process: number, said: number): number {
+    const delays = this.troubles.filter(
+      ({ kind, on, from, to }) =>
+        from < said &&
+        to + LATEST >= said &&
+        LATE.has(kind) &&
+        // What it has sent before it stood still itself is on its way.
+        (on === 'all' || (on === process && kind !== 'stood still')),
+    )
+    return Math.max(said, ...delays.map(({ to }) => to + LATEST))
   }
 
   /** Whether Redis is as it was before this time. One that was emptied is not: it has no record either. */

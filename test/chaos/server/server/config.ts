@@ -104,6 +104,8 @@ export interface ServerLedger {
   readonly faults: readonly string[]
   /** How long `app.close()` took, in ms. */
   readonly drain?: number
+  /** For how long the process stood still meanwhile. */
+  readonly stood?: number
   readonly terminated?: number
 }
 

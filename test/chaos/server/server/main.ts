@@ -106,12 +106,14 @@ function report(report: Report): void {
 async function leave(): Promise<void> {
   storm.set(false)
   const from = performance.now()
+  const stoodBefore = beat.stood
   const ended = app.websocketLifecycle.drain()
   await app.close()
   const drain = Math.round(performance.now() - from)
+  const stood = Math.round(beat.stood - stoodBefore)
   const { terminated } = await ended
   await duties.settled()
   process.removeAllListeners('disconnect')
   if (process.connected) process.disconnect()
-  console.log(LEDGER + JSON.stringify({ ...(await ledgerOf(seen)), drain, terminated }))
+  console.log(LEDGER + JSON.stringify({ ...(await ledgerOf(seen)), drain, stood, terminated }))
 }
