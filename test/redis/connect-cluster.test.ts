@@ -4,17 +4,17 @@ import Fastify from 'fastify'
 import { createCluster } from 'redis'
 import { connectRedis } from '../../lib/redis/connect.js'
 import type { Redis } from '../../lib/redis/redis.js'
-import { systemClock } from '../../lib/time/clock.js'
 import { CLUSTER_CLIENTS, type Connect } from '../support/redis/clients.js'
 import { isOk, startCluster } from '../support/redis/redis-cluster.js'
 import { logLines } from '../support/servers/log-lines.js'
+import { patientClock } from '../support/time/patient-clock.js'
 import { until, untilAsync } from '../support/time/timed.js'
 
 const KEYS = ['{a}', '{b}', '{c}', '{d}', '{e}'] as const
 
 async function connected(t: TestContext, connect: Connect, port: number): Promise<Redis> {
   const { client, quit } = await connect(port)
-  const redis = connectRedis(client, systemClock, Fastify(logLines().fastify).log)
+  const redis = connectRedis(client, patientClock, Fastify(logLines().fastify).log)
   t.after(async () => {
     await redis.close()
     quit()
@@ -54,7 +54,7 @@ test('in a Redis Cluster', async (t) => {
       const server = servers[index % servers.length]!
       await server.kill()
       await server.start()
-      await isOk(server.port)
+      for (const { port } of servers) await isOk(port)
       await writeAll(redis)
       assert.equal(reconnects, 1)
       await untilAsync(async () => {
@@ -70,7 +70,7 @@ test('in a Redis Cluster', async (t) => {
       minimizeConnections: true,
     })
     await client.connect()
-    const redis = connectRedis(client, systemClock, Fastify(logLines().fastify).log)
+    const redis = connectRedis(client, patientClock, Fastify(logLines().fastify).log)
     t.after(async () => {
       await redis.close()
       client.destroy()

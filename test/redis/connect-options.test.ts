@@ -7,13 +7,13 @@ import { createClient as createClient5 } from 'redis-5'
 import type { RedisLike } from '../../lib/redis/client.js'
 import { connectRedis } from '../../lib/redis/connect.js'
 import type { Redis } from '../../lib/redis/redis.js'
-import { systemClock } from '../../lib/time/clock.js'
 import { startRedis, tell } from '../support/redis/redis-server.js'
 import { logLines } from '../support/servers/log-lines.js'
+import { patientClock } from '../support/time/patient-clock.js'
 import { until, untilAsync } from '../support/time/timed.js'
 
 function connected(t: TestContext, client: RedisLike): Redis {
-  const redis = connectRedis(client, systemClock, Fastify(logLines().fastify).log)
+  const redis = connectRedis(client, patientClock, Fastify(logLines().fastify).log)
   t.after(() => redis.close())
   return redis
 }

@@ -6,11 +6,11 @@ import { Redis as Ioredis5 } from 'ioredis-5'
 import { Redis as Iovalkey } from 'iovalkey'
 import { createSentinel } from 'redis'
 import { connectRedis } from '../../lib/redis/connect.js'
-import { systemClock } from '../../lib/time/clock.js'
 import { type AppClient, ofIoredis, ofNodeRedis } from '../support/redis/clients.js'
 import { tell } from '../support/redis/redis-server.js'
 import { startWatched, WATCHED } from '../support/redis/sentinel.js'
 import { logLines } from '../support/servers/log-lines.js'
+import { patientClock } from '../support/time/patient-clock.js'
 import { until, untilAsync } from '../support/time/timed.js'
 
 const sentinels = (
@@ -33,9 +33,10 @@ const CLIENTS: Readonly<Record<string, (port: number) => Promise<AppClient>>> = 
 
 for (const [name, connect] of Object.entries(CLIENTS)) {
   test(`${name} with a Sentinel: finds the new primary, hears as before, and says so`, async (t) => {
-    const { port, primary, replica } = await startWatched(t)
+    const watched = await startWatched(t)
+    const { port, primary, replica } = watched
     const { client, quit } = await connect(port)
-    const redis = connectRedis(client, systemClock, Fastify(logLines().fastify).log)
+    const redis = connectRedis(client, patientClock, Fastify(logLines().fastify).log)
     t.after(async () => {
       await redis.close()
       quit()
@@ -48,6 +49,7 @@ for (const [name, connect] of Object.entries(CLIENTS)) {
     assert.equal(await redis.publish('a', '1'), 1)
     await until(() => heard.length === 1)
     await primary.kill()
+    await watched.failOver()
     await untilAsync(async () => (await redis.command('SET', '{a}', 2).catch(() => '')) === 'OK')
     assert.equal(await tell(replica.port, 'GET {a}'), '$1\r\n2\r\n')
     await until(() => reconnects > 0)

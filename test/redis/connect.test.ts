@@ -4,11 +4,11 @@ import Fastify from 'fastify'
 import type { LifecycleError } from '../../lib/errors.js'
 import { connectRedis } from '../../lib/redis/connect.js'
 import type { Redis } from '../../lib/redis/redis.js'
-import { systemClock } from '../../lib/time/clock.js'
 import { CLIENTS, type Connect } from '../support/redis/clients.js'
 import { type RedisServer, startRedis, tell } from '../support/redis/redis-server.js'
 import { type LogLine, logLines } from '../support/servers/log-lines.js'
 import { FakeClock } from '../support/time/fake-clock.js'
+import { patientClock } from '../support/time/patient-clock.js'
 import { until, untilAsync } from '../support/time/timed.js'
 
 interface Connected {
@@ -20,7 +20,7 @@ async function connected(
   t: TestContext,
   connect: Connect,
   { port }: RedisServer,
-  clock = systemClock,
+  clock = patientClock,
 ): Promise<Connected> {
   const { client, quit } = await connect(port)
   const { lines, fastify } = logLines()

@@ -94,12 +94,14 @@ describe('the demo of several nodes', () => {
 
   it('shows by `find` who is where', async () => {
     const { you, node } = await open('a').told('welcome')
-    const board = await demo.boardWith(({ nodes }) =>
-      nodes.some(({ here }) => here.some(({ id }) => id === you.id)),
+    // Who does not answer in time, on a busy machine, is shown without anybody.
+    const board = await demo.boardWith(
+      ({ nodes }) =>
+        nodes.some(({ here }) => here.some(({ id }) => id === you.id)) &&
+        nodes.every(({ here, state }) => here.length > 5 && state === 'up'),
     )
     const home = board.nodes.find(({ here }) => here.some(({ id }) => id === you.id))
     assert.equal(home?.number, node)
-    assert.ok(board.nodes.every(({ here, state }) => here.length > 5 && state === 'up'))
   })
 
   it('brings what one says to all nodes', async () => {

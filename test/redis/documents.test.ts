@@ -9,7 +9,7 @@ import type { FastifyInstance } from 'fastify'
 import { startRedis } from '../support/redis/redis-server.js'
 import { lookInto } from '../support/redis/test-node.js'
 import { linkDependencies, root } from '../support/servers/tarball.js'
-import { untilAsync } from '../support/time/timed.js'
+import { until, untilAsync } from '../support/time/timed.js'
 
 const BEFORE = `import Fastify from 'fastify'
 import websocketLifecycle from 'fastify-websocket-lifecycle'
@@ -38,7 +38,7 @@ for (const [name, block] of [
     const { app } = (await import(pathToFileURL(script).href)) as { app: FastifyInstance }
     await app.ready()
     await untilAsync(async () => (await db.zcard('wsl:{c}:nodes')) === 1)
-    assert.equal(app.websocketCluster.connected, true)
+    await until(() => app.websocketCluster.connected)
     assert.deepEqual(await app.websocketCluster.find('room'), { found: [], unreached: [] })
     await app.close()
     assert.deepEqual((await db.keys('*')).toSorted(), ['wsl:{c}:dead', 'wsl:{c}:fence'])

@@ -112,7 +112,8 @@ test('answers count once and in full: late, strange, doubled or with a gap they 
   const closing = node.requests.close('room')
   await until(() => heard.length === 2)
   await db.publish('wsl:n:a', encodeAnswer('hand', id + 1, { part: 0, isLast: true }))
-  await turns(20)
+  // It has been written to all who hear it, before Redis reads the next command.
+  await db.ping()
   await clock.advance(2_000)
   const { closed, unreached: notClosed } = await closing
   assert.deepEqual([closed, notClosed.toSorted()], [0, ['other']])

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { Redis as Ioredis } from 'ioredis'
 import type { Redis } from '../../lib/redis/redis.js'
+import { systemClock } from '../../lib/time/clock.js'
 import { CLIENTS } from '../support/redis/clients.js'
 import { HeldRedis } from '../support/redis/held-redis.js'
 import { type RedisServer, startRedis } from '../support/redis/redis-server.js'
 import { lookInto, TestNode } from '../support/redis/test-node.js'
 import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
+import { patientClock } from '../support/time/patient-clock.js'
 import { until, untilAsync } from '../support/time/timed.js'
 
 /** Has members, also as Redis knows it. */
@@ -45,14 +47,18 @@ interface Nodes {
 }
 
 /** Three nodes; two have members of `room`, and the third of something else. */
-async function threeNodes(t: TestContext, connect = CLIENTS['ioredis 6']): Promise<Nodes> {
+async function threeNodes(
+  t: TestContext,
+  connect = CLIENTS['ioredis 6'],
+  clock = patientClock,
+): Promise<Nodes> {
   const server = await startRedis(t)
   const db = lookInto(t, server)
   assert.ok(connect)
   const [a, b, c] = [
-    await TestNode.start(t, server, { id: 'a', connect }),
-    await TestNode.start(t, server, { id: 'b', connect }),
-    await TestNode.start(t, server, { id: 'c', connect }),
+    await TestNode.start(t, server, { id: 'a', connect, clock }),
+    await TestNode.start(t, server, { id: 'b', connect, clock }),
+    await TestNode.start(t, server, { id: 'c', connect, clock }),
   ]
   await gives(db, a, 'room', 'a1')
   await gives(db, b, 'room', 'b1', 'b2')
@@ -133,7 +139,7 @@ test('nodes that are dead or unknown are not asked; those that are alive and do 
 })
 
 test('an operation rejects without Redis; this node has done its part', async (t) => {
-  const { server, a, b } = await threeNodes(t)
+  const { server, a, b } = await threeNodes(t, undefined, systemClock)
   await server.kill()
   const unavailable = { code: 'FST_ERR_WSL_CLUSTER_UNAVAILABLE', statusCode: 503 }
   const refused = [

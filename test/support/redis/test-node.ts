@@ -11,8 +11,9 @@ import { Places } from '../../../lib/redis/places.js'
 import { Presence } from '../../../lib/redis/presence.js'
 import type { Redis } from '../../../lib/redis/redis.js'
 import { Requests } from '../../../lib/redis/requests.js'
-import { type Clock, systemClock } from '../../../lib/time/clock.js'
+import type { Clock } from '../../../lib/time/clock.js'
 import { type LogLine, logLines } from '../servers/log-lines.js'
+import { patientClock } from '../time/patient-clock.js'
 import { CLIENTS, type Connect } from './clients.js'
 import type { RedisServer } from './redis-server.js'
 
@@ -97,7 +98,7 @@ export class TestNode implements Here {
   static async start(
     t: TestContext,
     { port }: RedisServer,
-    { id = 'a', clock = systemClock, connect, through = (redis) => redis }: NodeSetup = {},
+    { id = 'a', clock = patientClock, connect, through = (redis) => redis }: NodeSetup = {},
   ): Promise<TestNode> {
     const open = connect ?? CLIENTS['ioredis 6']
     if (open === undefined) throw new Error('Expected a client')
