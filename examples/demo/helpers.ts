@@ -45,8 +45,10 @@ export class Helpers {
 
   /** One who stays says something, again and again, while somebody else cannot hear it. */
   async chatFor(duration: number): Promise<void> {
+    const startedAt = performance.now()
     for (const [i, words] of GOSSIP.entries()) {
-      await delay(duration / (GOSSIP.length + 1), undefined, { ref: false })
+      const sayAt = startedAt + ((i + 1) * duration) / (GOSSIP.length + 1)
+      await delay(sayAt - performance.now(), undefined, { ref: false })
       const peers = [...this.#peers.values()].filter(({ isOpen }) => isOpen)
       await peers[i % Math.max(1, peers.length)]?.say(words)
     }

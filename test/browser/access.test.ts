@@ -18,7 +18,7 @@ async function live(room: DemoPage): Promise<void> {
   await room.button('garbage').click()
   await keepOpen(room.ending('protocol-error'))
   await room.button('freeze').click()
-  await page.locator('#rows li.suspect').waitFor()
+  await page.locator('#rows li.suspect', { hasText: 'Freeze' }).waitFor()
   await room.button('flood').click()
   await page.locator('#rows .paused:visible').waitFor()
 }

@@ -1,6 +1,7 @@
 // What the page of the demo says of a server that is killed, and of the one that comes after it.
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { freePort } from '../../examples/cluster/free-port.js'
 import { Demo } from '../../examples/demo/demo.js'
 import { addressIn, start } from '../support/servers/program.js'
 import { browser } from './support/browser.js'
@@ -20,7 +21,7 @@ async function visit(t: TestContext, url: string): Promise<DemoPage> {
 
 describe('a server that is killed', () => {
   it('is said to be unreachable, and when it was last seen; what was is forgotten with it', async (t) => {
-    const program = start(t, 'examples/demo/server.ts', { PORT: '0' })
+    const program = start(t, 'examples/demo/server.ts', { PORT: String(await freePort()) })
     const { origin, port } = addressIn(await program.line('The demo is open at'))
     const room = await visit(t, origin)
     const { page } = room
@@ -62,7 +63,7 @@ describe('a server that is killed', () => {
 
 describe('a server that is stopped, and started again', () => {
   it('is said to have been drained', async (t) => {
-    const demo = await Demo.open()
+    const demo = await Demo.open({ port: await freePort() })
     const room = await visit(t, demo.url)
     await demo.close()
     const again = await Demo.open({ port: Number(new URL(demo.url).port) })

@@ -95,7 +95,7 @@ async function serveSite(t: TestContext): Promise<Site> {
   const [suspended, resumed] = [gate(), gate()]
   const app = Fastify({ forceCloseConnections: true })
   t.after(() => app.close())
-  await app.register(websocketLifecycle, { keepalive: { interval: 200, timeout: 300 } })
+  await app.register(websocketLifecycle, { keepalive: { interval: 200, timeout: 2_000 } })
   app.get('/', async (_request, reply) => reply.type('text/html').send(PAGE))
   app.get('/client.js', async (_request, reply) => reply.type('text/javascript').send(script))
   app.get(
@@ -138,6 +138,8 @@ for (const [how, holdUp] of Object.entries(WAYS)) {
     }
     send(0, 2)
     await say(page, 0, 2)
+    // It is confirmed by then, and will be suspended.
+    while (!got.includes('page 2')) await new Promise((resolve) => setImmediate(resolve))
     const goOn = await holdUp(page)
     try {
       send(3, 5)

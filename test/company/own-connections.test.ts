@@ -159,13 +159,12 @@ describe('Socket.IO', () => {
   test('finds by its own pings who is frozen', async (t) => {
     const { app, server, open } = await serveSocketIo(t)
     const frozen = await open()
-    const other = await open()
     const socket = server.sockets.sockets.get(frozen.client.id ?? '')
     assert.ok(socket)
     const gone = once(socket, 'disconnect')
     frozen.cut()
     assert.equal((await within(gone, 'the end'))[0], 'ping timeout')
-    await say(other.client)
+    await say((await open()).client)
     assert.equal(app.websocketLifecycle.stats().opened, 0)
   })
 

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { WebSocket } from 'ws'
+import { freePort } from '../../examples/cluster/free-port.js'
 import type { WebSocketConstructor } from '../../lib/client/api.js'
 import { LifecycleClient } from '../../lib/client/index.js'
 import { websocketDashboard } from '../../lib/dashboard/index.js'
 import type { ToPage } from '../../lib/dashboard/protocol.js'
 import { fastifyWebsocketLifecycle } from '../../lib/index.js'
-import { endWith, portOf } from '../support/servers/app.js'
+import { endWith } from '../support/servers/app.js'
 import { OPERATOR } from '../support/servers/with-dashboard.js'
 import { until } from '../support/time/timed.js'
 
@@ -31,8 +32,8 @@ async function startOn(t: TestContext, port: number): Promise<FastifyInstance> {
 }
 
 test('a page goes on with the next server, and gets all anew', async (t) => {
-  const first = await startOn(t, 0)
-  const port = portOf(first)
+  const port = await freePort()
+  const first = await startOn(t, port)
   const page = new LifecycleClient(`ws://127.0.0.1:${port}/admin/live`, {
     resume: true,
     backoff: { min: 1, max: 20 },

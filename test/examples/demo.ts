@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
+import { freePort } from '../../examples/cluster/free-port.js'
 import { Demo, type DemoOptions } from '../../examples/demo/demo.js'
 import type { Ending, RoomEvent } from '../../examples/demo/events.js'
 import type { Peer } from '../../lib/testing/index.js'
@@ -9,7 +10,7 @@ export type EventOf<Type extends RoomEvent['type']> = Extract<RoomEvent, { type:
 
 /** The demo, on a port of its own; its helpers act as soon as they are in. */
 export async function openDemo(t: TestContext, options: DemoOptions = {}): Promise<Demo> {
-  const demo = await Demo.open({ linger: 0, ...options })
+  const demo = await Demo.open({ linger: 0, port: await freePort(), ...options })
   t.after(() => demo.close())
   return demo
 }

@@ -77,13 +77,12 @@ describe('examples/fan-out.ts', () => {
     }
     // Until nothing more is queued for it: the kernel takes some megabytes first.
     let before = 0
-    for (let waits = 0; before === 0 || waits !== before;) {
+    for (let waits = 0; before <= 900_000 || waits !== before;) {
       before = waits
       await say()
       waits = await mostWaiting(http)
       assert.ok(waits <= 1_048_576, `${waits} bytes wait`)
     }
-    assert.ok(before > 900_000, `${before} bytes`)
 
     // It has all that was said until then, and knows that this is not all.
     stuck.socket.resume()

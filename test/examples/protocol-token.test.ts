@@ -5,7 +5,7 @@ import { reach, untilEnd } from '../support/peers/heard.js'
 import { within } from '../support/time/bound.js'
 import { RawPeer } from '../support/peers/raw-peer.js'
 import { run, serve } from './run.js'
-import { ada, bad, inSeconds, JWT_SECRET, sign } from './tokens.js'
+import { ada, bad, inSeconds, JWT_SECRET, SHORT, sign } from './tokens.js'
 
 const forged = sign({ sub: 'ada', exp: inSeconds(3_600) }, 'a guess')
 
@@ -68,7 +68,7 @@ describe('examples/protocol-token.ts', () => {
 
   it('ends with the token', async (t) => {
     const { ws } = await serve(t, 'protocol-token', { JWT_SECRET })
-    const exp = inSeconds(1)
+    const exp = inSeconds(SHORT)
     const protocols = ['feed', `token.${sign({ sub: 'ada', exp })}`]
     const client = await reach(`${ws}/feed`, { protocols })
     assert.deepEqual(await untilEnd(client), ['hello, ada', 'close 3000 auth-expired'])

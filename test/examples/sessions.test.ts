@@ -4,6 +4,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { createContext, runInContext } from 'node:vm'
 import { build } from 'esbuild'
 import { WebSocket } from 'ws'
+import { freePort } from '../../examples/cluster/free-port.js'
 import { CuttableClient } from '../support/peers/cuttable-client.js'
 import { start } from '../support/servers/program.js'
 import { run, serve } from './run.js'
@@ -188,8 +189,8 @@ describe('examples/sessions.ts', () => {
 
 describe('examples/node-client.ts', () => {
   it('asks for a token for each attempt, and comes back to a server that was restarted', async (t) => {
-    const server = await run(t, 'protocol-token', { JWT_SECRET: 'of the first' })
-    const { port } = new URL(server.http)
+    const port = String(await freePort())
+    const server = await run(t, 'protocol-token', { JWT_SECRET: 'of the first', PORT: port })
     const client = start(t, 'examples/node-client.ts', { SERVER: server.http })
     assert.equal(await client.line('connected'), 'connected')
     assert.equal(await client.line('the server says'), 'the server says: hello, ada')

@@ -14,6 +14,9 @@ function encode(part: object): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url')
 }
 
+/** How long a token is good that is waited for, in s: a busy machine has to connect before. */
+export const SHORT = 3
+
 /** The time in so many seconds, as tokens count it: fractions are allowed. */
 export function inSeconds(seconds: number): number {
   return Date.now() / 1_000 + seconds

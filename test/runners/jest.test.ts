@@ -5,6 +5,8 @@ import { satisfies } from 'semver'
 import { installTarball, type Installed } from '../support/servers/tarball.js'
 import { Project, TESTS, userTests } from './project.js'
 
+const JEST: [string, ...string[]] = ['jest', '--testTimeout=60000']
+
 const FAKES = `
 const fakeTimers = () => jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask'] })
 const realTimers = () => jest.useRealTimers()
@@ -49,7 +51,7 @@ describe('Jest', () => {
 
   it('cannot require the package as it is, and says so', async () => {
     const files = { 'app.test.js': COMMON_JS, 'package.json': '{}' }
-    const { code, output } = await project.run('plain', files, ['jest'])
+    const { code, output } = await project.run('plain', files, JEST)
     assert.equal(code, 1, output)
     assert.match(output, /Must use import to load ES Module: .*fastify-websocket-lifecycle/)
   })
@@ -60,17 +62,17 @@ describe('Jest', () => {
       'jest.config.js': TRANSFORMING,
       'package.json': '{}',
     }
-    assertPassed(await project.run('transformed', files, ['jest']))
+    assertPassed(await project.run('transformed', files, JEST))
   })
 
   it('ESM: runs the tests of a user', async () => {
     const files = { 'app.test.js': MODULE, 'package.json': '{ "type": "module" }' }
-    assertPassed(await project.run('esm', files, ['jest'], VM_MODULES))
+    assertPassed(await project.run('esm', files, JEST, VM_MODULES))
   })
 
   const canRequire = satisfies(process.version, '>=24.9')
   it('CommonJS: needs no transform on Node 24.9', { skip: !canRequire }, async () => {
     const files = { 'app.test.js': COMMON_JS, 'package.json': '{}' }
-    assertPassed(await project.run('required', files, ['jest'], VM_MODULES))
+    assertPassed(await project.run('required', files, JEST, VM_MODULES))
   })
 })

@@ -23,7 +23,13 @@ describe('vitest', () => {
   for (const pool of ['forks', 'threads', 'vmThreads']) {
     it(`runs the tests of a user, in ${pool}`, async () => {
       const files = { 'app.test.mjs': userTests(HEAD), 'package.json': '{ "type": "module" }' }
-      const { code, output } = await project.run(pool, files, ['vitest', 'run', '--pool', pool])
+      const { code, output } = await project.run(pool, files, [
+        'vitest',
+        'run',
+        '--testTimeout=60000',
+        '--pool',
+        pool,
+      ])
       assert.equal(code, 0, output)
       assert.match(output, new RegExp(`Tests +${TESTS} passed`), output)
     })

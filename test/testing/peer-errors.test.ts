@@ -43,16 +43,18 @@ test('the connection ends before the message', async (t) => {
 test('a loop that waits too long', async (t) => {
   const app = await kitApp(t)
   const peer = await connect(app)
-  peer.timeout = 20
   theSocket(app).ping()
   theSocket(app).pong()
+  theSocket(app).send('here')
+  assert.equal(await peer.next(), 'here')
+  peer.timeout = 20
   await assert.rejects(
     async () => {
       for await (const message of peer) assert.fail(String(message))
     },
     {
       message:
-        'Expected a message, or an end, within 20 ms, got none: the connection is open; a ping, a pong came',
+        'Expected a message, or an end, within 20 ms, got none: the connection is open; a ping, a pong, "here" came',
     },
   )
 })

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Locator, Page } from 'playwright-core'
 
 /** How long anything on a page may take, in ms; nothing else depends on how long it is. */
-export const PATIENCE = 20_000
+export const PATIENCE = 60_000
 
 /** The page of operators, as a person sees it. */
 export class DashboardPage {
@@ -13,9 +13,10 @@ export class DashboardPage {
     this.page = page
   }
 
-  /** Waits until the page hears its server. */
+  /** Waits until the page hears its server, and has been told what there is. */
   async isLive(): Promise<void> {
     await this.page.locator('body[data-line=open]').waitFor()
+    await this.says('#server', /up /)
   }
 
   async status(): Promise<string> {

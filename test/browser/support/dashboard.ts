@@ -15,7 +15,7 @@ export interface Dashboard {
 
 /** What Chromium itself says on the console while the server is away, or does not let a page in any more. */
 const NOT_THERE =
-  /^error: .*(?:ERR_CONNECTION_(?:REFUSED|RESET)|HTTP Authentication failed|status of 401|response code: 503)/
+  /^error: .*(?:ERR_CONNECTION_(?:REFUSED|RESET)|ERR_EMPTY_RESPONSE|Connection closed before|HTTP Authentication failed|status of (?:401|503)|response code: 503)/
 
 export async function openDashboard(
   t: TestContext,

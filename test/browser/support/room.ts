@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, type TestContext } from 'node:test'
 import type { BrowserContext, BrowserContextOptions } from 'playwright-core'
+import { freePort } from '../../../examples/cluster/free-port.js'
 import { Demo, type DemoOptions } from '../../../examples/demo/demo.js'
 import { browser, closeBrowser } from './browser.js'
 import { DemoPage } from './demo-page.js'
 
 /** How long anything on a page may take, in ms; nothing else depends on how long it is. */
-const PATIENCE = 20_000
+const PATIENCE = 60_000
 
 after(closeBrowser)
 
@@ -16,12 +17,12 @@ export interface Room {
   readonly enter: (options?: BrowserContextOptions) => Promise<DemoPage>
 }
 
-/** What Chromium itself says on the console while the server is away for a moment. */
-const NOT_THERE = /^error: .*net::ERR_CONNECTION_REFUSED$/
+/** What Chromium itself says on the console while the server is away for a moment, or about to go. */
+const NOT_THERE = /^error: (?:WebSocket connection to |.*net::ERR_CONNECTION_(?:REFUSED|RESET)$)/
 
 /** The demo, whose helpers act as soon as they are in, and those who look at it. */
 export async function openRoom(t: TestContext, options: DemoOptions = {}): Promise<Room> {
-  const demo = await Demo.open({ linger: 0, ...options })
+  const demo = await Demo.open({ linger: 0, port: await freePort(), ...options })
   let wasAway = false
   demo.chat.on('drain', () => (wasAway = true))
   const contexts: BrowserContext[] = []
