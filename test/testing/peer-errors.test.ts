@@ -1,7 +1,7 @@
 // What a wait that fails says: what was waited for, how the connection stands, and what did arrive.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { connect } from '../../lib/testing/index.js'
+import { connect, stallEventLoop } from '../../lib/testing/index.js'
 import { History, pictureOf } from '../../lib/testing/picture.js'
 import { kitApp, theSocket } from '../support/servers/kit-app.js'
 
@@ -22,6 +22,15 @@ test('no message in time', async (t) => {
   peer.send('later')
   assert.equal(await peer.next({ timeout: 5_000 }), 'later')
   await assert.rejects(peer.next({ timeout: 1 }), /within 1 ms/)
+})
+
+test('what has come in time counts, also where this process stood still', async (t) => {
+  const app = await kitApp(t)
+  const peer = await connect(app)
+  const message = peer.next({ timeout: 20 })
+  theSocket(app).send('here')
+  stallEventLoop(100)
+  assert.equal(await message, 'here')
 })
 
 test('nothing at all has come', async (t) => {
