@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { test, type TestContext } from 'node:test'
 import Fastify from 'fastify'
 import type { LifecycleError } from '../../lib/errors.js'
@@ -7,7 +8,7 @@ import type { Redis } from '../../lib/redis/redis.js'
 import { CLIENTS, type Connect } from '../support/redis/clients.js'
 import { type RedisServer, startRedis, tell } from '../support/redis/redis-server.js'
 import { type LogLine, logLines } from '../support/servers/log-lines.js'
-import { FakeClock } from '../support/time/fake-clock.js'
+import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { patientClock } from '../support/time/patient-clock.js'
 import { until, untilAsync } from '../support/time/timed.js'
 
@@ -108,6 +109,22 @@ for (const [name, connect] of Object.entries(CLIENTS)) {
       lines.map(({ level }) => level),
       [40, 40],
     )
+  })
+
+  test(`${name}: what Redis has answered while this process stood still counts`, async (t) => {
+    const server = await startRedis(t)
+    const clock = new FakeClock()
+    const { redis } = await connected(t, connect, server, clock)
+    const answer = redis.command('GET', '{a}')
+    // Node-redis writes a little later, at the latest in the next turn.
+    await turns(name.startsWith('node-redis') ? 1 : 0)
+    // From here on this process stands still. Whoever else asks is answered later.
+    for (let asked = 0; asked < 2; asked++) {
+      execFileSync('redis-cli', ['-p', String(server.port), 'PING'])
+    }
+    clock.stall(2_000)
+    await clock.advance(0)
+    assert.equal(await answer, null)
   })
 
   test(`${name}: a Redis that stands still is asked for 2 s`, async (t) => {
