@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { within } from '../support/time/bound.js'
 import { roundTrip, texts } from '../support/peers/exchange.js'
-import { turns } from '../support/time/fake-clock.js'
+import { FakeClock, turns } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
 import { rawOf } from '../support/servers/outbox.js'
 import { DEFLATE, OPCODE, RawPeer } from '../support/peers/raw-peer.js'
@@ -36,6 +36,7 @@ for (const { maxBytes, limit, why } of LIMITS) {
           t,
           {
             ...arranged,
+            clock: new FakeClock(),
             options: compressing,
             route: { ...arranged.route, inbox: { maxBytes } },
           },
@@ -60,6 +61,7 @@ for (const { maxBytes, limit, why } of LIMITS) {
           t,
           {
             ...arranged,
+            clock: new FakeClock(),
             options: compressing,
             route: { ...arranged.route, inbox: { maxBytes } },
           },
@@ -93,6 +95,7 @@ test('`concurrency` does not lift the bound on what compression makes', async (t
   const { peer, socket } = await connectOne(
     t,
     {
+      clock: new FakeClock(),
       options: compressing,
       route: {
         inbox: { maxBytes: 100 * KIB, maxMessages: 1_000, concurrency: 1_000 },
@@ -116,6 +119,7 @@ test('what is unpacked after the end has begun is bounded too: the rest is dropp
   const { app, peer, socket } = await connectOne(
     t,
     {
+      clock: new FakeClock(),
       options: compressing,
       route: {
         inbox: { maxBytes: 100 * KIB },
@@ -144,6 +148,7 @@ test('a compressed flood within the bounds is held back, and all of it handled',
   const { app, peer, socket } = await connectOne(
     t,
     {
+      clock: new FakeClock(),
       options: compressing,
       route: {
         onMessage: async (_socket, _request, message) => {
