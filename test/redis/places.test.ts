@@ -134,10 +134,14 @@ test('a call that comes twice puts nobody back in front', async (t) => {
   const second = await Device.open(b)
   assert.deepEqual([first.isGone, second.isGone], [true, false])
   await untilAsync(async () => (await db.exists('wsl:{n:a}:keys')) === 0)
-  await redis.release()
+  const isSent = redis.release()
+  // The call that was said to have failed is tried again once more, and takes the place away: on a slow machine by now.
+  redis.holds = (what) => what === 'ZREM'
+  await isSent
   assert.equal((await db.zrange(PLACES, '0', '-1')).length, 2)
   const third = await Device.open(b)
   assert.deepEqual([second.isGone, third.isGone], [true, false])
+  await redis.release()
   await untilAsync(async () => String(await db.zrange(PLACES, '0', '-1')) === 'b.2')
 })
 
