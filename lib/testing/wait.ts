@@ -1,4 +1,5 @@
-import { clearTimeout, monotonic, nextTurn, setTimeout } from '../platform/real-time.js'
+import { clearTimeout, monotonic, setTimeout } from '../platform/real-time.js'
+import { afterNextPoll } from '../time/sweep.js'
 
 /** What {@link inTime} resolves with if time is up. */
 export const LATE: unique symbol = Symbol('late')
@@ -29,8 +30,8 @@ export class Patience {
 }
 
 /**
- * Whoever awaits this makes the error itself: only then its stack leads to the test. Time is up one turn of the loop after
- * its timer: if this process stood still, what has come meanwhile is read first.
+ * Whoever awaits this makes the error itself: only then its stack leads to the test. If this process stood still, what has
+ * come meanwhile is read first.
  * @param timeout in ms of real time; `Infinity` is allowed
  * @throws (rejects) with what the promise rejects with
  */
@@ -40,7 +41,7 @@ export async function inTime<T>(
 ): Promise<T | typeof LATE> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<typeof LATE>((resolve) => {
-    const isDue = (): void => void nextTurn().then(() => resolve(LATE))
+    const isDue = (): void => afterNextPoll(() => resolve(LATE))
     if (timeout < Infinity) timer = setTimeout(isDue, timeout)
   })
   try {

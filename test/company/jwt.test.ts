@@ -6,6 +6,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import websocketLifecycle from '../../lib/index.js'
 import { type ManualClock, manualClock, type UpgradeRefusedError } from '../../lib/testing/index.js'
 import { connect } from '../support/peers/connect.js'
+import { assertBetween } from '../support/time/timed.js'
 import { describeFeedStages, visitFeed } from './support/feed.js'
 
 declare module '@fastify/jwt' {
@@ -64,13 +65,18 @@ describe('a token of @fastify/jwt', () => {
   })
 
   test('ends its connection when it ends, and no other', async (t) => {
+    const startedAt = Date.now()
     const { app, clock } = await serveTokens(t)
     await app.ready()
     const short = await connect(app, '/feed', { headers: bearer(app, 'ann', '1m') })
     const long = await connect(app, '/feed', { headers: bearer(app, 'bob', '1h') })
     assert.equal(await short.next(), 'hello, ann')
     assert.equal(await long.next(), 'hello, bob')
+    // A manual clock stands still from its beginning, and tokens have times of the real one.
+    const lag = Date.now() - startedAt
+    const from = clock.now()
     assert.equal((await clock.until(short.closed)).code, 3000)
+    assertBetween(clock.now() - from, 58_000, 61_000 + lag)
     assert.equal(app.websocketLifecycle.stats().closed['auth-expired'], 1)
     assert.equal(app.websocketLifecycle.connections.size, 1)
   })

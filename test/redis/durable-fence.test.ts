@@ -5,14 +5,13 @@ import type { DurableHold, Fenced } from '../../lib/cluster/cluster.js'
 import {
   durableRoute,
   entryOf,
-  eventually,
   type Recording,
   recording,
   refusedBy,
 } from '../support/redis/durable.js'
 import { tell } from '../support/redis/redis-server.js'
 import { gate } from '../support/time/gate.js'
-import { until } from '../support/time/timed.js'
+import { until, untilAsync } from '../support/time/timed.js'
 import { surviveUncaught } from '../support/time/uncaught.js'
 
 /** Connections that note how they end. */
@@ -53,7 +52,7 @@ test('a node that was claimed ends its recorded connections, and releases nothin
   await Promise.all([open.release(), upgrade.release()])
   await clock.advance(1_000)
   // The survivor has what was recorded, but for the upgrade of which nothing came.
-  await eventually(
+  await untilAsync(
     async () => String(Object.keys(await records('one')).toSorted()) === 'open,upgrade',
   )
   assert.deepEqual([released, await records('two')], [[], {}])
@@ -120,7 +119,7 @@ test('who is recorded while the node is being fenced is not let in', async (t) =
   await clock.advance(5)
   assert.equal((await between).statusCode, 503)
   await clock.advance(5)
-  await eventually(async () => Object.keys(await it.records('one')).length === 0)
+  await untilAsync(async () => Object.keys(await it.records('one')).length === 0)
 })
 
 test('a release that runs while the node is fenced goes on, and spares the survivor the same', async (t) => {
@@ -146,7 +145,7 @@ test('a release that runs while the node is fenced goes on, and spares the survi
     ['fulfilled', 'rejected'],
   )
   await clock.advance(5)
-  await eventually(async () => Object.keys(await records('one')).join() === 'bad')
+  await untilAsync(async () => Object.keys(await records('one')).join() === 'bad')
   await until(() => clock.periods.length === clock.pending)
 })
 
@@ -216,7 +215,7 @@ test('a node that is cut off ends the connections that want it so, and releases 
   assert.deepEqual(released, ['closes', 'late'])
   node.isConnected = true
   await clock.advance(105)
-  await eventually(async () => Object.keys(await records()).join() === 'goes on')
+  await untilAsync(async () => Object.keys(await records()).join() === 'goes on')
 })
 
 test('what Redis has lost is written again, a thousand a second', async (t) => {
@@ -229,10 +228,10 @@ test('what Redis has lost is written again, a thousand a second', async (t) => {
   durable.writeAgain()
   await gone!.release()
   await clock.advance(1_005)
-  await eventually(async () => Object.keys(await records()).length >= 999)
+  await untilAsync(async () => Object.keys(await records()).length >= 999)
   assert.ok(Object.keys(await records()).length <= 1_000)
   await clock.advance(600)
-  await eventually(async () => Object.keys(await records()).length === 1_499)
+  await untilAsync(async () => Object.keys(await records()).length === 1_499)
   assert.deepEqual(Object.keys(await records()).toSorted(), held.map(({ id }) => id).toSorted())
   assert.equal(clock.periods.length, 1)
 })
@@ -247,11 +246,11 @@ test('what could not be written again is tried again', async (t) => {
   node.isConnected = false
   await clock.advance(10_000)
   server.resume()
-  await eventually(async () => Object.keys(await records()).length === 1)
+  await untilAsync(async () => Object.keys(await records()).length === 1)
   await tell(server.port, 'FLUSHALL')
   node.isConnected = true
   await clock.advance(105)
-  await eventually(async () => Object.keys(await records()).length === 1)
+  await untilAsync(async () => Object.keys(await records()).length === 1)
 })
 
 test('a node that writes nothing gives a sign each hour', async (t) => {
@@ -261,7 +260,7 @@ test('a node that writes nothing gives a sign each hour', async (t) => {
   await looker.redis.command('PEXPIRE', key, 10_000)
   await clock.advance(3_600_000)
   const left = async (): Promise<number> => Number(await looker.redis.command('PTTL', key))
-  await eventually(async () => (await left()) > 86_000_000)
+  await untilAsync(async () => (await left()) > 86_000_000)
   server.pause()
   await clock.advance(3_600_000)
   await clock.advance(2_000)

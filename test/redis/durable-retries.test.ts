@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { test } from 'node:test'
-import { durableRoute, entryOf, eventually, recording } from '../support/redis/durable.js'
+import { durableRoute, entryOf, recording } from '../support/redis/durable.js'
 import { gate, never } from '../support/time/gate.js'
+import { untilAsync } from '../support/time/timed.js'
 
 const DAY = 86_400_000
 
@@ -39,7 +40,7 @@ for (const [how, fail] of [
       [0, 5_000, 15_000, 35_000],
     )
     await clock.advance(5)
-    await eventually(async () => Object.keys(await records()).length === 0)
+    await untilAsync(async () => Object.keys(await records()).length === 0)
     await leave()
     assert.equal(clock.pending, 0)
   })
@@ -100,7 +101,7 @@ test('after a day it is given up, and the record is removed', async (t) => {
   await clock.advance(600_000)
   assert.ok(calls.length - before <= 2)
   await clock.advance(5)
-  await eventually(async () => Object.keys(await records()).length === 0)
+  await untilAsync(async () => Object.keys(await records()).length === 0)
   const [line, ...more] = node.lines.filter(({ level }) => Number(level) >= 50)
   assert.deepEqual(more, [])
   assert.equal(line?.['msg'], 'a durable release has failed for a day, and is given up')
@@ -152,10 +153,10 @@ test('a removal that Redis has not heard is told again when it is back', async (
   await releasing
   server.resume()
   // Redis has been asked about the second one, and told of the first.
-  await eventually(async () => Object.keys(await records()).length === 1)
+  await untilAsync(async () => Object.keys(await records()).length === 1)
   node.isConnected = true
   await clock.advance(105)
-  await eventually(async () => Object.keys(await records()).length === 0)
+  await untilAsync(async () => Object.keys(await records()).length === 0)
 })
 
 test('a node that leaves while releases have failed leaves these to others', async (t) => {

@@ -2,14 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DurableRecord, Json } from '../../lib/api/cluster.js'
-import {
-  durableRoute,
-  entryOf,
-  eventually,
-  recording,
-  refusedBy,
-} from '../support/redis/durable.js'
+import { durableRoute, entryOf, recording, refusedBy } from '../support/redis/durable.js'
 import { tell } from '../support/redis/redis-server.js'
+import { untilAsync } from '../support/time/timed.js'
 
 test('a record is in Redis from before the 101 until its release has run', async (t) => {
   const { clock, leave, looker, node, record, records } = await recording(t)
@@ -31,7 +26,7 @@ test('a record is in Redis from before the 101 until its release has run', async
   hold.opened({ end: () => assert.fail('nobody ends it') })
   await hold.release()
   await clock.advance(5)
-  await eventually(async () => Object.keys(await records()).length === 0)
+  await untilAsync(async () => Object.keys(await records()).length === 0)
   assert.deepEqual(seen, [{ ...written, id: entry.id, node: 'one', survivor: false }])
   assert.ok(Object.isFrozen(seen[0]) && Object.isFrozen(seen[0]?.data))
   assert.deepEqual(selves, [route.instance])
@@ -79,10 +74,10 @@ test('while Redis does not answer nobody is let in, and nothing is left of who w
   server.resume()
   // Redis hears now what it was told then.
   const writes = /cmdstat_hset:calls=2,/
-  await eventually(async () => writes.test(await tell(server.port, 'INFO commandstats')))
+  await untilAsync(async () => writes.test(await tell(server.port, 'INFO commandstats')))
   node.isConnected = true
   await clock.advance(105)
-  await eventually(async () => Object.keys(await records()).length === 0)
+  await untilAsync(async () => Object.keys(await records()).length === 0)
 })
 
 const circle: { self?: unknown } = {}

@@ -4,12 +4,12 @@ import { test, type TestContext } from 'node:test'
 import type { DurableRecord } from '../../lib/api/cluster.js'
 import type { DurableRoute } from '../../lib/cluster/cluster.js'
 import { ALWAYS, die, leftIn, recordsOf, surviving, textOf } from '../support/redis/cleaning.js'
-import { durableRoute, eventually } from '../support/redis/durable.js'
+import { durableRoute } from '../support/redis/durable.js'
 import { handMadeNode } from '../support/redis/hand-made-node.js'
 import { startRedis, tell } from '../support/redis/redis-server.js'
 import { FakeClock } from '../support/time/fake-clock.js'
 import { gate } from '../support/time/gate.js'
-import { until } from '../support/time/timed.js'
+import { until, untilAsync } from '../support/time/timed.js'
 
 const FAST = { concurrency: 8, rate: 100_000 }
 
@@ -164,7 +164,7 @@ test('it stops when another one has the node by now', async (t) => {
   await clock.advance(60_000)
   assert.equal(calls.length, 8)
   // What has run need not run again.
-  await eventually(
+  await untilAsync(
     async () => Number(await redis.command('HLEN', node.names.durableOf('dead'))) === 12,
   )
   assert.deepEqual((await leftIn(redis)).dead, ['dead'])

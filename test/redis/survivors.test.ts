@@ -7,11 +7,10 @@ import { randomFrom } from '../support/models/random.js'
 import { SEED } from '../support/models/runs.js'
 import { type Cleaner, Cleaners, type Setup } from '../support/redis/cleaners.js'
 import { leftIn } from '../support/redis/cleaning.js'
-import { eventually } from '../support/redis/durable.js'
 import { handMadeNode } from '../support/redis/hand-made-node.js'
 import { names } from '../support/redis/nodes.js'
 import { startRedis } from '../support/redis/redis-server.js'
-import { until } from '../support/time/timed.js'
+import { until, untilAsync } from '../support/time/timed.js'
 
 const LEASE = 1_000
 const IDS: readonly string[] = Array.from({ length: 200 }, (_, at) => `r${at}`)
@@ -30,7 +29,7 @@ async function setUp(t: TestContext, count: number, fate?: NonNullable<Setup['fa
 }
 
 async function untilCleaned(redis: Redis, ...nodes: readonly string[]): Promise<void> {
-  await eventually(async () => {
+  await untilAsync(async () => {
     const { cleaned } = await leftIn(redis)
     return nodes.every((node) => cleaned.includes(node))
   })
@@ -155,7 +154,7 @@ test('whoever is killed or stands still at random: what got in is released', asy
   }
   await start()
   for (const node of living) node.kill('SIGKILL')
-  await eventually(async () => {
+  await untilAsync(async () => {
     // In this order: between both, one that is claimed goes from the nodes to the dead.
     const living = await redis.command('ZCARD', names.nodes)
     const { dead } = await leftIn(redis)

@@ -1,9 +1,9 @@
 // The plugin's time, moved by a test.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import Fastify from 'fastify'
-import websocketLifecycle from '../../lib/index.js'
+import websocketLifecycle, { type RouteLifecycleOptions } from '../../lib/index.js'
 import { connect, manualClock, stallEventLoop } from '../../lib/testing/index.js'
 import { HandClock } from '../../lib/testing/hand-clock.js'
 import { systemClock } from '../../lib/time/clock.js'
@@ -11,12 +11,17 @@ import { clockOf } from '../../lib/time/door.js'
 import { theSocket } from '../support/servers/kit-app.js'
 import { never } from '../support/time/gate.js'
 
-test('45 seconds are over in a moment, and all pings have travelled', async (t) => {
+async function serve(t: TestContext, route: RouteLifecycleOptions = {}) {
   const app = Fastify()
   const clock = manualClock(app)
   t.after(() => clock.until(app.close()))
   await app.register(websocketLifecycle)
-  app.get('/', { websocket: true }, () => {})
+  app.get('/', { websocket: true, ...route }, () => {})
+  return { app, clock }
+}
+
+test('45 seconds are over in a moment, and all pings have travelled', async (t) => {
+  const { app, clock } = await serve(t)
   const [healthy, frozen] = [await connect(app), await connect(app)]
   const [first = assert.fail(), second = assert.fail()] = app.websocketLifecycle.connections
   frozen.freeze()
@@ -30,11 +35,7 @@ test('45 seconds are over in a moment, and all pings have travelled', async (t) 
 })
 
 test('moments begin now: what expires in an hour does so an hour later', async (t) => {
-  const app = Fastify()
-  const clock = manualClock(app)
-  t.after(() => clock.until(app.close()))
-  await app.register(websocketLifecycle)
-  app.get('/', { websocket: true, expiresAt: () => Date.now() + 3_600_000 }, () => {})
+  const { app, clock } = await serve(t, { expiresAt: () => Date.now() + 3_600_000 })
   await connect(app)
   const socket = theSocket(app)
   const from = clock.now()
@@ -46,11 +47,7 @@ test('moments begin now: what expires in an hour does so an hour later', async (
 })
 
 test('a stall is forgiven: nobody is taken for dead because of it', async (t) => {
-  const app = Fastify()
-  const clock = manualClock(app)
-  t.after(() => clock.until(app.close()))
-  await app.register(websocketLifecycle)
-  app.get('/', { websocket: true }, () => {})
+  const { app, clock } = await serve(t)
   await connect(app)
   clock.stall(600_000)
   await clock.advance(10_000)
@@ -93,11 +90,7 @@ test('until() waits for what needs no clock, but is not there at once', async ()
 })
 
 test('until() moves nothing on while this process stands still, and what it waits for has come', async (t) => {
-  const app = Fastify()
-  const clock = manualClock(app)
-  t.after(() => clock.until(app.close()))
-  await app.register(websocketLifecycle)
-  app.get('/', { websocket: true }, () => {})
+  const { app, clock } = await serve(t)
   const peer = await connect(app)
   const from = clock.now()
   const message = clock.until(once(theSocket(app), 'message'))

@@ -14,6 +14,13 @@ const ARGS = [
   '--disable-sync',
 ]
 
+/** How long anything on a page may take, in ms; nothing else depends on how long it is. */
+export const PATIENCE = 60_000
+
+/** What Chromium itself says on the console while a server is away for a moment, or about to go. */
+export const AWAY: RegExp =
+  /^error: .*(?:ERR_CONNECTION_(?:REFUSED|RESET)|ERR_EMPTY_RESPONSE|Connection closed before|response code: 503)/
+
 let launched: Promise<Browser> | undefined
 
 /** One for each file of tests. */

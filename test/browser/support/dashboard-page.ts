@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
 import type { Locator, Page } from 'playwright-core'
-
-/** How long anything on a page may take, in ms; nothing else depends on how long it is. */
-export const PATIENCE = 60_000
+import { PATIENCE } from './browser.js'
 
 /** The page of operators, as a person sees it. */
 export class DashboardPage {

@@ -3,11 +3,8 @@ import { after, type TestContext } from 'node:test'
 import type { BrowserContext, BrowserContextOptions } from 'playwright-core'
 import { freePort } from '../../../examples/cluster/free-port.js'
 import { Demo, type DemoOptions } from '../../../examples/demo/demo.js'
-import { browser, closeBrowser } from './browser.js'
+import { AWAY, browser, closeBrowser, PATIENCE } from './browser.js'
 import { DemoPage } from './demo-page.js'
-
-/** How long anything on a page may take, in ms; nothing else depends on how long it is. */
-const PATIENCE = 60_000
 
 after(closeBrowser)
 
@@ -16,9 +13,6 @@ export interface Room {
   /** Opens a page; the test fails if it says anything on its console, or asks anybody else. */
   readonly enter: (options?: BrowserContextOptions) => Promise<DemoPage>
 }
-
-/** What Chromium itself says on the console while the server is away for a moment, or about to go. */
-const NOT_THERE = /^error: (?:WebSocket connection to |.*net::ERR_CONNECTION_(?:REFUSED|RESET)$)/
 
 /** The demo, whose helpers act as soon as they are in, and those who look at it. */
 export async function openRoom(t: TestContext, options: DemoOptions = {}): Promise<Room> {
@@ -30,7 +24,7 @@ export async function openRoom(t: TestContext, options: DemoOptions = {}): Promi
   t.after(async () => {
     for (const context of contexts) await context.close()
     await demo.close()
-    const complaints = wasAway ? said.filter((text) => !NOT_THERE.test(text)) : said
+    const complaints = wasAway ? said.filter((text) => !AWAY.test(text)) : said
     assert.deepEqual(complaints, [])
   })
   return {

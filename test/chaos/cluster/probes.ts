@@ -26,15 +26,12 @@ export class Probes {
 
   /** Asks every node for every group, and sees that all is answered that was ever asked. */
   async askAll(): Promise<void> {
-    const { ledger, nodes, there } = this.#stage
-    for (const node of there) {
-      for (const key of GROUP_NAMES) {
+    const { ledger, nodes } = this.#stage
+    for (const node of nodes) {
+      for (const key of node.isThere ? GROUP_NAMES : []) {
         void this.#find(node, key)
         void this.#publish(node, key)
       }
-      await node.unanswered()
-    }
-    for (const node of nodes) {
       const count = await node.unanswered()
       if (count === 0) continue
       ledger.write({

@@ -82,9 +82,8 @@ export class Cleaners {
 
   /** The node that has met its fate; `undefined` before that. */
   get fated(): string | undefined {
-    return existsSync(`${this.#setup.file}.fate`)
-      ? readFileSync(`${this.#setup.file}.fate`, 'utf8')
-      : undefined
+    const file = `${this.#setup.file}.fate`
+    return existsSync(file) ? readFileSync(file, 'utf8') : undefined
   }
 
   /** How often each of these was released. */

@@ -90,11 +90,3 @@ export async function refusedBy(asked: Promise<unknown>): Promise<LifecycleError
     (error: unknown) => error as LifecycleError,
   )
 }
-
-/** Asks Redis until something holds. */
-export async function eventually(holds: () => Promise<boolean>): Promise<void> {
-  const startedAt = performance.now()
-  while (!(await holds())) {
-    if (performance.now() - startedAt > 30_000) assert.fail(`Expected ${String(holds)}`)
-  }
-}

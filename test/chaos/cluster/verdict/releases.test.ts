@@ -67,29 +67,27 @@ test('a record that Redis lost is excused only if its node could not write it ag
   assert.deepEqual(later.rules, ['R1'])
 })
 
-test('a release long after a death is a violation, if somebody was there who could have done it', () => {
-  const story = [
+/** Node `a` dies after 10 s; the second process claims it, and releases what it had. */
+function dies(claimedAt: number, releasedAt: number) {
+  return [
     lives(1, 'a', 0, 10_000),
     opens(1_000, 1, 'a', 'x'),
     killed(10_000, 1),
-    at(25_000, 2, { what: 'claimed', node: 'a' }),
-    releases(25_000, 2, 'a', 'x', survivor),
+    at(claimedAt, 2, { what: 'claimed', node: 'a' }),
+    releases(releasedAt, 2, 'a', 'x', survivor),
   ] as const
+}
+
+test('a release long after a death is a violation, if somebody was there who could have done it', () => {
+  const story = dies(25_000, 25_000)
   assert.deepEqual(verdictOn(lives(2, 'b', 0, 30_000), ...story).rules, ['R1'])
   const cut = trouble('cut', 2, 11_000, 15_000)
   assert.deepEqual(verdictOn(lives(2, 'b', 0, 30_000), cut, ...story).rules, [])
 })
 
 test('who has claimed a node in time keeps it, also while he is held up for less than a lease', () => {
-  const story = [
-    lives(1, 'a', 0, 10_000),
-    lives(2, 'b', 0, 30_000),
-    lives(3, 'c', 0, 30_000),
-    opens(1_000, 1, 'a', 'x'),
-    killed(10_000, 1),
-    at(17_000, 2, { what: 'claimed', node: 'a' }),
-    releases(21_000, 2, 'a', 'x', survivor),
-  ] as const
+  const others = [lives(2, 'b', 0, 30_000), lives(3, 'c', 0, 30_000)]
+  const story = [...others, ...dies(17_000, 21_000)]
   assert.deepEqual(verdictOn(...story).rules, ['R1'])
   assert.deepEqual(verdictOn(...story, trouble('stopped', 2, 17_100, 19_000)).rules, [])
 })

@@ -18,7 +18,7 @@ const LATE: ReadonlySet<string> = new Set<Trouble['kind']>([
   'stood still',
 ])
 
-/** How late, when that is over, in ms: a line that is slow holds each read back, and so it is with a queue behind it. */
+/** For how long after such a time something may still be on its way, in ms: a slow line holds each read back. */
 const LATEST = 1_500
 
 export interface Trouble {
